@@ -1,0 +1,34 @@
+//! What one target's resolution may look at beyond its own text.
+
+use std::sync::Arc;
+
+use crate::label::{Label, WsPath};
+use crate::task::Provided;
+
+/// What stands at a workspace path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// Nothing: a fact like any other.
+    Absent,
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+}
+
+/// The world as a target sees it. In the engine each method is a query, so that a target is
+/// resolved again exactly when something it looked at has changed.
+pub trait Scope {
+    /// What `path` is.
+    fn source(&self, path: &WsPath) -> SourceKind;
+    /// The names in the directory `path`, sorted, directories with a trailing `/`; empty if it is
+    /// none. For near-miss suggestions.
+    fn entries(&self, path: &WsPath) -> Arc<[String]>;
+    /// The files below `package` that match `pattern`, sorted; never those of other packages,
+    /// `.vwfb/` or `vwfb-out/`.
+    fn glob(&self, package: &WsPath, pattern: &str) -> Arc<[WsPath]>;
+    /// The names of the targets of `package`, in file order; `None` if it is no package.
+    fn targets(&self, package: &WsPath) -> Option<Arc<[String]>>;
+    /// What a target offers to others; `None` if there is no such target or it has errors.
+    fn provides(&self, label: &Label) -> Option<Arc<[Provided]>>;
+}
