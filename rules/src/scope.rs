@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::label::{Label, WsPath};
+use crate::rule_file::RuleFile;
 use crate::task::Provided;
 
 /// What stands at a workspace path.
@@ -29,6 +30,9 @@ pub trait Scope {
     fn glob(&self, package: &WsPath, pattern: &str) -> Arc<[WsPath]>;
     /// The names of the targets of `package`, in file order; `None` if it is no package.
     fn targets(&self, package: &WsPath) -> Option<Arc<[String]>>;
-    /// What a target offers to others; `None` if there is no such target or it has errors.
+    /// What a target offers to others; empty if `when` switched it off, `None` if there is no such
+    /// target or it has errors (which are reported there, not where it is used).
     fn provides(&self, label: &Label) -> Option<Arc<[Provided]>>;
+    /// The rule file at `path`, `@std/...` included; `None` if there is none.
+    fn rule_file(&self, path: &WsPath) -> Option<Arc<RuleFile>>;
 }

@@ -1,0 +1,300 @@
+//! What a rule is: a typed schema, named outputs, and how to run it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::diagnostic::Anchor;
+use crate::interpolate::Template;
+use crate::label::WsPath;
+use crate::media::Media;
+use crate::syntax::{Float, Value};
+use crate::task::Results;
+
+/// A rule, as its `rule` node (or, for the core rules, the crate's own code) defines it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleDef {
+    /// Its name, the node name of its targets.
+    pub name: String,
+    /// Its declared version, part of every key.
+    pub version: u32,
+    /// What it does, for people.
+    pub doc: Option<String>,
+    /// The file that defines it.
+    pub file: WsPath,
+    /// Where in it.
+    pub anchor: Anchor,
+    /// Its attributes, in order; without those that every target takes.
+    pub attrs: Vec<AttrDef>,
+    /// Its outputs, in order.
+    pub outs: Vec<OutDef>,
+    /// Its groups of outputs; the one named `default` is what a reference without `#` means.
+    pub groups: Vec<GroupDef>,
+    /// What it runs.
+    pub body: Body,
+    /// The tools it may start.
+    pub tools: Vec<ToolUse>,
+    /// Its environment: variable -> value.
+    pub env: BTreeMap<String, Template>,
+    /// Standard input, output and error, and which exit codes mean success.
+    pub stdio: Stdio,
+    /// What it may use up.
+    pub limits: Limits,
+    /// What its results have in common.
+    pub results: Results,
+    /// Whether a preview must not start it.
+    pub expensive: bool,
+    /// Whether it may use the network.
+    pub network: bool,
+    /// Whether its inputs keep their names in the sandbox.
+    pub keep_names: bool,
+}
+
+impl RuleDef {
+    /// The attribute `name`.
+    pub fn attr(&self, name: &str) -> Option<&AttrDef> {
+        self.attrs.iter().find(|attr| attr.name == name)
+    }
+
+    /// Whether its targets run a task; `filegroup` and `alias` only pass on what others made.
+    pub fn runs(&self) -> bool {
+        !matches!(self.body, Body::Forward)
+    }
+
+    /// The names of the outputs that a reference without `#` means: the group `default`, else the
+    /// first output.
+    pub fn default_outs(&self) -> Vec<&str> {
+        match self.groups.iter().find(|group| group.name == "default") {
+            Some(group) => group.outs.iter().map(String::as_str).collect(),
+            None => self.outs.first().map(|out| out.name.as_str()).into_iter().collect(),
+        }
+    }
+}
+
+/// An attribute of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttrDef {
+    /// Its name.
+    pub name: String,
+    /// The type of its values.
+    pub ty: AttrType,
+    /// One value, a list of them or a map to them.
+    pub shape: Shape,
+    /// What it is for, for people.
+    pub doc: Option<String>,
+    /// Whether it may be left unset without a default.
+    pub optional: bool,
+    /// Its value where a target gives none.
+    pub default: Option<Vec<Value>>,
+    /// The least number.
+    pub min: Option<Float>,
+    /// The greatest number.
+    pub max: Option<Float>,
+    /// The values of an `enum`.
+    pub values: Vec<String>,
+    /// The media kind of the files it takes.
+    pub media: Option<Media>,
+    /// Where it is declared.
+    pub anchor: Anchor,
+}
+
+impl AttrDef {
+    /// Whether a target must give it.
+    pub const fn required(&self) -> bool {
+        !self.optional && self.default.is_none()
+    }
+}
+
+/// The type of an attribute's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AttrType {
+    /// `#true` or `#false`.
+    Bool,
+    /// A whole number.
+    Int,
+    /// A number.
+    Float,
+    /// Text.
+    Text,
+    /// One of the declared values.
+    Enum,
+    /// A time: `200ms`, `2.5s`, `5m`, `1h`.
+    Duration,
+    /// An amount of bytes: `64MiB`.
+    Size,
+    /// `#rrggbb` or `#rrggbbaa`.
+    Color,
+    /// Any JSON value, as text.
+    Json,
+    /// A file.
+    File,
+    /// A directory.
+    Tree,
+    /// A file or a directory.
+    Artifact,
+    /// A target.
+    Label,
+    /// The name of a secret.
+    Secret,
+}
+
+impl AttrType {
+    /// Every type with its name in rule files.
+    pub const ALL: [(Self, &'static str); 14] = [
+        (Self::Bool, "bool"),
+        (Self::Int, "int"),
+        (Self::Float, "float"),
+        (Self::Text, "string"),
+        (Self::Enum, "enum"),
+        (Self::Duration, "duration"),
+        (Self::Size, "size"),
+        (Self::Color, "color"),
+        (Self::Json, "json"),
+        (Self::File, "file"),
+        (Self::Tree, "tree"),
+        (Self::Artifact, "artifact"),
+        (Self::Label, "label"),
+        (Self::Secret, "secret"),
+    ];
+
+    /// The type that `name` means.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, text)| *text == name).map(|(ty, _)| *ty)
+    }
+
+    /// Its name in rule files.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(ty, _)| *ty == self).map_or("", |(_, text)| text)
+    }
+
+    /// Whether its values are files or directories.
+    pub const fn is_file(self) -> bool {
+        matches!(self, Self::File | Self::Tree | Self::Artifact)
+    }
+}
+
+/// How many values an attribute holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// One.
+    Single,
+    /// Any number, in order.
+    List,
+    /// Any number, by name.
+    Map,
+}
+
+/// An output of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutDef {
+    /// Its name.
+    pub name: String,
+    /// Where it is materialised, relative to the package's output folder.
+    pub path: Template,
+    /// Whether it is a directory.
+    pub tree: bool,
+    /// Its media kind.
+    pub media: Option<Media>,
+    /// What it holds, for people.
+    pub doc: Option<String>,
+    /// Where it is declared.
+    pub anchor: Anchor,
+}
+
+/// A named set of outputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupDef {
+    /// Its name.
+    pub name: String,
+    /// The names of its outputs.
+    pub outs: Vec<String>,
+}
+
+/// What a rule runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A program with arguments.
+    Run {
+        /// The program.
+        program: String,
+        /// Where it is named.
+        anchor: Anchor,
+        /// Its arguments, in groups that are there or not.
+        args: Vec<ArgGroup>,
+    },
+    /// A text for a shell.
+    Script {
+        /// The shell.
+        shell: String,
+        /// The text.
+        text: Template,
+    },
+    /// Writes the attribute `text` to the only output, executable if `executable` says so.
+    WriteFile,
+    /// Nothing: passes on the files of its attribute (`filegroup`, `alias`).
+    Forward,
+    /// What each target says itself (`task`).
+    Free,
+}
+
+/// Arguments that stand or fall together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArgGroup {
+    /// The attribute that must be set (and not `#false` or empty) for them to be there.
+    pub condition: Option<String>,
+    /// The arguments.
+    pub args: Vec<Template>,
+}
+
+/// A tool that a rule names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolUse {
+    /// A toolchain's name, or a program.
+    pub name: String,
+    /// Where it is named.
+    pub anchor: Anchor,
+}
+
+/// Where a task's standard streams go and which exit codes it may end with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stdio {
+    /// The input that is fed to standard input.
+    pub stdin: Option<Template>,
+    /// The output that standard output becomes.
+    pub stdout: Option<Template>,
+    /// The output that standard error becomes.
+    pub stderr: Option<Template>,
+    /// The exit codes that mean success.
+    pub success_codes: BTreeSet<i32>,
+}
+
+impl Default for Stdio {
+    fn default() -> Self {
+        Self { stdin: None, stdout: None, stderr: None, success_codes: BTreeSet::from([0]) }
+    }
+}
+
+/// What a task may use up; never part of its key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Named capacities it occupies.
+    pub resources: BTreeMap<String, u32>,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// How often a failed run is tried again.
+    pub retries: Option<u32>,
+}
+
+/// A `toolchain` node: programs and the data they read, under one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolchainDef {
+    /// Its name.
+    pub name: String,
+    /// What it is, for people.
+    pub doc: Option<String>,
+    /// Its programs.
+    pub programs: Vec<String>,
+    /// Absolute or `//` paths of files and folders it reads.
+    pub data: Vec<String>,
+    /// Where it is declared.
+    pub anchor: Anchor,
+}

@@ -1,0 +1,60 @@
+//! Typed values of attributes and variables.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::diagnostic::Anchor;
+use crate::label::{Label, Reference, WsPath};
+use crate::syntax::Float;
+
+/// The value of an attribute, of its declared type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttrValue {
+    /// A `bool`.
+    Bool(bool),
+    /// An `int`.
+    Int(i64),
+    /// A `float`.
+    Float(Float),
+    /// A `string`, `enum`, `color` (lower case) or `json` (canonical text).
+    Text(String),
+    /// A `duration`; in a text its seconds (`2.5`).
+    Duration(Duration),
+    /// A `size` in bytes.
+    Size(u64),
+    /// A `file`, `tree` or `artifact`: what it names, not yet resolved.
+    File(FileUse),
+    /// A `label`.
+    Label(Label, Anchor),
+    /// A `secret`: its name.
+    Secret(String),
+    /// A list of any of these.
+    List(Vec<AttrValue>),
+    /// A map from names to any of these.
+    Map(BTreeMap<String, AttrValue>),
+}
+
+/// A file or tree that an attribute names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileUse {
+    /// What it names.
+    pub what: FileName,
+    /// Where.
+    pub anchor: Anchor,
+}
+
+/// How a file is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileName {
+    /// A path of the workspace.
+    Path(WsPath),
+    /// Outputs of another target.
+    Reference(Reference),
+    /// The files of the package that match a pattern.
+    Glob {
+        /// The pattern, relative to the package.
+        pattern: String,
+        /// Whether it may match nothing.
+        allow_empty: bool,
+    },
+}
