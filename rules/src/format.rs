@@ -46,7 +46,7 @@ pub fn format(text: &str) -> Result<String, FormatError> {
     if depth > MAX_DEPTH {
         return Err(FormatError::TooDeep { depth });
     }
-    let meant = KdlDocument::parse_v2(body).map_err(|error| syntax_error(body, &error))?;
+    let meant = KdlDocument::parse_v2(text).map_err(|error| syntax_error(text, &error))?;
     let formatted = tokens.ok().and_then(|tokens| canonical(&tokens, &meant));
     Ok(formatted.unwrap_or_else(|| text.to_owned()))
 }

@@ -7,6 +7,7 @@ pub mod codes;
 pub mod declare;
 pub mod diagnostic;
 pub mod interpolate;
+pub mod format;
 pub mod label;
 pub mod library;
 pub mod media;

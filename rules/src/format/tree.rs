@@ -295,11 +295,7 @@ impl<'t> Reader<'t> {
             }
         }
         self.take_if(Kind::Newline);
-        match (trivia.last_mut(), &said) {
-            (Some(Piece::Break(_)), None) => {}
-            (Some(Piece::Break(earlier @ None)), Some(_)) => *earlier = said,
-            _ => trivia.push(Piece::Break(said)),
-        }
+        push_break(trivia, said);
     }
 
     /// What may stand after `/-`: as in a node, and line breaks.
@@ -308,9 +304,7 @@ impl<'t> Reader<'t> {
             self.node_space(trivia);
             match self.peek() {
                 Some(Kind::Newline) => self.at += 1,
-                Some(Kind::LineComment) => {
-                    self.comment(trivia, |text| Piece::Break(Some(text)));
-                }
+                Some(Kind::LineComment) => push_break(trivia, self.take().map(word::comment)),
                 _ => break,
             }
         }
@@ -318,6 +312,15 @@ impl<'t> Reader<'t> {
 
     fn comment(&mut self, trivia: &mut Trivia, piece: impl FnOnce(String) -> Piece) {
         trivia.extend(self.take().map(word::comment).map(piece));
+    }
+}
+
+/// Adds a line break, unless the one before it can stand for both.
+fn push_break(trivia: &mut Trivia, said: Option<String>) {
+    match (trivia.last_mut(), &said) {
+        (Some(Piece::Break(_)), None) => {}
+        (Some(Piece::Break(earlier @ None)), Some(_)) => *earlier = said,
+        _ => trivia.push(Piece::Break(said)),
     }
 }
 
