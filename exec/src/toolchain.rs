@@ -1,0 +1,240 @@
+//! Toolchains: what a set of programs consists of, found by reading, never by running it.
+//!
+//! The closure of a program is the file itself, its loader and libraries or its interpreter, and
+//! the data it declares. It is part of the action's key and, the same list, what Landlock lets
+//! the task execute and read.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use vwfb_cas::Digest;
+
+use crate::base::{BASE_TOOLCHAIN, BASE_TOOLS};
+use crate::elf::{self, ElfFacts};
+use crate::fingerprint::{Part, Role, fingerprint};
+use crate::libraries::Libraries;
+use crate::walk::Walk;
+
+/// Where programs are looked for unless they are declared with a path.
+pub const SEARCH_PATH: &[&str] = &["/usr/local/bin", "/usr/bin", "/bin"];
+
+/// The digests of files outside the store; behind it there may be a cache.
+pub trait FileDigests {
+    /// The digest of the bytes of the regular file at `path`, an absolute path without links.
+    fn digest(&self, path: &Path) -> io::Result<Digest>;
+}
+
+/// What a toolchain declares.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ToolSpec {
+    /// Its name.
+    pub name: String,
+    /// Its programs.
+    pub programs: Vec<ProgramSpec>,
+    /// Files and folders it reads, absolute.
+    pub data: Vec<PathBuf>,
+}
+
+impl ToolSpec {
+    /// The toolchain of scripts: those of [`BASE_TOOLS`] that this system has, and the shell.
+    pub fn base() -> Self {
+        let programs = BASE_TOOLS.iter().map(|name| ProgramSpec {
+            name: (*name).to_owned(),
+            path: None,
+            optional: *name != "sh",
+        });
+        Self {
+            name: BASE_TOOLCHAIN.to_owned(),
+            programs: programs.collect(),
+            data: Vec::new(),
+        }
+    }
+}
+
+/// One program of a toolchain.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProgramSpec {
+    /// Its name as declared, by which actions call it: `ffmpeg`, `/opt/x/bin/y`, `//tools/gen.sh`.
+    pub name: String,
+    /// Where it is; without, a name with a leading `/` is its path and another is looked for.
+    pub path: Option<PathBuf>,
+    /// Whether it is left out where it does not exist.
+    pub optional: bool,
+}
+
+impl ProgramSpec {
+    /// A program by name on the search path, or by absolute path.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), path: None, optional: false }
+    }
+
+    /// A program whose declared name stands for `path`.
+    pub fn at(name: &str, path: &Path) -> Self {
+        Self { name: name.to_owned(), path: Some(path.to_owned()), optional: false }
+    }
+}
+
+/// All that a toolchain consists of on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closure {
+    /// Declared names, file names and interpreters found by name -> the file to start.
+    pub programs: BTreeMap<String, PathBuf>,
+    /// Every file by absolute path, for people; folders of data are listed file by file.
+    pub components: BTreeMap<String, Digest>,
+    /// The digest of it all, independent of where it is installed.
+    pub fingerprint: Digest,
+    /// Files that tasks may execute, without links.
+    pub executable: BTreeSet<PathBuf>,
+    /// Further files and folders that tasks may read, without links.
+    pub readable: BTreeSet<PathBuf>,
+}
+
+/// A toolchain's closure cannot be computed.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// A program is nowhere.
+    #[error("no program `{name}` in {searched}")]
+    Missing {
+        /// Its declared name.
+        name: String,
+        /// Where it was looked for.
+        searched: String,
+    },
+    /// A program asks for a library, loader or interpreter that is nowhere.
+    #[error("`{}` needs `{needs}`, which is not installed", program.display())]
+    Needs {
+        /// The program or library.
+        program: PathBuf,
+        /// What it asks for.
+        needs: String,
+    },
+    /// Declared data is nowhere.
+    #[error("no file or folder `{}`, which the toolchain `{toolchain}` declares", path.display())]
+    Data {
+        /// The toolchain.
+        toolchain: String,
+        /// What it declares.
+        path: PathBuf,
+    },
+    /// A file could not be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Finds closures; remembers what it has read of programs and libraries for one build.
+#[derive(Debug)]
+pub struct Toolchains {
+    search: Vec<PathBuf>,
+    pub(crate) libraries: Libraries,
+    elf: Mutex<HashMap<PathBuf, Option<Arc<ElfFacts>>>>,
+}
+
+impl Toolchains {
+    /// Looks for programs in `first` and then in [`SEARCH_PATH`].
+    pub fn new(first: &[PathBuf]) -> Self {
+        let fixed = SEARCH_PATH.iter().map(PathBuf::from);
+        Self {
+            search: first.iter().cloned().chain(fixed).collect(),
+            libraries: Libraries::of_system(),
+            elf: Mutex::default(),
+        }
+    }
+
+    /// The closure of `tool` as it is installed now.
+    pub fn closure(&self, tool: &ToolSpec, digests: &dyn FileDigests) -> Result<Closure, ToolError> {
+        let mut walk = Walk::new(self);
+        for program in &tool.programs {
+            match self.locate(program) {
+                Ok(path) => walk.program(&program.name, &path)?,
+                Err(_) if program.optional => {}
+                Err(missing) => return Err(missing),
+            }
+        }
+        for path in &tool.data {
+            walk.data(&tool.name, path)?;
+        }
+        walk.finish().close(digests)
+    }
+
+    /// Where a program is; neither links nor what they lead to are resolved.
+    fn locate(&self, program: &ProgramSpec) -> Result<PathBuf, ToolError> {
+        let missing = |searched: String| ToolError::Missing { name: program.name.clone(), searched };
+        let name = Path::new(&program.name);
+        match program.path.as_deref().or(name.is_absolute().then_some(name)) {
+            Some(path) if is_program(path) => Ok(path.to_owned()),
+            Some(path) => Err(missing(format!("`{}`", path.display()))),
+            None => self.lookup(&program.name).ok_or_else(|| missing(self.searched())),
+        }
+    }
+
+    /// The first program of that name on the search path.
+    pub(crate) fn lookup(&self, name: &str) -> Option<PathBuf> {
+        self.search.iter().map(|folder| folder.join(name)).find(|path| is_program(path))
+    }
+
+    fn searched(&self) -> String {
+        let folders: Vec<_> = self.search.iter().map(|path| path.to_string_lossy()).collect();
+        format!("`{}`", folders.join(":"))
+    }
+
+    /// The facts of the file at `path`, which has no links.
+    pub(crate) fn elf(&self, path: &Path) -> Result<Option<Arc<ElfFacts>>, ToolError> {
+        let known = self.elf.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let read = |source| ToolError::Read { path: path.to_owned(), source };
+        let facts = elf::facts(path).map_err(read)?.map(Arc::new);
+        let mut cache = self.elf.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.insert(path.to_owned(), facts.clone());
+        Ok(facts)
+    }
+}
+
+/// A closure whose files have been found and not yet read.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) programs: BTreeMap<String, PathBuf>,
+    pub(crate) files: Vec<(Role, String, PathBuf)>,
+    pub(crate) links: Vec<(String, PathBuf, Digest)>,
+    pub(crate) readable: BTreeSet<PathBuf>,
+}
+
+impl Found {
+    fn close(self, digests: &dyn FileDigests) -> Result<Closure, ToolError> {
+        let mut parts = BTreeSet::new();
+        let mut components = BTreeMap::new();
+        let mut executable = BTreeSet::new();
+        let mut readable = self.readable;
+        for (role, name, path) in self.files {
+            let read = |source| ToolError::Read { path: path.clone(), source };
+            let digest = digests.digest(&path).map_err(read)?;
+            components.insert(path.to_string_lossy().into_owned(), digest);
+            parts.insert(Part { role, name, digest });
+            match role {
+                Role::Program | Role::Interpreter => executable.insert(path),
+                Role::Library => readable.insert(path),
+                Role::Data => false,
+            };
+        }
+        for (name, path, digest) in self.links {
+            components.insert(path.to_string_lossy().into_owned(), digest);
+            parts.insert(Part { role: Role::Data, name, digest });
+        }
+        let fingerprint = fingerprint(&parts);
+        Ok(Closure { programs: self.programs, components, fingerprint, executable, readable })
+    }
+}
+
+/// Whether there is a regular file that its owner, or somebody, may execute.
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|stat| stat.is_file() && stat.permissions().mode() & 0o111 != 0)
+}

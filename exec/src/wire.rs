@@ -1,0 +1,122 @@
+//! What vwfb and its launcher say to each other: one JSON object a line over two pipes.
+//!
+//! Both ends are the same binary started moments apart, so the format has no versions.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::sandbox::Rules;
+
+/// From vwfb to the launcher.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// Start a process; only when none runs.
+    Run(Box<Run>),
+    /// Stop the process that runs; without one, nothing.
+    Cancel,
+}
+
+/// One process, complete: the launcher adds nothing of its own environment.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// The file to execute, absolute.
+    pub(crate) program: PathBuf,
+    /// Its arguments, without its own name.
+    pub(crate) args: Vec<String>,
+    /// Its whole environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// Its working directory.
+    pub(crate) cwd: PathBuf,
+    /// The file that is its standard input.
+    pub(crate) stdin: PathBuf,
+    /// The file its standard output is appended to, which is created.
+    pub(crate) stdout: PathBuf,
+    /// The same for standard error; may be the same file.
+    pub(crate) stderr: PathBuf,
+    /// What Landlock lets it do; `None` starts it unrestricted.
+    pub(crate) rules: Option<Rules>,
+    /// After how many milliseconds it is stopped.
+    pub(crate) timeout_ms: Option<u64>,
+    /// How many milliseconds pass between TERM and KILL.
+    pub(crate) grace_ms: u64,
+}
+
+/// From the launcher to vwfb.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    /// It reads requests from now on.
+    Ready,
+    /// The process and all its descendants are dead.
+    Exited(Exited),
+    /// No process was started.
+    Refused {
+        /// What failed.
+        what: String,
+        /// The system's error number, where there is one.
+        errno: Option<i32>,
+    },
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Exited {
+    /// Its exit code, unless a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// The signal that ended it.
+    pub(crate) signal: Option<i32>,
+    /// Whether it was stopped at its timeout.
+    pub(crate) timed_out: bool,
+    /// Whether it was stopped by a cancel request.
+    pub(crate) cancelled: bool,
+    /// How many descendants outlived it and were killed.
+    pub(crate) orphans: u32,
+    /// How long it ran, in milliseconds of wall time.
+    pub(crate) duration_ms: u64,
+}
+
+/// The bytes of `message` with its line end.
+pub(crate) fn line(message: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(message)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Splits what arrives on a pipe into messages, without reading more than one `read` at a time.
+#[derive(Debug)]
+pub(crate) struct Inbox<F> {
+    pipe: F,
+    pending: Vec<u8>,
+}
+
+impl<F: AsFd> Inbox<F> {
+    /// Reads from `pipe`.
+    pub(crate) fn new(pipe: F) -> Self {
+        Self { pipe, pending: Vec::new() }
+    }
+
+    /// The pipe, for polling.
+    pub(crate) fn pipe(&self) -> &F {
+        &self.pipe
+    }
+
+    /// The next message that has arrived whole.
+    pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Option<serde_json::Result<T>> {
+        let end = self.pending.iter().position(|&byte| byte == b'\n')?;
+        let message = serde_json::from_slice(&self.pending[..end]);
+        self.pending.drain(..=end);
+        Some(message)
+    }
+
+    /// Reads once, blocking until something is there; `false` at the end of the pipe.
+    pub(crate) fn fill(&mut self) -> io::Result<bool> {
+        let mut chunk = [0; 16 * 1024];
+        let count = rustix::io::retry_on_intr(|| rustix::io::read(&self.pipe, &mut chunk))?;
+        self.pending.extend_from_slice(&chunk[..count]);
+        Ok(count > 0)
+    }
+}
