@@ -31,6 +31,7 @@ macro_rules! codes {
 codes! {
     SYNTAX_ERROR = "syntax-error", "The text is not KDL 2.";
     KDL_V1 = "kdl-v1", "The text uses a KDL 1 spelling.";
+    UNREADABLE_FILE = "unreadable-file", "A rule file cannot be read.";
     TOO_DEEP = "too-deep", "Braces are nested too deeply.";
     UNKNOWN_NODE = "unknown-node", "A node has no meaning where it stands.";
     UNKNOWN_PROPERTY = "unknown-property", "A node does not take this property.";

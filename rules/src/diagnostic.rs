@@ -103,7 +103,7 @@ pub struct Place {
 /// A place that survives edits elsewhere in its file.
 ///
 /// It names a top-level node and an entry in it, not bytes: a value that holds anchors stays equal
-/// when a comment or another target above it changes, so early cutoff works. [`crate::spans`],
+/// when a comment or another target above it changes, so early cutoff works. [`crate::spans()`],
 /// made anew from the text, turns it into bytes when a diagnostic is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Anchor {
