@@ -1,0 +1,142 @@
+//! The query language: sets of targets and files, asked of the realised graph.
+//!
+//! ```text
+//! expression = operand {operator operand}                 all operators bind alike, from the left
+//! operand    = "(" expression ")" | function "(" argument {"," argument} ")" | pattern
+//! operator   = "union" | "+" | "intersect" | "^" | "except" | "-"
+//! ```
+//!
+//! It is unaware of rule files and salsa: whoever asks brings the graph.
+
+mod eval;
+mod index;
+mod parse;
+mod print;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use eval::Answer;
+pub use parse::Query;
+pub use print::Format;
+
+/// A target, as queries see it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QueryNode {
+    /// The rule's name, which `kind()` matches.
+    pub kind: String,
+    /// Each attribute's values as text, which `attr()` matches.
+    pub attributes: BTreeMap<String, Vec<String>>,
+    /// The workspace files it reads itself; what it reads of other targets follows from `deps`.
+    pub inputs: BTreeSet<String>,
+    /// The files it makes, as paths from the workspace root.
+    pub outputs: BTreeSet<String>,
+    /// The labels of the targets it needs directly.
+    pub deps: BTreeSet<String>,
+}
+
+/// A member of a query's sets: ordered targets first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Item {
+    /// A target, by label.
+    Target(String),
+    /// A file, by its path from the workspace root.
+    File(String),
+}
+
+/// The graph that a query is asked of.
+pub trait QueryGraph {
+    /// Every target by label. Each of its `deps` should be a key too; others are ignored.
+    fn nodes(&self) -> &BTreeMap<String, QueryNode>;
+
+    /// What `pattern` (`//...`, `//shorts:all`, `:final`, `slides/hook.svg`) stands for.
+    fn expand(&self, pattern: &str) -> Result<BTreeSet<Item>, PatternError>;
+}
+
+/// Why a pattern stands for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PatternError {
+    /// A lower-case fragment that says what is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+/// Why a query has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The text is no expression.
+    #[error("{message}")]
+    Syntax {
+        /// Where, in characters from 1.
+        column: usize,
+        /// What is wrong there.
+        message: String,
+        /// What to write instead.
+        hint: String,
+    },
+    /// A function's name is unknown.
+    #[error("no function named `{name}`")]
+    UnknownFunction {
+        /// Where, in characters from 1.
+        column: usize,
+        /// The name.
+        name: String,
+        /// What to write instead.
+        hint: String,
+    },
+    /// A function has too few or too many arguments, or one of another type.
+    #[error("{message}")]
+    Arguments {
+        /// Where, in characters from 1.
+        column: usize,
+        /// What is wrong with them.
+        message: String,
+        /// How the function is called.
+        usage: &'static str,
+    },
+    /// A regular expression is none.
+    #[error("`{pattern}` is no regular expression: {reason}")]
+    Regex {
+        /// Where, in characters from 1.
+        column: usize,
+        /// The text.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A pattern names nothing.
+    #[error("{source}")]
+    Pattern {
+        /// Where, in characters from 1.
+        column: usize,
+        /// Why.
+        source: PatternError,
+    },
+}
+
+impl QueryError {
+    /// Where in the query's text, in characters from 1.
+    pub const fn column(&self) -> usize {
+        match self {
+            Self::Syntax { column, .. }
+            | Self::UnknownFunction { column, .. }
+            | Self::Arguments { column, .. }
+            | Self::Regex { column, .. }
+            | Self::Pattern { column, .. } => *column,
+        }
+    }
+
+    /// What to write instead.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Syntax { hint, .. } | Self::UnknownFunction { hint, .. } => Some(hint.clone()),
+            Self::Arguments { usage, .. } => Some(format!("it is called as `{usage}`")),
+            Self::Regex { .. } => Some("put a `\\` before a character meant as itself".to_owned()),
+            Self::Pattern { source, .. } => source.hint.clone(),
+        }
+    }
+}
