@@ -6,5 +6,45 @@
 pub mod artifact;
 pub mod digest;
 
+mod clock;
+mod encode;
+mod error;
+mod tree;
+
+mod index;
+mod layout;
+mod lease;
+mod lock;
+mod record;
+
+mod store;
+
+mod commit;
+mod dir;
+mod materialise;
+mod put;
+mod quarantine;
+mod read;
+mod stage;
+
+mod gc;
+mod rebuild;
+mod stats;
+mod verify;
+
 pub use artifact::{ActionResult, Artifact, Entry, FileRef, Tree, TreeId};
+pub use clock::{Clock, SystemClock, UnixMillis};
+pub use commit::{CommitError, LookupError};
 pub use digest::{ActionKey, BlobId, Digest};
+pub use error::IoError;
+pub use gc::{GcError, GcOptions, GcReport, RemovedResult, Roots};
+pub use index::IndexError;
+pub use lock::{KeyLock, LockError};
+pub use materialise::{MaterialiseError, Placement};
+pub use put::PutError;
+pub use read::ReadError;
+pub use stage::Take;
+pub use stats::Stats;
+pub use store::{OpenError, Store};
+pub use tree::TreeDecodeError;
+pub use verify::{VerifyError, VerifyOptions, VerifyReport};

@@ -1,0 +1,180 @@
+//! Removing what nobody needs: results and blobs by age and size, longest unused first.
+//!
+//! What a live lease may use, what any workspace published as a root, and all below either stays.
+
+mod plan;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::artifact::Artifact;
+use crate::digest::{ActionKey, BlobId};
+use crate::error::IoError;
+use crate::index::{IndexError, Outlive, Rows};
+use crate::layout;
+use crate::lease;
+use crate::store::Store;
+
+use plan::{Plan, State};
+
+/// How many files are removed while others wait.
+const BATCH: usize = 512;
+
+/// What is to be kept whatever its age.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roots {
+    /// Results with all they name.
+    pub keys: Vec<ActionKey>,
+    /// Files and trees with all below them.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// What `gc` removes; without any limit only what nothing can reach any more.
+#[derive(Debug, Clone, Default)]
+pub struct GcOptions {
+    /// Whatever was not used for longer goes.
+    pub max_age: Option<Duration>,
+    /// What was not used for longest goes until the rest is no larger.
+    pub max_bytes: Option<u64>,
+    /// Kept besides what the workspaces published.
+    pub keep: Roots,
+    /// Only report.
+    pub dry_run: bool,
+}
+
+/// A result that was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemovedResult {
+    /// Its key.
+    pub key: ActionKey,
+    /// The bytes that went with it.
+    pub bytes: u64,
+}
+
+/// What `gc` removed, or would remove.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GcReport {
+    /// The results, longest unused first.
+    pub results: Vec<RemovedResult>,
+    /// How many files and trees.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many results stay.
+    pub kept_results: u64,
+    /// How many files and trees stay.
+    pub kept_objects: u64,
+    /// Their bytes.
+    pub kept_bytes: u64,
+    /// How many files went that the index does not know, damaged ones included.
+    pub strays: u64,
+    /// How many folders of dead processes went.
+    pub scratch: u64,
+}
+
+/// The store cannot be cleaned up.
+#[derive(Debug, thiserror::Error)]
+pub enum GcError {
+    /// The index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A file operation failed.
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl Store {
+    /// Replaces what `workspace` needs kept; nothing in it forgets the workspace.
+    pub fn publish_roots(&self, workspace: &str, roots: &Roots) -> Result<(), GcError> {
+        Ok(self.index.write(Outlive::PowerCut, |rows| rows.set_roots(workspace, roots))?)
+    }
+
+    /// The workspaces that published roots.
+    pub fn root_workspaces(&self) -> Result<Vec<String>, GcError> {
+        Ok(self.index.read(|rows| rows.root_workspaces())?)
+    }
+
+    /// Removes what `options` allow, and what dead processes left.
+    pub fn gc(&self, options: &GcOptions) -> Result<GcReport, GcError> {
+        if options.dry_run {
+            return self.index.read(|rows| Ok(self.plan(rows, options)?.report()));
+        }
+        let (plan, dead) = self.index.write(Outlive::PowerCut, |rows| {
+            let dead = lease::reap(&self.layout, rows)?;
+            let plan = self.plan(rows, options)?;
+            for result in plan.results() {
+                rows.remove_result(result.key)?;
+            }
+            for object in plan.objects() {
+                rows.remove_object(object.row)?;
+            }
+            Ok::<_, GcError>((plan, dead))
+        })?;
+        let mut report = plan.report();
+        let blobs = plan.objects().map(|object| (object.blob, object.executable));
+        self.remove_blobs(&blobs.collect::<Vec<_>>())?;
+        self.remove_records(&report.results.iter().map(|result| result.key).collect::<Vec<_>>())?;
+        report.strays = self.remove_strays()?;
+        report.scratch = self.sweep(dead)?;
+        Ok(report)
+    }
+
+    fn plan(&self, rows: &Rows<'_>, options: &GcOptions) -> Result<Plan, IndexError> {
+        let mut state = State::load(rows)?;
+        state.keep_roots(rows, &options.keep)?;
+        let oldest_kept = options.max_age.map(|age| self.now().before(age));
+        Ok(state.plan(oldest_kept, options.max_bytes))
+    }
+
+    /// Removes the files of objects that still have no row. Returns how many there were.
+    fn remove_blobs(&self, blobs: &[(BlobId, bool)]) -> Result<u64, GcError> {
+        let mut count = 0;
+        for batch in blobs.chunks(BATCH) {
+            count += self.index.write(Outlive::Process, |rows| {
+                let mut count = 0;
+                for &(blob, executable) in batch {
+                    if rows.object(blob, executable)?.is_none() {
+                        let path = self.layout.blob(blob, executable);
+                        count += u64::from(layout::remove(&path)?);
+                    }
+                }
+                Ok::<_, GcError>(count)
+            })?;
+        }
+        Ok(count)
+    }
+
+    /// Removes the record files of results that still have no row.
+    fn remove_records(&self, keys: &[ActionKey]) -> Result<u64, GcError> {
+        let mut count = 0;
+        for batch in keys.chunks(BATCH) {
+            count += self.index.write(Outlive::Process, |rows| {
+                let mut count = 0;
+                for &key in batch {
+                    if !rows.has_result(key)? {
+                        count += u64::from(layout::remove(&self.layout.record(key))?);
+                    }
+                }
+                Ok::<_, GcError>(count)
+            })?;
+        }
+        Ok(count)
+    }
+
+    /// Removes files that the index does not know: what a killed process had not noted yet, and
+    /// what was set aside as damaged.
+    fn remove_strays(&self) -> Result<u64, GcError> {
+        let mut count = 0;
+        for entry in std::fs::read_dir(self.layout.quarantine()).into_iter().flatten().flatten() {
+            count += u64::from(layout::remove(&entry.path())?);
+        }
+        let named = |path: &PathBuf| layout::named(path);
+        let blobs = layout::files(&self.layout.blobs())?;
+        let blobs = blobs.iter().filter_map(named).map(|(digest, form)| (BlobId(digest), form));
+        count += self.remove_blobs(&self.index.read(|rows| rows.unknown_objects(blobs))?)?;
+        let records = layout::files(&self.layout.records())?;
+        let keys = records.iter().filter_map(named).map(|(digest, _)| ActionKey(digest));
+        count += self.remove_records(&self.index.read(|rows| rows.unknown_results(keys))?)?;
+        Ok(count)
+    }
+}

@@ -1,0 +1,194 @@
+//! The index: what the store holds, in SQLite.
+//!
+//! Whoever writes first takes the store's lock file, so writers of all processes queue in the
+//! kernel and never meet in SQLite. Readers see the last committed state and wait for nobody.
+
+mod leases;
+mod objects;
+mod results;
+mod roots;
+mod schema;
+mod totals;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::error::{AtPath, IoError};
+
+pub(crate) use leases::Sequence;
+pub(crate) use objects::{Object, ObjectRow};
+pub(crate) use results::{ResultInfo, ResultRow};
+
+/// The index cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// SQLite refused.
+    #[error("the store's index `{}` failed", path.display())]
+    Sqlite {
+        /// The index file.
+        path: PathBuf,
+        /// SQLite's reason.
+        source: rusqlite::Error,
+    },
+    /// A result in the index is not in the form it was written in.
+    #[error("the store's index `{}` holds a damaged result: {why}", path.display())]
+    Record {
+        /// The index file.
+        path: PathBuf,
+        /// What is wrong with the result.
+        why: &'static str,
+    },
+    /// A file beside it failed.
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl IndexError {
+    /// Whether the index file itself is damaged, so that only a rebuild helps.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Sqlite { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+            ),
+            Self::Record { .. } => true,
+            Self::Io(_) => false,
+        }
+    }
+
+    /// Whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Sqlite { source, .. } => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            }
+            Self::Record { .. } => false,
+            Self::Io(error) => error.is_full(),
+        }
+    }
+}
+
+/// How much a write must outlive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlive {
+    /// The death of this process; a power cut may undo it.
+    Process,
+    /// A power cut.
+    PowerCut,
+}
+
+/// The two connections to one index.
+pub(crate) struct Index {
+    path: PathBuf,
+    writer: Mutex<Writer>,
+    reader: Mutex<Connection>,
+}
+
+struct Writer {
+    lock: File,
+    lock_path: PathBuf,
+    connection: Connection,
+}
+
+impl Index {
+    /// Opens the index, making it if there is none. `lock` is the store's lock file, which the
+    /// caller holds; the first `write` ends with releasing it.
+    pub(crate) fn open(path: PathBuf, lock_path: PathBuf, lock: File) -> Result<Self, IndexError> {
+        let fail = |source| IndexError::Sqlite { path: path.clone(), source };
+        let connection = schema::connect(&path).map_err(fail)?;
+        schema::create(&connection).map_err(fail)?;
+        let reader = schema::connect(&path).map_err(fail)?;
+        let writer = Writer { lock, lock_path, connection };
+        Ok(Self { path, writer: Mutex::new(writer), reader: Mutex::new(reader) })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads one consistent state.
+    pub(crate) fn read<T, E: From<IndexError>>(
+        &self,
+        body: impl FnOnce(&Rows<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = reader.transaction().map_err(|source| self.failure(source))?;
+        body(&Rows { connection: &transaction, path: &self.path })
+    }
+
+    /// Changes the index: all of `body` or nothing, alone among all processes.
+    pub(crate) fn write<T, E: From<IndexError>>(
+        &self,
+        outlive: Outlive,
+        body: impl FnOnce(&Rows<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Writer { lock, lock_path, connection } = &mut *writer;
+        let _held = Held::take(lock, lock_path).map_err(IndexError::from)?;
+        self.transact(connection, outlive, body)
+    }
+
+    fn transact<T, E: From<IndexError>>(
+        &self,
+        connection: &mut Connection,
+        outlive: Outlive,
+        body: impl FnOnce(&Rows<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let fail = |source| self.failure(source);
+        connection.execute_batch(outlive.pragma()).map_err(fail)?;
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        let value = body(&Rows { connection: &transaction, path: &self.path })?;
+        transaction.commit().map_err(fail)?;
+        Ok(value)
+    }
+
+    fn failure(&self, source: rusqlite::Error) -> IndexError {
+        IndexError::Sqlite { path: self.path.clone(), source }
+    }
+}
+
+impl Outlive {
+    fn pragma(self) -> &'static str {
+        match self {
+            Self::Process => "PRAGMA synchronous = NORMAL",
+            Self::PowerCut => "PRAGMA synchronous = FULL",
+        }
+    }
+}
+
+/// The store's lock, held until dropped.
+struct Held<'a>(&'a File);
+
+impl<'a> Held<'a> {
+    fn take(lock: &'a File, path: &Path) -> Result<Self, IoError> {
+        lock.lock().at("lock", path)?;
+        Ok(Self(lock))
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // Closing the file unlocks it too, so a failure here costs waiting, not safety.
+        let _ = self.0.unlock();
+    }
+}
+
+/// The index within one transaction; what can be asked of it and done to it is in the submodules.
+pub(crate) struct Rows<'a> {
+    connection: &'a Connection,
+    path: &'a Path,
+}
+
+impl Rows<'_> {
+    fn run<T>(
+        &self,
+        body: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, IndexError> {
+        body(self.connection)
+            .map_err(|source| IndexError::Sqlite { path: self.path.to_owned(), source })
+    }
+}

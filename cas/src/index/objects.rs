@@ -1,0 +1,260 @@
+//! Objects: the files and trees that the store holds, and which trees name which.
+
+use std::collections::BTreeSet;
+
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{IndexError, Rows, Sequence};
+use crate::artifact::{Artifact, FileRef};
+use crate::clock::UnixMillis;
+use crate::digest::{BlobId, Digest};
+
+/// The row of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ObjectRow(i64);
+
+/// What the index knows of an object.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Object {
+    pub(crate) row: ObjectRow,
+    pub(crate) blob: BlobId,
+    pub(crate) executable: bool,
+    pub(crate) size: u64,
+    /// When its bytes were last verified.
+    pub(crate) checked: Sequence,
+    /// When it was last used.
+    pub(crate) used: Sequence,
+    /// The time of its last use.
+    pub(crate) used_at: UnixMillis,
+    /// Whether its file is known to be lost.
+    pub(crate) missing: bool,
+}
+
+const COLUMNS: &str = "id, digest, executable, size, checked, used, used_at, missing";
+
+/// The objects from which a lost one can be reached, lost ones included.
+const BROKEN: &str = "WITH RECURSIVE broken(id) AS (
+    SELECT id FROM object WHERE missing
+    UNION SELECT parent FROM edge JOIN broken ON child = broken.id)";
+
+impl ToSql for ObjectRow {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.0.to_sql()
+    }
+}
+
+impl FromSql for ObjectRow {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        i64::column_result(value).map(Self)
+    }
+}
+
+impl ToSql for UnixMillis {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.0.to_sql()
+    }
+}
+
+impl FromSql for UnixMillis {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        i64::column_result(value).map(Self)
+    }
+}
+
+impl Artifact {
+    /// The object that holds it: the file, or the blob with the tree's encoding.
+    pub(crate) fn object(&self) -> (BlobId, bool) {
+        match self {
+            Self::File(file) => (file.blob, file.executable),
+            Self::Tree(tree) => (tree.blob(), false),
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// The object of these bytes in this form.
+    pub(crate) fn object(
+        &self,
+        blob: BlobId,
+        executable: bool,
+    ) -> Result<Option<Object>, IndexError> {
+        self.run(|sql| {
+            sql.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM object WHERE digest = ? AND executable = ?"
+            ))?
+            .query_row(params![blob.digest().as_bytes(), executable], object)
+            .optional()
+        })
+    }
+
+    /// The object of these bytes in either form, one whose file is there first.
+    pub(crate) fn any_object(&self, blob: BlobId) -> Result<Option<Object>, IndexError> {
+        self.run(|sql| {
+            sql.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM object WHERE digest = ? ORDER BY missing, executable LIMIT 1"
+            ))?
+            .query_row([blob.digest().as_bytes()], object)
+            .optional()
+        })
+    }
+
+    pub(crate) fn objects(&self) -> Result<Vec<Object>, IndexError> {
+        self.run(|sql| {
+            sql.prepare(&format!("SELECT {COLUMNS} FROM object ORDER BY id"))?
+                .query_map([], object)?
+                .collect()
+        })
+    }
+
+    /// Those of `objects` that have no row.
+    pub(crate) fn unknown_objects(
+        &self,
+        objects: impl Iterator<Item = (BlobId, bool)>,
+    ) -> Result<Vec<(BlobId, bool)>, IndexError> {
+        let mut unknown = Vec::new();
+        for (blob, executable) in objects {
+            if self.object(blob, executable)?.is_none() {
+                unknown.push((blob, executable));
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// Notes that the object's file is there, was verified at `checked` and is used now.
+    pub(crate) fn put_object(
+        &self,
+        file: &FileRef,
+        checked: Sequence,
+        now: UnixMillis,
+    ) -> Result<ObjectRow, IndexError> {
+        let used = self.sequence()?;
+        self.run(|sql| {
+            sql.prepare_cached(
+                "INSERT INTO object(digest, executable, size, checked, used, used_at)
+                 VALUES(?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT(digest, executable) DO UPDATE
+                 SET size = ?3, checked = ?4, used = ?5, used_at = ?6, missing = 0
+                 RETURNING id",
+            )?
+            .query_row(
+                params![
+                    file.blob.digest().as_bytes(),
+                    file.executable,
+                    file.size.cast_signed(),
+                    checked,
+                    used,
+                    now
+                ],
+                |row| row.get(0),
+            )
+        })
+    }
+
+    /// Notes a use, which keeps the object and all below it from `gc` while a lease from before
+    /// lives.
+    pub(crate) fn use_object(&self, row: ObjectRow, now: UnixMillis) -> Result<(), IndexError> {
+        let used = self.sequence()?;
+        self.run(|sql| {
+            sql.prepare_cached("UPDATE object SET used = ?, used_at = ? WHERE id = ?")?
+                .execute(params![used, now, row])
+        })?;
+        Ok(())
+    }
+
+    /// Notes that the object's bytes were just verified.
+    pub(crate) fn check_object(&self, row: ObjectRow) -> Result<(), IndexError> {
+        let checked = self.sequence()?;
+        self.run(|sql| {
+            sql.prepare_cached("UPDATE object SET checked = ? WHERE id = ?")?
+                .execute(params![checked, row])
+        })?;
+        Ok(())
+    }
+
+    /// Notes that the object's file is lost: every result that needs it is a miss until the same
+    /// bytes are put again.
+    pub(crate) fn lose_object(&self, row: ObjectRow) -> Result<(), IndexError> {
+        self.run(|sql| {
+            sql.prepare_cached("UPDATE object SET missing = 1 WHERE id = ?")?.execute([row])
+        })?;
+        Ok(())
+    }
+
+    /// Forgets the object. Nothing may refer to it any more.
+    pub(crate) fn remove_object(&self, row: ObjectRow) -> Result<(), IndexError> {
+        self.run(|sql| {
+            sql.prepare_cached("DELETE FROM edge WHERE parent = ?")?.execute([row])?;
+            sql.prepare_cached("DELETE FROM object WHERE id = ?")?.execute([row])
+        })?;
+        Ok(())
+    }
+
+    /// Notes that the tree names the child.
+    pub(crate) fn put_edge(&self, tree: ObjectRow, child: ObjectRow) -> Result<(), IndexError> {
+        self.run(|sql| {
+            sql.prepare_cached("INSERT OR IGNORE INTO edge VALUES(?, ?)")?
+                .execute(params![tree, child])
+        })?;
+        Ok(())
+    }
+
+    /// Every tree with every object it names.
+    pub(crate) fn edges(&self) -> Result<Vec<(ObjectRow, ObjectRow)>, IndexError> {
+        self.run(|sql| {
+            sql.prepare("SELECT parent, child FROM edge")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+    }
+
+    /// Whether the file of any object is known to be lost, which is rare.
+    pub(crate) fn any_missing(&self) -> Result<bool, IndexError> {
+        self.run(|sql| {
+            sql.prepare_cached("SELECT EXISTS(SELECT 1 FROM object WHERE missing)")?
+                .query_row([], |row| row.get(0))
+        })
+    }
+
+    /// Whether the object and all below it have their files, as far as is known.
+    pub(crate) fn is_whole(&self, row: ObjectRow) -> Result<bool, IndexError> {
+        if !self.any_missing()? {
+            return Ok(true);
+        }
+        self.run(|sql| {
+            sql.query_row(
+                &format!("{BROKEN} SELECT NOT EXISTS(SELECT 1 FROM broken WHERE id = ?)"),
+                [row],
+                |row| row.get(0),
+            )
+        })
+    }
+
+    /// The keys of the results that need a lost object.
+    pub(crate) fn broken_keys(&self) -> Result<BTreeSet<Digest>, IndexError> {
+        if !self.any_missing()? {
+            return Ok(BTreeSet::new());
+        }
+        self.run(|sql| {
+            sql.prepare(&format!(
+                "{BROKEN} SELECT DISTINCT key FROM result
+                 JOIN result_object ON result = result.id JOIN broken ON object = broken.id"
+            ))?
+            .query_map([], |row| row.get(0).map(Digest::from_bytes))?
+            .collect()
+        })
+    }
+}
+
+fn object(row: &Row<'_>) -> rusqlite::Result<Object> {
+    Ok(Object {
+        row: row.get(0)?,
+        blob: BlobId(Digest::from_bytes(row.get(1)?)),
+        executable: row.get(2)?,
+        size: row.get::<_, i64>(3)?.cast_unsigned(),
+        checked: row.get(4)?,
+        used: row.get(5)?,
+        used_at: row.get(6)?,
+        missing: row.get(7)?,
+    })
+}

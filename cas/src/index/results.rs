@@ -1,0 +1,168 @@
+//! Action results by key, and the objects each needs.
+
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{OptionalExtension, params};
+
+use super::{IndexError, ObjectRow, Rows, Sequence};
+use crate::artifact::ActionResult;
+use crate::clock::UnixMillis;
+use crate::digest::{ActionKey, Digest};
+use crate::record;
+
+/// The row of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ResultRow(i64);
+
+/// What the index knows of a result, its content aside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResultInfo {
+    pub(crate) row: ResultRow,
+    pub(crate) key: ActionKey,
+    pub(crate) used: Sequence,
+    pub(crate) used_at: UnixMillis,
+}
+
+impl ToSql for ResultRow {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.0.to_sql()
+    }
+}
+
+impl FromSql for ResultRow {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        i64::column_result(value).map(Self)
+    }
+}
+
+impl Rows<'_> {
+    /// The result under `key` and when it was last used, whether or not its blobs are there.
+    pub(crate) fn result(
+        &self,
+        key: ActionKey,
+    ) -> Result<Option<(ActionResult, Sequence)>, IndexError> {
+        let found: Option<(Vec<u8>, Sequence)> = self.run(|sql| {
+            sql.prepare_cached("SELECT record, used FROM result WHERE key = ?")?
+                .query_row([key.digest().as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })?;
+        found.map(|(bytes, used)| Ok((self.decode(&bytes)?, used))).transpose()
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<ActionResult, IndexError> {
+        record::decode(bytes)
+            .map(|(_, result)| result)
+            .map_err(|fault| IndexError::Record { path: self.path.to_owned(), why: fault.0 })
+    }
+
+    /// Whether there is a result under `key`.
+    pub(crate) fn has_result(&self, key: ActionKey) -> Result<bool, IndexError> {
+        self.run(|sql| {
+            sql.prepare_cached("SELECT EXISTS(SELECT 1 FROM result WHERE key = ?)")?
+                .query_row([key.digest().as_bytes()], |row| row.get(0))
+        })
+    }
+
+    /// Those of `keys` that have no result.
+    pub(crate) fn unknown_results(
+        &self,
+        keys: impl Iterator<Item = ActionKey>,
+    ) -> Result<Vec<ActionKey>, IndexError> {
+        let mut unknown = Vec::new();
+        for key in keys {
+            if !self.has_result(key)? {
+                unknown.push(key);
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// The record of a result, as it is also kept in a file.
+    pub(crate) fn record(&self, key: ActionKey) -> Result<Option<Vec<u8>>, IndexError> {
+        self.run(|sql| {
+            sql.prepare_cached("SELECT record FROM result WHERE key = ?")?
+                .query_row([key.digest().as_bytes()], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    pub(crate) fn results(&self) -> Result<Vec<ResultInfo>, IndexError> {
+        self.run(|sql| {
+            sql.prepare("SELECT id, key, used, used_at FROM result ORDER BY id")?
+                .query_map([], |row| {
+                    Ok(ResultInfo {
+                        row: row.get(0)?,
+                        key: ActionKey(Digest::from_bytes(row.get(1)?)),
+                        used: row.get(2)?,
+                        used_at: row.get(3)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// Every result with every object it names.
+    pub(crate) fn result_objects(&self) -> Result<Vec<(ResultRow, ObjectRow)>, IndexError> {
+        self.run(|sql| {
+            sql.prepare("SELECT result, object FROM result_object")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+    }
+
+    /// Writes a result that needs `objects`; there is none under its key.
+    pub(crate) fn put_result(
+        &self,
+        key: ActionKey,
+        record: &[u8],
+        objects: &[ObjectRow],
+        now: UnixMillis,
+    ) -> Result<(), IndexError> {
+        let used = self.sequence()?;
+        self.run(|sql| {
+            let row: ResultRow = sql
+                .prepare_cached(
+                    "INSERT INTO result(key, record, used, used_at) VALUES(?, ?, ?, ?) RETURNING id",
+                )?
+                .query_row(params![key.digest().as_bytes(), record, used, now], |row| row.get(0))?;
+            let mut link = sql.prepare_cached("INSERT OR IGNORE INTO result_object VALUES(?, ?)")?;
+            for object in objects {
+                link.execute(params![row, object])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes a use, which keeps the result and its objects from `gc` while a lease from before
+    /// lives.
+    pub(crate) fn use_result(&self, key: ActionKey, now: UnixMillis) -> Result<(), IndexError> {
+        let used = self.sequence()?;
+        self.run(|sql| {
+            sql.prepare_cached("UPDATE result SET used = ?, used_at = ? WHERE key = ?")?
+                .execute(params![used, now, key.digest().as_bytes()])
+        })?;
+        Ok(())
+    }
+
+    /// Forgets a result; whoever used it goes on using its objects. `false` if there was none.
+    pub(crate) fn remove_result(&self, key: ActionKey) -> Result<bool, IndexError> {
+        let key = key.digest();
+        self.run(|sql| {
+            sql.prepare_cached(
+                "UPDATE object SET used = max(object.used, result.used),
+                                   used_at = max(object.used_at, result.used_at)
+                 FROM result JOIN result_object ON result_object.result = result.id
+                 WHERE result.key = ? AND object.id = result_object.object",
+            )?
+            .execute([key.as_bytes()])?;
+            sql.prepare_cached(
+                "DELETE FROM result_object
+                 WHERE result = (SELECT id FROM result WHERE key = ?)",
+            )?
+            .execute([key.as_bytes()])?;
+            let removed = sql
+                .prepare_cached("DELETE FROM result WHERE key = ?")?
+                .execute([key.as_bytes()])?;
+            Ok(removed > 0)
+        })
+    }
+}

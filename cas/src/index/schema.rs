@@ -1,0 +1,79 @@
+//! The tables, and how a connection is set up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+/// Raised whenever a table changes; another number is another store format.
+const VERSION: i64 = 1;
+
+const TABLES: &str = "
+CREATE TABLE meta(
+  sequence INTEGER NOT NULL,           -- raised by every process that opens the store
+  unclean INTEGER NOT NULL             -- the sequence at which an unclean stop was last noticed
+) STRICT;
+INSERT INTO meta VALUES(1, 0);
+CREATE TABLE lease(
+  name TEXT PRIMARY KEY,               -- the lease file
+  start INTEGER NOT NULL               -- the sequence when it was taken
+) STRICT, WITHOUT ROWID;
+CREATE TABLE object(
+  id INTEGER PRIMARY KEY,
+  digest BLOB NOT NULL,
+  executable INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  checked INTEGER NOT NULL,            -- the sequence at which its bytes were last verified
+  used INTEGER NOT NULL,               -- the sequence of its last use
+  used_at INTEGER NOT NULL,            -- the time of its last use
+  missing INTEGER NOT NULL DEFAULT 0,  -- its file is known to be lost
+  UNIQUE(digest, executable)
+) STRICT;
+CREATE INDEX object_missing ON object(id) WHERE missing;
+CREATE TABLE edge(
+  parent INTEGER NOT NULL,             -- a tree
+  child INTEGER NOT NULL,              -- an object it names
+  PRIMARY KEY(parent, child)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX edge_child ON edge(child);
+CREATE TABLE result(
+  id INTEGER PRIMARY KEY,
+  key BLOB NOT NULL UNIQUE,
+  record BLOB NOT NULL,
+  used INTEGER NOT NULL,
+  used_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE result_object(
+  result INTEGER NOT NULL,
+  object INTEGER NOT NULL,
+  PRIMARY KEY(result, object)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX result_object_object ON result_object(object);
+CREATE TABLE root_result(workspace TEXT NOT NULL, key BLOB NOT NULL,
+  PRIMARY KEY(workspace, key)) STRICT, WITHOUT ROWID;
+CREATE TABLE root_object(workspace TEXT NOT NULL, digest BLOB NOT NULL, executable INTEGER NOT NULL,
+  PRIMARY KEY(workspace, digest, executable)) STRICT, WITHOUT ROWID;
+";
+
+/// A connection in WAL mode.
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(60))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    Ok(connection)
+}
+
+/// Makes the tables in a new index.
+pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version == 0 {
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! Putting artifacts where tasks and people read them.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use crate::artifact::{Artifact, Entry, FileRef, TreeId};
+use crate::digest::BlobId;
+use crate::dir::Dir;
+use crate::error::{AtPath, IoError};
+use crate::index::IndexError;
+use crate::layout;
+use crate::read::ReadError;
+use crate::store::Store;
+
+/// Whose the materialised files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// Read-only names of the store's own files: for readers that cannot write them. What is in
+    /// the place already is an error.
+    Shared,
+    /// Read-only copies: for readers that nothing keeps from writing. What is in the place already
+    /// is an error.
+    Copied,
+    /// The caller's own writable files, in the place of what was there, at once and as a whole.
+    Owned,
+}
+
+/// An artifact cannot be put in its place.
+#[derive(Debug, thiserror::Error)]
+pub enum MaterialiseError {
+    /// The place is no name in a folder, or outside the folder it must be below.
+    #[error("nothing can be put at `{}`", path.display())]
+    Place {
+        /// The place.
+        path: PathBuf,
+    },
+    /// The artifact cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A file operation failed.
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+impl MaterialiseError {
+    /// The blob whose bytes are lost, if that is why.
+    pub fn lost(&self) -> Option<BlobId> {
+        match self {
+            Self::Read(error) => error.lost(),
+            Self::Place { .. } | Self::Io(_) => None,
+        }
+    }
+}
+
+impl From<IndexError> for MaterialiseError {
+    fn from(error: IndexError) -> Self {
+        Self::Read(error.into())
+    }
+}
+
+impl Store {
+    /// Puts the artifact at `to`, whose folder must be there. A link at `to` is replaced, not
+    /// followed.
+    pub fn materialise(
+        &self,
+        artifact: &Artifact,
+        to: &Path,
+        placement: Placement,
+    ) -> Result<(), MaterialiseError> {
+        let (folder, name) = split(to)?;
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        self.place(artifact, &Dir::open(folder)?, name, placement)
+    }
+
+    /// Puts the artifact at `relative` below `base`, making the folders on the way. No link below
+    /// `base` is followed.
+    pub fn materialise_below(
+        &self,
+        artifact: &Artifact,
+        base: &Path,
+        relative: &Path,
+        placement: Placement,
+    ) -> Result<(), MaterialiseError> {
+        let (folder, name) = split(relative)?;
+        let folder = Dir::open(base)?.make_below(folder)?;
+        self.place(artifact, &folder, name, placement)
+    }
+
+    fn place(
+        &self,
+        artifact: &Artifact,
+        folder: &Dir,
+        name: &Path,
+        placement: Placement,
+    ) -> Result<(), MaterialiseError> {
+        if placement != Placement::Owned {
+            return self.fill(artifact, folder, name, placement);
+        }
+        // Beside the place, so that it can be renamed; the lease's name is this process's alone.
+        let fresh = PathBuf::from(format!(".vwfb-{}-{}", self.lease.name, self.fresh_number()));
+        let filled = self.fill(artifact, folder, &fresh, placement);
+        let placed = filled.and_then(|()| Ok(folder.replace(&fresh, name)?));
+        if placed.is_err() {
+            folder.remove(&fresh)?;
+        }
+        placed
+    }
+
+    fn fill(
+        &self,
+        artifact: &Artifact,
+        folder: &Dir,
+        name: &Path,
+        placement: Placement,
+    ) -> Result<(), MaterialiseError> {
+        match artifact {
+            Artifact::File(file) => self.fill_file(file, folder, name, placement),
+            Artifact::Tree(tree) => self.fill_tree(*tree, folder, name, placement),
+        }
+    }
+
+    fn fill_tree(
+        &self,
+        tree: TreeId,
+        folder: &Dir,
+        name: &Path,
+        placement: Placement,
+    ) -> Result<(), MaterialiseError> {
+        let entries = self.tree(tree)?.entries;
+        let folder = folder.make(name)?;
+        for (name, entry) in &entries {
+            let name = Path::new(name);
+            match entry {
+                Entry::File(file) => self.fill_file(file, &folder, name, placement)?,
+                Entry::Dir(tree) => self.fill_tree(*tree, &folder, name, placement)?,
+                Entry::Symlink(target) => folder.symlink(target, name)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_file(
+        &self,
+        file: &FileRef,
+        folder: &Dir,
+        name: &Path,
+        placement: Placement,
+    ) -> Result<(), MaterialiseError> {
+        let object = self.index.read(|rows| rows.object(file.blob, file.executable))?;
+        let object = object.ok_or(ReadError::Missing { blob: file.blob })?;
+        let mut blob = self.open_object(&object)?;
+        if placement == Placement::Shared {
+            let path = self.layout.blob(file.blob, file.executable);
+            match folder.link(&path, name) {
+                Ok(()) => return Ok(()),
+                // Another file system, too many names, or one that has no such names: copy.
+                Err(Errno::XDEV | Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP) => {}
+                Err(error) => Err(error).at("link", &folder.path().join(name))?,
+            }
+        }
+        let copy = folder.create_file(name)?;
+        Ok(copy_blob(&mut blob, copy, mode(file, placement))
+            .at("write", &folder.path().join(name))?)
+    }
+}
+
+/// Clones where the file system can, else copies.
+fn copy_blob(blob: &mut File, mut copy: File, mode: u32) -> io::Result<()> {
+    if rustix::fs::ioctl_ficlone(&copy, &*blob).is_err() {
+        io::copy(blob, &mut copy)?;
+    }
+    layout::set_mode(&copy, mode)
+}
+
+fn mode(file: &FileRef, placement: Placement) -> u32 {
+    match (placement, file.executable) {
+        (Placement::Owned, false) => 0o644,
+        (Placement::Owned, true) => 0o755,
+        (_, false) => 0o444,
+        (_, true) => 0o555,
+    }
+}
+
+fn split(path: &Path) -> Result<(&Path, &Path), MaterialiseError> {
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => Ok((folder, Path::new(name))),
+        _ => Err(MaterialiseError::Place { path: path.to_owned() }),
+    }
+}

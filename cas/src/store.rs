@@ -1,0 +1,194 @@
+//! The store itself: opened, shared by the threads of a process, and closed cleanly or not.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::clock::{Clock, SystemClock, UnixMillis};
+use crate::dir;
+use crate::error::{AtPath, IoError};
+use crate::index::{Index, IndexError, Outlive, Sequence};
+use crate::layout::{FORMAT, Layout};
+use crate::lease::{self, Dead, Lease};
+use crate::rebuild;
+
+/// The store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder holds something else.
+    #[error("`{}` is not empty and is no vwfb store", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The store is of another version of vwfb.
+    #[error("the store `{}` has format {found}, this vwfb reads format {FORMAT}", path.display())]
+    Format {
+        /// The store's folder.
+        path: PathBuf,
+        /// The format it has.
+        found: u32,
+    },
+    /// The index cannot be replaced while another process uses it.
+    #[error("the index of the store `{}` must be made again, but another vwfb uses it", path.display())]
+    InUse {
+        /// The store's folder.
+        path: PathBuf,
+    },
+    /// The index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A file operation failed.
+    #[error(transparent)]
+    Io(#[from] IoError),
+}
+
+/// An open store, to be shared by all threads of a process.
+///
+/// It holds a lease until it is dropped: nothing it used meanwhile is removed by anyone's `gc`. A
+/// process that forks without starting another program would pass its lease on; start helpers
+/// with a new program.
+pub struct Store {
+    pub(crate) layout: Layout,
+    pub(crate) index: Index,
+    pub(crate) lease: Lease,
+    /// Blobs verified at this moment or before are verified again when they are first used.
+    pub(crate) unclean: Sequence,
+    clock: Arc<dyn Clock>,
+    /// Whether files were written since the last sync.
+    unsynced: AtomicBool,
+    names: AtomicU64,
+}
+
+impl Store {
+    /// Opens the store in `root`, making it if there is none.
+    ///
+    /// An index that is lost or damaged is made again from the files beside it.
+    pub fn open(root: &Path) -> Result<Self, OpenError> {
+        Self::open_with(root, Arc::new(SystemClock))
+    }
+
+    /// Opens the store with another clock to date uses by.
+    pub fn open_with(root: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        match Self::open_index(root, &clock) {
+            Err(OpenError::Index(error)) if error.is_damage() => Self::rebuild_with(root, clock),
+            opened => opened,
+        }
+    }
+
+    /// Makes the index again from the blobs and records, and opens the store. What workspaces
+    /// published as roots is lost until each publishes again.
+    pub fn rebuild(root: &Path) -> Result<Self, OpenError> {
+        Self::rebuild_with(root, Arc::new(SystemClock))
+    }
+
+    fn rebuild_with(root: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let (layout, lock) = Layout::prepare(root)?;
+        if lease::any_alive(&layout)? {
+            return Err(OpenError::InUse { path: layout.root().to_owned() });
+        }
+        rebuild::set_index_aside(&layout)?;
+        drop(lock);
+        Self::open_index(root, &clock)
+    }
+
+    fn open_index(root: &Path, clock: &Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let (layout, lock) = Layout::prepare(root)?;
+        let is_new = !layout.index().exists();
+        let index = Index::open(layout.index(), layout.lock_file(), lock)?;
+        let now = clock.now();
+        let (lease, unclean, dead) = index.write(Outlive::Process, |rows| {
+            if is_new {
+                rebuild::adopt(&layout, rows, now)?;
+            }
+            let dead = lease::reap(&layout, rows)?;
+            Ok::<_, OpenError>((Lease::take(&layout, rows)?, rows.unclean()?, dead))
+        })?;
+        let store = Self {
+            layout,
+            index,
+            lease,
+            unclean,
+            clock: clock.clone(),
+            unsynced: AtomicBool::new(false),
+            names: AtomicU64::new(0),
+        };
+        for folder in [store.staging(), store.scratch_dir().to_owned()] {
+            fs::create_dir_all(&folder).at("create", &folder)?;
+        }
+        store.sweep(dead)?;
+        Ok(store)
+    }
+
+    /// The store's folder.
+    pub fn root(&self) -> &Path {
+        self.layout.root()
+    }
+
+    /// This process's own folder in the store, on the same file system as the blobs; it goes when
+    /// the store is dropped.
+    pub fn scratch_dir(&self) -> PathBuf {
+        self.own_folder().join("work")
+    }
+
+    fn own_folder(&self) -> PathBuf {
+        self.layout.scratch().join(&self.lease.name)
+    }
+
+    fn staging(&self) -> PathBuf {
+        self.own_folder().join("staging")
+    }
+
+    /// A path that no other thread or process uses.
+    pub(crate) fn fresh_path(&self) -> PathBuf {
+        self.staging().join(self.fresh_number().to_string())
+    }
+
+    /// A number that no other thread of this process is given.
+    pub(crate) fn fresh_number(&self) -> u64 {
+        self.names.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    /// Removes what dead processes left; returns how many folders that were.
+    pub(crate) fn sweep(&self, dead: Dead) -> Result<u64, IoError> {
+        let mut count = 0;
+        for folder in dead.scratch {
+            dir::remove_all(&folder)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Notes that files were written that a power cut would lose.
+    pub(crate) fn wrote(&self) {
+        self.unsynced.store(true, Ordering::Release);
+    }
+
+    /// Makes all files that anyone wrote to the store so far outlive a power cut.
+    pub(crate) fn sync(&self) -> Result<(), IoError> {
+        self.unsynced.store(false, Ordering::Release);
+        let root = File::open(self.root()).at("open", self.root())?;
+        rustix::fs::syncfs(&root).map_err(io::Error::from).at("sync", self.root())
+    }
+
+    fn close(&self) -> Result<(), IndexError> {
+        dir::remove_all(&self.own_folder())?;
+        if self.unsynced.load(Ordering::Acquire) {
+            self.sync()?;
+        }
+        self.index.write(Outlive::Process, |rows| self.lease.give_back(&self.layout, rows))
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // What is not given back counts as an unclean end, which is safe.
+        let _ = self.close();
+    }
+}

@@ -1,0 +1,186 @@
+//! Blobs that are lost or damaged, and stops at any instant.
+
+use std::fs;
+use std::path::Path;
+
+use vwfb_cas::{Artifact, FileRef, Placement, ReadError, Store, Take, VerifyOptions};
+
+use crate::common::{Place, damage, key, replace, result};
+
+/// Ends a process's use of the store as a kill would: nothing is given back.
+fn kill(store: Store, place: &Place) {
+    let leases = place.root().join("leases");
+    let saved: Vec<_> =
+        fs::read_dir(&leases).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    // What a clean end would write is undone by putting the files before it back.
+    let index = place.root().join("index.db");
+    let wal = place.root().join("index.db-wal");
+    let (index_bytes, wal_bytes) = (fs::read(&index).unwrap(), fs::read(&wal).unwrap());
+    drop(store);
+    fs::write(&index, index_bytes).unwrap();
+    fs::write(&wal, wal_bytes).unwrap();
+    for name in saved {
+        fs::write(leases.join(name), "").unwrap();
+    }
+}
+
+fn film(store: &Store) -> FileRef {
+    let film = store.put_bytes(b"film").unwrap();
+    store.commit(key("film"), &result(Artifact::File(film))).unwrap();
+    film
+}
+
+#[test]
+fn a_blob_of_the_wrong_size_is_set_aside_and_its_results_are_misses() {
+    let place = Place::new();
+    let store = place.open();
+    let film = film(&store);
+    replace(&place.blob(&film), b"fil");
+    assert!(matches!(store.read(film.blob), Err(ReadError::Damaged { blob }) if blob == film.blob));
+    assert!(!place.blob(&film).exists());
+    assert_eq!(store.stats().unwrap().quarantined, 1);
+    assert_eq!(store.lookup(&[key("film")]).unwrap(), [None]);
+    assert!(!store.has(&Artifact::File(film)).unwrap());
+}
+
+#[test]
+fn putting_the_same_bytes_again_mends_every_result_that_needs_them() {
+    let place = Place::new();
+    let store = place.open();
+    let film = film(&store);
+    store.commit(key("copy"), &result(Artifact::File(film))).unwrap();
+    fs::remove_file(place.blob(&film)).unwrap();
+    assert!(matches!(store.read(film.blob), Err(ReadError::Missing { .. })));
+    assert_eq!(store.lookup(&[key("film"), key("copy")]).unwrap(), [None, None]);
+    store.put_bytes(b"film").unwrap();
+    let whole = Some(result(Artifact::File(film)));
+    assert_eq!(store.lookup(&[key("film"), key("copy")]).unwrap(), [whole.clone(), whole]);
+}
+
+#[test]
+fn a_result_that_lost_a_blob_is_replaced_by_what_its_producer_makes_next() {
+    let place = Place::new();
+    let store = place.open();
+    let film = film(&store);
+    replace(&place.blob(&film), b"");
+    assert_eq!(store.read(film.blob).unwrap_err().lost(), Some(film.blob));
+    let other = result(Artifact::File(store.put_bytes(b"other film").unwrap()));
+    assert_eq!(store.commit(key("film"), &other).unwrap(), other);
+    assert_eq!(store.lookup(&[key("film")]).unwrap(), [Some(other)]);
+}
+
+#[test]
+fn a_file_lost_from_a_tree_makes_the_result_a_miss() {
+    let place = Place::new();
+    let store = place.open();
+    place.write("pages/sub/a.txt", "page");
+    let pages = Artifact::Tree(store.put_tree(&place.path("pages"), Take::Copy).unwrap());
+    store.commit(key("pages"), &result(pages)).unwrap();
+    let page = store.put_bytes(b"page").unwrap();
+    fs::remove_file(place.blob(&page)).unwrap();
+    let error = store.materialise(&pages, &place.path("to"), Placement::Owned).unwrap_err();
+    assert!(error.to_string().contains("no blob"), "{error}");
+    assert!(!place.path("to").exists());
+    assert_eq!(store.lookup(&[key("pages")]).unwrap(), [None]);
+    assert!(!store.has(&pages).unwrap());
+}
+
+#[test]
+fn after_an_unclean_stop_every_blob_is_verified_when_first_used() {
+    let place = Place::new();
+    let store = place.open();
+    let film = film(&store);
+    let good = store.put_bytes(b"good").unwrap();
+    kill(store, &place);
+    damage(&place.blob(&film));
+    let store = place.open();
+    assert_eq!(store.read(good.blob).unwrap(), b"good");
+    let error =
+        store.materialise(&Artifact::File(film), &place.path("to"), Placement::Shared).unwrap_err();
+    assert!(matches!(error, vwfb_cas::MaterialiseError::Read(ReadError::Damaged { .. })));
+    assert_eq!(store.lookup(&[key("film")]).unwrap(), [None]);
+}
+
+#[test]
+fn after_an_unclean_stop_a_damaged_blob_is_mended_by_putting_it() {
+    let place = Place::new();
+    let store = place.open();
+    let film = film(&store);
+    kill(store, &place);
+    damage(&place.blob(&film));
+    let store = place.open();
+    store.put_bytes(b"film").unwrap();
+    assert_eq!(store.read(film.blob).unwrap(), b"film");
+}
+
+#[test]
+fn after_a_clean_end_blobs_are_not_read_to_be_verified() {
+    let place = Place::new();
+    let film = film(&place.open());
+    damage(&place.blob(&film));
+    assert_eq!(place.open().read(film.blob).unwrap(), b"####");
+}
+
+#[test]
+fn a_damaged_tree_is_always_noticed() {
+    let place = Place::new();
+    let store = place.open();
+    place.write("pages/a.txt", "page");
+    let id = store.put_tree(&place.path("pages"), Take::Copy).unwrap();
+    let file = FileRef { blob: id.blob(), size: 0, executable: false };
+    damage(&place.blob(&file));
+    assert!(matches!(store.tree(id), Err(ReadError::Damaged { .. })));
+    assert!(matches!(store.tree(id), Err(ReadError::Missing { .. })));
+}
+
+#[test]
+fn verify_finds_what_is_damaged_and_what_is_gone() {
+    let place = Place::new();
+    let store = place.open();
+    let (film, other) = (film(&store), store.put_bytes(b"other").unwrap());
+    store.commit(key("other"), &result(Artifact::File(other))).unwrap();
+    assert!(store.verify(VerifyOptions::default()).unwrap().is_sound());
+    damage(&place.blob(&film));
+    fs::remove_file(place.blob(&other)).unwrap();
+    let report = store.verify(VerifyOptions::default()).unwrap();
+    assert_eq!(report.damaged, [film.blob]);
+    assert_eq!(report.missing.len(), 2);
+    assert_eq!(report.broken_results.len(), 2);
+    assert!(!report.is_sound());
+    store.put_bytes(b"film").unwrap();
+    store.put_bytes(b"other").unwrap();
+    assert!(store.verify(VerifyOptions::default()).unwrap().is_sound());
+}
+
+#[test]
+fn a_kill_between_blob_and_index_leaves_a_stray_that_hurts_nobody() {
+    let place = Place::new();
+    let store = place.open();
+    let film = film(&store);
+    let stray = FileRef { blob: vwfb_cas::BlobId(vwfb_cas::Digest::of(b"stray")), ..film };
+    let path = place.blob(&stray);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, b"str").unwrap();
+    assert!(matches!(store.read(stray.blob), Err(ReadError::Missing { .. })));
+    assert!(store.verify(VerifyOptions::default()).unwrap().is_sound());
+    store.put_bytes(b"stray").unwrap();
+    assert_eq!(store.read(stray.blob).unwrap(), b"stray");
+}
+
+#[test]
+fn rebuilding_takes_up_strays_and_records_that_the_index_lost() {
+    let place = Place::new();
+    let store = place.open();
+    let film = film(&store);
+    let record_path = |root: &Path| {
+        let hex = key("film").to_string();
+        root.join("results").join(&hex[..2]).join(&hex[2..])
+    };
+    let record = fs::read(record_path(&place.root())).unwrap();
+    store.forget(&[key("film")]).unwrap();
+    fs::write(record_path(&place.root()), record).unwrap();
+    let report = store.verify(VerifyOptions { rebuild: true }).unwrap();
+    assert_eq!(report.adopted_results, 1);
+    assert!(report.is_sound());
+    assert_eq!(store.lookup(&[key("film")]).unwrap(), [Some(result(Artifact::File(film)))]);
+}

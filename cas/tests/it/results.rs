@@ -1,0 +1,98 @@
+//! Results under their keys.
+
+use std::fs;
+
+use vwfb_cas::{Artifact, BlobId, CommitError, Digest, FileRef, Take};
+
+use crate::common::{Place, key, result};
+
+#[test]
+fn a_result_is_found_again_by_another_process() {
+    let place = Place::new();
+    let store = place.open();
+    let film = Artifact::File(store.put_bytes(b"film").unwrap());
+    store.commit(key("film"), &result(film)).unwrap();
+    drop(store);
+    let found = place.open().lookup(&[key("other"), key("film")]).unwrap();
+    assert_eq!(found, [None, Some(result(film))]);
+}
+
+#[test]
+fn the_first_writer_wins() {
+    let place = Place::new();
+    let store = place.open();
+    let first = result(Artifact::File(store.put_bytes(b"first").unwrap()));
+    let second = result(Artifact::File(store.put_bytes(b"second").unwrap()));
+    assert_eq!(store.commit(key("film"), &first).unwrap(), first);
+    assert_eq!(store.commit(key("film"), &second).unwrap(), first);
+    assert_eq!(store.lookup(&[key("film")]).unwrap(), [Some(first)]);
+}
+
+#[test]
+fn a_batch_is_written_whole_or_not_at_all() {
+    let place = Place::new();
+    let store = place.open();
+    let good = result(Artifact::File(store.put_bytes(b"film").unwrap()));
+    let absent = FileRef { blob: BlobId(Digest::of(b"absent")), size: 6, executable: false };
+    let bad = result(Artifact::File(absent));
+    let error = store.commit_all(&[(key("a"), good.clone()), (key("b"), bad)]).unwrap_err();
+    assert!(matches!(error, CommitError::Missing { blob, .. } if blob == absent.blob));
+    assert_eq!(store.lookup(&[key("a")]).unwrap(), [None]);
+    store.commit_all(&[(key("a"), good.clone()), (key("b"), good.clone())]).unwrap();
+    assert_eq!(store.lookup(&[key("a"), key("b")]).unwrap(), [Some(good.clone()), Some(good)]);
+}
+
+#[test]
+fn a_forgotten_result_is_a_miss_and_its_blobs_stay() {
+    let place = Place::new();
+    let store = place.open();
+    let film = store.put_bytes(b"film").unwrap();
+    store.commit(key("film"), &result(Artifact::File(film))).unwrap();
+    assert_eq!(store.forget(&[key("film"), key("other")]).unwrap(), 1);
+    assert_eq!(store.lookup(&[key("film")]).unwrap(), [None]);
+    assert_eq!(store.read(film.blob).unwrap(), b"film");
+}
+
+#[test]
+fn a_lost_index_is_made_again_from_the_files() {
+    let place = Place::new();
+    let store = place.open();
+    place.write("pages/sub/a.txt", "a");
+    let pages = Artifact::Tree(store.put_tree(&place.path("pages"), Take::Copy).unwrap());
+    store.commit(key("pages"), &result(pages)).unwrap();
+    drop(store);
+    for name in ["index.db", "index.db-wal", "index.db-shm"] {
+        let _ = fs::remove_file(place.root().join(name));
+    }
+    let store = place.open();
+    assert_eq!(store.lookup(&[key("pages")]).unwrap(), [Some(result(pages))]);
+    assert!(store.has(&pages).unwrap());
+    assert!(store.verify(Default::default()).unwrap().is_sound());
+}
+
+#[test]
+fn a_damaged_index_is_made_again_from_the_files() {
+    let place = Place::new();
+    let store = place.open();
+    let film = Artifact::File(store.put_bytes(b"film").unwrap());
+    store.commit(key("film"), &result(film)).unwrap();
+    drop(store);
+    fs::write(place.root().join("index.db"), b"this is no database").unwrap();
+    assert_eq!(place.open().lookup(&[key("film")]).unwrap(), [Some(result(film))]);
+}
+
+#[test]
+fn a_damaged_record_is_written_again() {
+    let place = Place::new();
+    let store = place.open();
+    let film = Artifact::File(store.put_bytes(b"film").unwrap());
+    store.commit(key("film"), &result(film)).unwrap();
+    let hex = key("film").to_string();
+    let record = place.root().join("results").join(&hex[..2]).join(&hex[2..]);
+    let bytes = fs::read(&record).unwrap();
+    crate::common::damage(&record);
+    let report = store.verify(Default::default()).unwrap();
+    assert_eq!(report.records_mended, 1);
+    assert_eq!(fs::read(&record).unwrap(), bytes);
+    assert!(store.verify(Default::default()).unwrap().is_sound());
+}
