@@ -1,1 +1,33 @@
-//! From rule files and known digests to a plan, and the plan to results.
+//! Turns rule files and known digests into a plan, and runs it.
+//!
+//! The pure half answers queries and decides; the effect half gives what is left to workers and
+//! hears from them. `vwfb-exec` runs the processes.
+
+pub mod action;
+pub mod db;
+pub mod key;
+mod package;
+pub mod system;
+mod target;
+
+pub mod check;
+pub mod graph;
+pub mod plan;
+
+pub mod build;
+pub mod event;
+pub mod forecast;
+mod grant;
+pub mod query;
+mod run;
+pub mod why;
+pub mod workers;
+
+mod disk;
+pub mod local;
+mod outputs;
+mod stamp;
+mod stamps;
+pub mod state;
+mod tools;
+pub mod workspace;

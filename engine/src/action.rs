@@ -1,0 +1,193 @@
+//! The query that makes a task's action and key out of facts and its direct needs' outcomes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use vwfb_cas::{ActionKey, Artifact};
+use vwfb_exec::action::{Action, Command, OutputSpec};
+use vwfb_rules::label::{Label, WsPath};
+use vwfb_rules::task::{self as rule, InputRef, TaskDef};
+
+use crate::db::{Db, Settings, Target};
+use crate::key::KeyRecord;
+use crate::system::Content;
+use crate::target::task;
+
+/// An action with its key.
+#[derive(Debug, Clone)]
+pub struct Keyed {
+    /// The digest of the record.
+    pub key: ActionKey,
+    /// Every field of the key.
+    pub record: KeyRecord,
+    /// What to run.
+    pub action: Arc<Action>,
+    /// The workspace's files among the inputs.
+    pub sources: Vec<(WsPath, Artifact)>,
+}
+
+/// Equal keys are equal actions; the sources say only where the same bytes lie.
+impl PartialEq for Keyed {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key && self.sources == other.sources
+    }
+}
+
+impl Eq for Keyed {}
+
+/// Why a task has no key now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unkeyed {
+    /// The target runs nothing, or has errors that were reported when it was loaded.
+    #[error("`{0}` has no task")]
+    NoTask(Label),
+    /// The outcome of a task it reads is not known.
+    #[error("`{0}` has no outcome yet")]
+    Open(Label),
+    /// The outcome it reads is known, but the store has lost the tree it must look into.
+    #[error("the store has lost the output of `{0}`")]
+    Lost(Label),
+    /// An output that it names is not in a tree that was made.
+    #[error("`{label}` made no `{path}`")]
+    NotInTree {
+        /// The task that made the tree.
+        label: Label,
+        /// The path in it.
+        path: WsPath,
+    },
+    /// A source is gone since it was looked for.
+    #[error("the file `{0}` is gone")]
+    SourceGone(WsPath),
+    /// A source cannot be read.
+    #[error("cannot read `{path}`: {why}")]
+    SourceUnreadable {
+        /// The source.
+        path: WsPath,
+        /// What the system said.
+        why: Arc<str>,
+    },
+    /// A tool has no fingerprint.
+    #[error("{0}")]
+    Tool(Arc<str>),
+}
+
+/// The task's action and key. It reads the task's definition, its sources, its tools and the
+/// outcomes of its direct needs, and nothing deeper.
+#[salsa::tracked(returns(ref))]
+pub(crate) fn action(db: &dyn Db, target: Target) -> Result<Arc<Keyed>, Unkeyed> {
+    let Some(def) = &task(db, target).value else {
+        return Err(Unkeyed::NoTask(target.label(db).clone()));
+    };
+    let (inputs, sources) = inputs(db, def)?;
+    let action = Action {
+        command: command(&def.command),
+        inputs,
+        outputs: outputs(def),
+        env: def.env.clone(),
+        secrets: def.secrets.clone(),
+        stdin: def.stdin.clone(),
+        stdout: def.stdout.clone(),
+        stderr: def.stderr.clone(),
+        success_codes: def.success_codes.clone(),
+        tools: tools(db, def)?,
+        network: def.network,
+        seed: def.seed,
+        take: 0,
+        feedback: None,
+        platform: Settings::get(db).platform(db).clone(),
+        rule_version: def.rule_version,
+    };
+    let record = KeyRecord::of(&action);
+    Ok(Arc::new(Keyed { key: record.key(), record, action: Arc::new(action), sources }))
+}
+
+type Inputs = (BTreeMap<String, Artifact>, Vec<(WsPath, Artifact)>);
+
+fn inputs(db: &dyn Db, def: &TaskDef) -> Result<Inputs, Unkeyed> {
+    let mut inputs = BTreeMap::new();
+    let mut sources = Vec::new();
+    for (role, input) in &def.inputs {
+        let artifact = match input {
+            InputRef::Source(path) => {
+                let artifact = source(db, path)?;
+                sources.push((path.clone(), artifact));
+                artifact
+            }
+            InputRef::Output { label, output, subpath: None } => {
+                made(db, db.target(label), output)?
+            }
+            InputRef::Output { label, output, subpath: Some(path) } => {
+                in_tree(db, db.target(label), output.clone(), path.clone())?
+            }
+        };
+        inputs.insert(role.clone(), artifact);
+    }
+    Ok((inputs, sources))
+}
+
+fn source(db: &dyn Db, path: &WsPath) -> Result<Artifact, Unkeyed> {
+    match db.path_content(path) {
+        Content::Present(artifact) => Ok(*artifact),
+        Content::Absent => Err(Unkeyed::SourceGone(path.clone())),
+        Content::Unreadable(why) => {
+            Err(Unkeyed::SourceUnreadable { path: path.clone(), why: Arc::clone(why) })
+        }
+    }
+}
+
+fn made(db: &dyn Db, target: Target, output: &str) -> Result<Artifact, Unkeyed> {
+    let outcome = target.outcome(db).as_ref();
+    outcome
+        .and_then(|outcome| outcome.get(output))
+        .copied()
+        .ok_or_else(|| Unkeyed::Open(target.label(db).clone()))
+}
+
+/// One path in a tree that a task made: a reader of it wakes only when that path changes.
+#[salsa::tracked(returns(clone))]
+fn in_tree(db: &dyn Db, target: Target, output: String, path: WsPath) -> Result<Artifact, Unkeyed> {
+    let label = || target.label(db).clone();
+    let Artifact::Tree(tree) = made(db, target, &output)? else {
+        return Err(Unkeyed::NotInTree { label: label(), path });
+    };
+    match db.system().in_tree(tree, &path) {
+        Ok(Some(artifact)) => Ok(artifact),
+        Ok(None) => Err(Unkeyed::NotInTree { label: label(), path }),
+        Err(crate::system::Lost) => {
+            // The tree's content never changes, but whether the store has it does.
+            db.report_untracked_read();
+            Err(Unkeyed::Lost(label()))
+        }
+    }
+}
+
+fn command(command: &rule::Command) -> Command {
+    match command {
+        rule::Command::Process { program, args } => {
+            Command::Process { program: program.clone(), args: args.clone() }
+        }
+        rule::Command::WriteFile { text, executable } => {
+            Command::WriteFile { text: text.clone(), executable: *executable }
+        }
+    }
+}
+
+fn outputs(def: &TaskDef) -> BTreeMap<String, OutputSpec> {
+    def.outputs
+        .iter()
+        .map(|output| {
+            (output.name.clone(), OutputSpec { role: output.role.clone(), tree: output.tree })
+        })
+        .collect()
+}
+
+fn tools(db: &dyn Db, def: &TaskDef) -> Result<BTreeMap<String, vwfb_cas::Digest>, Unkeyed> {
+    let mut tools = BTreeMap::new();
+    for tool in &def.tools {
+        match db.fingerprint(tool) {
+            Ok(fingerprint) => tools.insert(tool.name.clone(), *fingerprint),
+            Err(why) => return Err(Unkeyed::Tool(Arc::clone(why))),
+        };
+    }
+    Ok(tools)
+}

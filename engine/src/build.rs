@@ -1,0 +1,312 @@
+//! Building: gives what a run does not know to workers until nothing is left, then puts the
+//! requested outputs in place.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use vwfb_cas::{ActionKey, Artifact};
+use vwfb_exec::{CancelToken, Failure};
+use vwfb_rules::label::{Label, WsPath};
+
+use crate::event::{Event, Reporter, TaskResult};
+use crate::grant::grants;
+use crate::graph::Requested;
+use crate::plan::{Step, TaskId};
+use crate::run::{EnvironmentError, Failed, Ground, Run};
+use crate::workers::{Ending, Inbox, Job, Message, Pool, Shared, Verdict, chain, verdict};
+
+/// How to build.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many tasks run at once; at least 1.
+    pub jobs: usize,
+    /// Whether the first failure stops everything that has not begun.
+    pub fail_fast: bool,
+    /// The named capacities of this machine; a resource that is not here has capacity 1.
+    pub resources: BTreeMap<String, u32>,
+}
+
+/// Puts outputs where people look for them.
+pub trait Placer {
+    /// Makes `path` below the output folder be `artifact`; nothing is written if it is already.
+    ///
+    /// # Errors
+    /// If the store has lost the bytes, or the folder cannot be written.
+    fn place(&self, path: &WsPath, artifact: &Artifact) -> Result<PathBuf, Unplaced>;
+}
+
+/// Why an output is not in place.
+#[derive(Debug)]
+pub enum Unplaced {
+    /// The store has lost some of its bytes.
+    Lost,
+    /// It cannot be written; the words say why.
+    Failed(String),
+}
+
+/// Where the outputs of a target are: those of its default group first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The target.
+    pub label: Label,
+    /// Absolute paths.
+    pub paths: Vec<PathBuf>,
+}
+
+/// Where a build gets its hands: threads, and a place for outputs.
+pub struct Hands<'a> {
+    /// What workers share.
+    pub shared: Arc<Shared>,
+    /// Puts requested outputs in place.
+    pub placer: &'a dyn Placer,
+    /// Where it hears from workers and from outside.
+    pub inbox: &'a Inbox,
+}
+
+/// A build in progress.
+pub(crate) struct Build<'a> {
+    pub(crate) run: Run<'a>,
+    options: &'a Options,
+    hands: Hands<'a>,
+    pool: Pool,
+    running: BTreeMap<TaskId, CancelToken>,
+    in_use: BTreeMap<String, u32>,
+    pub(crate) interrupted: Option<i32>,
+}
+
+impl<'a> Build<'a> {
+    /// Begins run `number`.
+    pub(crate) fn begin(
+        ground: Ground<'a>,
+        reporter: &'a mut dyn Reporter,
+        options: &'a Options,
+        hands: Hands<'a>,
+    ) -> Result<Self, EnvironmentError> {
+        let pool =
+            Pool::new(Arc::clone(&hands.shared), options.jobs.max(1), hands.inbox.sender.clone());
+        Ok(Self {
+            run: Run::begin(ground, reporter)?,
+            options,
+            pool,
+            hands,
+            running: BTreeMap::new(),
+            in_use: BTreeMap::new(),
+            interrupted: None,
+        })
+    }
+
+    /// Runs everything, and puts the requested outputs in place.
+    pub(crate) fn finish(
+        &mut self,
+        requested: &[Requested],
+    ) -> Result<Vec<Placed>, EnvironmentError> {
+        loop {
+            self.drive()?;
+            let mut lost = Vec::new();
+            let mut placed = Vec::new();
+            for request in requested {
+                placed.extend(self.place(request, &mut lost)?);
+            }
+            if lost.is_empty() {
+                return Ok(placed);
+            }
+            for (producer, path) in lost {
+                self.take_up_for_output(producer, &path)?;
+            }
+        }
+    }
+
+    /// Runs until nothing is left to start or to wait for.
+    fn drive(&mut self) -> Result<(), EnvironmentError> {
+        loop {
+            for id in self.run.settle_known()? {
+                self.queue(id);
+            }
+            self.run.record()?;
+            self.start()?;
+            if self.pool.is_idle() {
+                return Ok(());
+            }
+            let message = self.hands.inbox.receiver.recv();
+            self.hear(message.expect("the build holds a sender of its own inbox"));
+            while let Ok(message) = self.hands.inbox.receiver.try_recv() {
+                self.hear(message);
+            }
+        }
+    }
+
+    fn queue(&mut self, id: TaskId) {
+        if self.interrupted.is_some() {
+            self.run.end(
+                id,
+                TaskResult::Cancelled,
+                Failed::because("the run was cancelled".into()),
+            );
+            return;
+        }
+        let label = self.run.ground.graph.node(id).label.clone();
+        self.run.emit(&Event::TaskReady { label });
+        self.run.plan.queue(id);
+    }
+
+    /// Starts queued tasks while there is room for them.
+    fn start(&mut self) -> Result<(), EnvironmentError> {
+        while self.pool.has_room() {
+            let graph = self.run.ground.graph;
+            let (in_use, capacities) = (&self.in_use, &self.options.resources);
+            let fits = |id: TaskId| {
+                graph.node(id).def.resources.iter().all(|(name, amount)| {
+                    let used = in_use.get(name).copied().unwrap_or(0);
+                    let capacity = capacities.get(name).copied().unwrap_or(1);
+                    // What needs more than there is runs alone.
+                    used == 0 || used + amount <= capacity
+                })
+            };
+            let Some(id) = self.run.plan.start_next(fits) else { return Ok(()) };
+            self.start_task(id)?;
+        }
+        Ok(())
+    }
+
+    fn start_task(&mut self, id: TaskId) -> Result<(), EnvironmentError> {
+        let node = self.run.ground.graph.node(id);
+        let grants = match grants(&node.def) {
+            Ok(grants) => grants,
+            Err(reason) => {
+                self.run.environment_failed = true;
+                self.run.fail(id, Failed::because(reason.into()));
+                return Ok(());
+            }
+        };
+        let cancel = CancelToken::new().map_err(|error| EnvironmentError::of(&error))?;
+        let keyed = Arc::clone(self.run.keyed(id));
+        for (name, amount) in &node.def.resources {
+            *self.in_use.entry(name.clone()).or_default() += amount;
+        }
+        let job = Job {
+            id,
+            key: keyed.key,
+            action: Arc::clone(&keyed.action),
+            grants,
+            sources: keyed.sources.clone(),
+            tools: node.def.tools.clone(),
+            retries: node.def.retries,
+            forced: self.run.plan.must_run(id),
+        };
+        self.run.emit(&Event::TaskStarted { label: node.label.clone(), key: keyed.key });
+        self.running.insert(id, cancel.clone());
+        self.pool.start(Box::new(job), cancel);
+        Ok(())
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Interrupt { signal } => self.interrupt(signal),
+            Message::Report { job, ending, took } => {
+                self.pool.reported();
+                self.release(job.id);
+                self.end(job.id, job.key, ending, took);
+            }
+        }
+    }
+
+    fn release(&mut self, id: TaskId) {
+        self.running.remove(&id);
+        for (name, amount) in &self.run.ground.graph.node(id).def.resources {
+            if let Some(used) = self.in_use.get_mut(name) {
+                *used -= amount;
+            }
+        }
+    }
+
+    fn interrupt(&mut self, signal: i32) {
+        self.interrupted.get_or_insert(signal);
+        self.stop_rest();
+    }
+
+    /// Starts nothing more, and stops what runs.
+    fn stop_rest(&mut self) {
+        for token in self.running.values() {
+            token.cancel();
+        }
+        for id in self.run.plan.cancel_rest() {
+            let cancelled = Failed::because("the run was cancelled".into());
+            self.run.finished_without_result(id, TaskResult::Cancelled, cancelled);
+        }
+    }
+
+    fn end(&mut self, id: TaskId, key: ActionKey, ending: Ending, took: Duration) {
+        // Taken up again while it ran: its result is stored under its own key, and whether that
+        // is still the task's key is asked when the task is ready.
+        if self.run.plan.step(id) != Step::Running || self.run.keyed(id).key != key {
+            return;
+        }
+        match ending {
+            Ending::Ran(result) => self.run.adopt(id, result, TaskResult::Ran, took),
+            Ending::Hit(result) => self.run.adopt(id, result, TaskResult::Cached, took),
+            Ending::SourceChanged(path) => {
+                self.run.ground.db.refresh_path(&path);
+                self.run.ask_again(id);
+            }
+            Ending::StoreFailed(why) => {
+                self.run.environment_failed = true;
+                self.run.fail(id, Failed { took, ..Failed::because(why.into()) });
+            }
+            Ending::Failed(failure) => self.failed(id, &failure, took),
+        }
+    }
+
+    fn failed(&mut self, id: TaskId, failure: &Failure, took: Duration) {
+        let verdict = verdict(&failure.cause);
+        let failed = Failed {
+            reason: chain(failure).into(),
+            log: failure.log,
+            reproduce: failure.command.as_deref().map(Into::into),
+            took,
+        };
+        match verdict {
+            Verdict::LostInput => return self.run.take_up_lost_inputs(id),
+            Verdict::Cancelled => return self.run.end(id, TaskResult::Cancelled, failed),
+            Verdict::Machine => self.run.environment_failed = true,
+            Verdict::Work => {}
+        }
+        self.run.fail(id, failed);
+        if self.options.fail_fast {
+            self.stop_rest();
+        }
+    }
+
+    /// Puts the outputs of one requested target in place, if it has them all.
+    fn place(
+        &self,
+        request: &Requested,
+        lost: &mut Vec<(TaskId, WsPath)>,
+    ) -> Result<Option<Placed>, EnvironmentError> {
+        let mut paths = Vec::new();
+        for output in &request.outputs {
+            let node = self.run.ground.graph.node(output.task);
+            let Step::Settled(_) = self.run.plan.step(output.task) else { return Ok(None) };
+            let outcome = node.target.outcome(&*self.run.ground.db).as_ref();
+            let artifact = outcome.and_then(|outcome| outcome.get(&output.name));
+            let artifact = artifact.expect("a settled task has every output it declares");
+            match self.hands.placer.place(&output.path, artifact) {
+                Ok(path) => paths.push(path),
+                Err(Unplaced::Lost) => lost.push((output.task, output.path.clone())),
+                Err(Unplaced::Failed(why)) => return Err(EnvironmentError(why)),
+            }
+        }
+        Ok(Some(Placed { label: request.label.clone(), paths }))
+    }
+
+    fn take_up_for_output(
+        &mut self,
+        producer: TaskId,
+        path: &WsPath,
+    ) -> Result<(), EnvironmentError> {
+        self.run
+            .take_up(producer)
+            .map_err(|why| EnvironmentError(format!("cannot put `{path}` in place: {why}")))
+    }
+}

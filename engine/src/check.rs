@@ -1,0 +1,282 @@
+//! Everything that is wrong with a set of targets and what they need, found without running
+//! anything: the problems that queries return, gathered once each, and cycles between targets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vwfb_rules::diagnostic::{Anchor, Diagnostic, Severity};
+use vwfb_rules::label::{Label, WsPath};
+use vwfb_rules::pattern::Pattern;
+use vwfb_rules::{check_outputs, check_overrides, codes, cycle, nearest};
+
+use crate::db::{Database, Db, Settings, Target};
+use crate::package::{
+    package_def, package_file, package_vars, rule_file, rule_table, target_names, workspace,
+};
+use crate::target::{declared, references, task};
+
+/// The targets that patterns mean, and what is wrong with them and all they need.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// The requested targets, in the order of the patterns, each once.
+    pub targets: Vec<Label>,
+    /// Errors and warnings, each once.
+    pub problems: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// Whether nothing may be built.
+    pub fn has_errors(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+}
+
+/// Loads what `patterns` mean.
+pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
+    let mut check = Check::new(db);
+    check.workspace();
+    let mut targets = Vec::new();
+    for pattern in patterns {
+        for label in check.expand(pattern) {
+            if !targets.contains(&label) {
+                targets.push(label);
+            }
+        }
+    }
+    for label in &targets {
+        check.target_and_needs(label);
+    }
+    check.output_conflicts();
+    check.cycles(&targets);
+    Loaded { targets, problems: check.problems }
+}
+
+/// A gathering in progress.
+struct Check<'db> {
+    db: &'db dyn Db,
+    problems: Vec<Diagnostic>,
+    packages: BTreeSet<WsPath>,
+    rule_files: BTreeSet<WsPath>,
+    targets: BTreeSet<Label>,
+}
+
+impl<'db> Check<'db> {
+    fn new(db: &'db Database) -> Self {
+        Self {
+            db,
+            problems: Vec::new(),
+            packages: BTreeSet::new(),
+            rule_files: BTreeSet::new(),
+            targets: BTreeSet::new(),
+        }
+    }
+
+    fn add(&mut self, problems: &[Diagnostic]) {
+        for problem in problems {
+            if !self.problems.contains(problem) {
+                self.problems.push(problem.clone());
+            }
+        }
+    }
+
+    /// The workspace's own problems, and those of the overrides, which any package may declare.
+    fn workspace(&mut self) {
+        let workspace = workspace(self.db);
+        self.add(&workspace.problems);
+        let overrides = Settings::get(self.db).overrides(self.db);
+        if overrides.profile.is_none() && overrides.vars.is_empty() {
+            return;
+        }
+        let packages: Vec<_> = self
+            .db
+            .system()
+            .packages(&WsPath::root())
+            .iter()
+            .filter_map(|package| package_def(self.db, package_file(self.db, package)).as_ref())
+            .map(|package| &*package.value)
+            .collect();
+        let problems = check_overrides(&workspace.value, packages, overrides);
+        self.add(&problems);
+    }
+
+    /// The labels that `pattern` means; a pattern that means nothing is a problem.
+    fn expand(&mut self, pattern: &Pattern) -> Vec<Label> {
+        match pattern {
+            Pattern::Below(folder) => {
+                let packages = self.db.system().packages(folder);
+                if packages.is_empty() {
+                    let message = format!("no package is at or below `//{folder}`");
+                    self.add(&[Diagnostic::error(codes::UNKNOWN_PACKAGE, message)
+                        .hint("a package is a folder with a `BUILD.kdl`")]);
+                }
+                packages.iter().flat_map(|package| self.targets_of(package)).collect()
+            }
+            Pattern::Package(package) => {
+                if self.names(package).is_none() {
+                    self.unknown_package(package);
+                }
+                self.targets_of(package)
+            }
+            Pattern::Target(label) => {
+                self.known(label).then(|| label.clone()).into_iter().collect()
+            }
+        }
+    }
+
+    fn names(&self, package: &WsPath) -> Option<std::sync::Arc<[String]>> {
+        target_names(self.db, package_file(self.db, package))
+    }
+
+    fn targets_of(&mut self, package: &WsPath) -> Vec<Label> {
+        self.package(package);
+        let names = self.names(package).unwrap_or_default();
+        names.iter().map(|name| Label::new(package.clone(), name.clone())).collect()
+    }
+
+    fn known(&mut self, label: &Label) -> bool {
+        let Some(names) = self.names(&label.package) else {
+            self.unknown_package(&label.package);
+            return false;
+        };
+        let name = label.target();
+        if names.contains(&name) {
+            return true;
+        }
+        self.package(&label.package);
+        let near = nearest(&name, names.iter().map(String::as_str));
+        let message = format!("there is no target `{label}`");
+        let hint = near.map(|near| format!("did you mean `//{}:{near}`?", label.package));
+        self.add(&[Diagnostic::error(codes::UNKNOWN_LABEL, message)
+            .at(&Anchor::file(package_file(self.db, &label.package).path(self.db).clone()))
+            .maybe_hint(hint)]);
+        false
+    }
+
+    fn unknown_package(&mut self, package: &WsPath) {
+        let packages = self.db.system().packages(&WsPath::root());
+        let near = nearest(package.as_str(), packages.iter().map(WsPath::as_str));
+        let hint = near.map_or_else(
+            || "a package is a folder with a `BUILD.kdl`".to_owned(),
+            |near| format!("did you mean `//{near}`?"),
+        );
+        let message = format!("`//{package}` is not a package");
+        self.add(&[Diagnostic::error(codes::UNKNOWN_PACKAGE, message).hint(hint)]);
+    }
+
+    /// The problems of one package's file and of the rule files it uses.
+    fn package(&mut self, package: &WsPath) {
+        if !self.packages.insert(package.clone()) {
+            return;
+        }
+        let file = package_file(self.db, package);
+        let Some(def) = package_def(self.db, file) else { return };
+        self.add(&def.problems);
+        for used in &def.value.own.uses {
+            self.rule_file(&used.path);
+        }
+        self.add(&rule_table(self.db, file).problems);
+        self.add(&package_vars(self.db, file).problems);
+    }
+
+    fn rule_file(&mut self, path: &WsPath) {
+        let mut next = vec![path.clone()];
+        while let Some(path) = next.pop() {
+            if !self.rule_files.insert(path.clone()) {
+                continue;
+            }
+            if let Some(file) = rule_file(self.db, self.db.rule_text(&path)) {
+                self.add(&file.problems);
+                next.extend(file.value.uses.iter().map(|used| used.path.clone()));
+            }
+        }
+    }
+
+    /// The problems of a target and of everything it needs, without recursion.
+    fn target_and_needs(&mut self, label: &Label) {
+        let mut next = vec![label.clone()];
+        while let Some(label) = next.pop() {
+            if !self.targets.insert(label.clone()) {
+                continue;
+            }
+            self.package(&label.package);
+            let target = self.db.target(&label);
+            self.add(&declared(self.db, target).problems);
+            self.add(&task(self.db, target).problems);
+            next.extend(references(self.db, target).iter().map(|(label, _)| label.clone()));
+        }
+    }
+
+    /// Outputs that cannot stand beside one another, in every package that was loaded.
+    fn output_conflicts(&mut self) {
+        let mut all = Vec::new();
+        for package in self.packages.clone() {
+            for name in self.names(&package).unwrap_or_default().iter() {
+                let target = self.db.target(&Label::new(package.clone(), name.clone()));
+                all.extend(declared(self.db, target).value.as_deref());
+            }
+        }
+        let problems = check_outputs(all);
+        self.add(&problems);
+    }
+
+    fn cycles(&mut self, roots: &[Label]) {
+        if let Some(path) = find_cycle(self.db, roots) {
+            self.add(&[cycle(&path)]);
+        }
+    }
+}
+
+/// Where a target is in the search for cycles.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    /// On the path from the root.
+    Open,
+    /// Left, and free of cycles.
+    Done,
+}
+
+/// The first cycle that is reached from `roots`: each label with the place where it names the
+/// next. Depth first on a stack of its own, so that a chain of any length fits.
+fn find_cycle(db: &dyn Db, roots: &[Label]) -> Option<Vec<(Label, Anchor)>> {
+    let mut visits: BTreeMap<Label, Visit> = BTreeMap::new();
+    for root in roots {
+        let mut path: Vec<(Target, usize)> = Vec::new();
+        enter(db, root, &mut visits, &mut path);
+        while let Some((target, edge)) = path.last_mut() {
+            let Some((next, _)) = references(db, *target).get(*edge) else {
+                visits.insert(target.label(db).clone(), Visit::Done);
+                path.pop();
+                continue;
+            };
+            *edge += 1;
+            match visits.get(next) {
+                None => enter(db, next, &mut visits, &mut path),
+                Some(Visit::Done) => {}
+                Some(Visit::Open) => return Some(closed(db, &path, next)),
+            }
+        }
+    }
+    None
+}
+
+fn enter(
+    db: &dyn Db,
+    label: &Label,
+    visits: &mut BTreeMap<Label, Visit>,
+    path: &mut Vec<(Target, usize)>,
+) {
+    if !visits.contains_key(label) {
+        visits.insert(label.clone(), Visit::Open);
+        path.push((db.target(label), 0));
+    }
+}
+
+/// The part of `path` from `first` on, each with the edge last taken.
+fn closed(db: &dyn Db, path: &[(Target, usize)], first: &Label) -> Vec<(Label, Anchor)> {
+    path.iter()
+        .skip_while(|(target, _)| target.label(db) != first)
+        .map(|(target, edge)| {
+            let (_, anchor) = &references(db, *target)[edge - 1];
+            (target.label(db).clone(), anchor.clone())
+        })
+        .collect()
+}

@@ -1,0 +1,340 @@
+//! The salsa database: which facts exist, how they come in, and how they are brought up to date.
+//!
+//! A fact is read through [`System`] the first time a query asks for it and is a salsa input from
+//! then on; [`Database::refresh`] and [`Database::set_outcome`] are the only ways to change one.
+
+use std::collections::BTreeMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use salsa::Setter;
+use vwfb_cas::{Artifact, Digest};
+use vwfb_rules::label::{Label, WsPath};
+use vwfb_rules::scope::SourceKind;
+use vwfb_rules::task::ToolDef;
+use vwfb_rules::vars::Overrides;
+
+use crate::system::{Content, System, Text};
+
+/// A rule file's text.
+#[salsa::input(debug)]
+pub(crate) struct RuleText {
+    #[returns(ref)]
+    pub(crate) path: WsPath,
+    #[returns(ref)]
+    pub(crate) text: Text,
+}
+
+/// What stands at a path.
+#[salsa::input(debug)]
+pub(crate) struct PathKind {
+    #[returns(ref)]
+    pub(crate) path: WsPath,
+    #[returns(copy)]
+    pub(crate) kind: SourceKind,
+}
+
+/// The content at a path.
+#[salsa::input(debug)]
+pub(crate) struct PathContent {
+    #[returns(ref)]
+    pub(crate) path: WsPath,
+    #[returns(ref)]
+    pub(crate) content: Content,
+}
+
+/// The names in a folder.
+#[salsa::input(debug)]
+pub(crate) struct Folder {
+    #[returns(ref)]
+    pub(crate) path: WsPath,
+    #[returns(clone)]
+    pub(crate) entries: Arc<[String]>,
+}
+
+/// The files a glob matches.
+#[salsa::input(debug)]
+pub(crate) struct Glob {
+    #[returns(ref)]
+    pub(crate) package: WsPath,
+    #[returns(ref)]
+    pub(crate) pattern: String,
+    #[returns(clone)]
+    pub(crate) files: Arc<[WsPath]>,
+}
+
+/// A tool with its fingerprint.
+#[salsa::input(debug)]
+pub(crate) struct Tool {
+    #[returns(ref)]
+    pub(crate) tool: ToolDef,
+    #[returns(ref)]
+    pub(crate) fingerprint: Result<Digest, Arc<str>>,
+}
+
+/// A label that something refers to, with the outcome of its task: empty until it is known.
+#[salsa::input(debug)]
+pub struct Target {
+    /// Its name.
+    #[returns(ref)]
+    pub label: Label,
+    /// Its outputs by name, set by the planner when it settles.
+    #[returns(ref)]
+    pub outcome: Option<Arc<Outcome>>,
+}
+
+/// The outputs of a finished task by name.
+pub type Outcome = BTreeMap<String, Artifact>;
+
+/// What holds for the whole workspace.
+#[salsa::input(singleton, debug)]
+pub(crate) struct Settings {
+    #[returns(ref)]
+    pub(crate) overrides: Overrides,
+    #[returns(ref)]
+    pub(crate) platform: String,
+}
+
+/// What queries may ask of the database beyond salsa.
+#[salsa::db]
+pub trait Db: salsa::Database {
+    /// Every fact met so far.
+    fn facts(&self) -> &Facts;
+}
+
+/// The facts by what they are facts of.
+pub struct Facts {
+    system: Arc<dyn System>,
+    texts: Table<WsPath, RuleText>,
+    kinds: Table<WsPath, PathKind>,
+    contents: Table<WsPath, PathContent>,
+    folders: Table<WsPath, Folder>,
+    globs: Table<(WsPath, String), Glob>,
+    tools: Table<ToolDef, Tool>,
+    targets: Table<Label, Target>,
+}
+
+type Table<K, V> = Mutex<BTreeMap<K, V>>;
+
+/// The value for `key`, made once.
+fn entry<K: Ord + Clone + Hash, V: Copy>(
+    table: &Table<K, V>,
+    key: &K,
+    make: impl FnOnce() -> V,
+) -> V {
+    if let Some(value) = lock(table).get(key) {
+        return *value;
+    }
+    // Made outside the lock: reading a file may take a while.
+    let value = make();
+    *lock(table).entry(key.clone()).or_insert(value)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn values<K: Ord, V: Copy>(table: &Table<K, V>) -> Vec<V> {
+    lock(table).values().copied().collect()
+}
+
+impl dyn Db + '_ {
+    pub(crate) fn system(&self) -> &dyn System {
+        &*self.facts().system
+    }
+
+    pub(crate) fn rule_text(&self, path: &WsPath) -> RuleText {
+        let facts = self.facts();
+        entry(&facts.texts, path, || RuleText::new(self, path.clone(), facts.text(path)))
+    }
+
+    pub(crate) fn path_kind(&self, path: &WsPath) -> SourceKind {
+        let facts = self.facts();
+        entry(&facts.kinds, path, || PathKind::new(self, path.clone(), facts.system.kind(path)))
+            .kind(self)
+    }
+
+    pub(crate) fn path_content(&self, path: &WsPath) -> &Content {
+        let facts = self.facts();
+        entry(&facts.contents, path, || {
+            PathContent::new(self, path.clone(), facts.system.content(path))
+        })
+        .content(self)
+    }
+
+    pub(crate) fn folder(&self, path: &WsPath) -> Arc<[String]> {
+        let facts = self.facts();
+        entry(&facts.folders, path, || Folder::new(self, path.clone(), facts.system.entries(path)))
+            .entries(self)
+    }
+
+    pub(crate) fn glob(&self, package: &WsPath, pattern: &str) -> Arc<[WsPath]> {
+        let facts = self.facts();
+        let key = (package.clone(), pattern.to_owned());
+        entry(&facts.globs, &key, || {
+            let files = facts.system.glob(package, pattern);
+            Glob::new(self, package.clone(), pattern.to_owned(), files)
+        })
+        .files(self)
+    }
+
+    pub(crate) fn fingerprint(&self, tool: &ToolDef) -> &Result<Digest, Arc<str>> {
+        let facts = self.facts();
+        entry(&facts.tools, tool, || Tool::new(self, tool.clone(), facts.system.fingerprint(tool)))
+            .fingerprint(self)
+    }
+
+    /// The target named `label`; it need not exist in any rule file.
+    pub fn target(&self, label: &Label) -> Target {
+        entry(&self.facts().targets, label, || Target::new(self, label.clone(), None))
+    }
+}
+
+impl Facts {
+    fn new(system: Arc<dyn System>) -> Self {
+        Self {
+            system,
+            texts: Table::default(),
+            kinds: Table::default(),
+            contents: Table::default(),
+            folders: Table::default(),
+            globs: Table::default(),
+            tools: Table::default(),
+            targets: Table::default(),
+        }
+    }
+
+    /// The text of a rule file: compiled in, or the system's.
+    fn text(&self, path: &WsPath) -> Text {
+        if path.is_built_in() {
+            let text = vwfb_rules::library::source(path);
+            return text.map_or(Text::Absent, |text| Text::Present(text.into()));
+        }
+        self.system.text(path)
+    }
+}
+
+/// What is fixed for the life of a database.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Operating system and architecture, as keys name them (`linux-x86_64`).
+    pub platform: String,
+    /// Whether to note the queries that run.
+    pub log_queries: bool,
+}
+
+/// Notes the name of each query that runs.
+fn query_log(ran: Arc<Mutex<Vec<String>>>) -> Box<dyn Fn(salsa::Event) + Send + Sync> {
+    Box::new(move |event| {
+        if let salsa::EventKind::WillExecute { database_key } = event.kind {
+            let name = format!("{database_key:?}");
+            lock(&ran).push(name.split('(').next().unwrap_or_default().to_owned());
+        }
+    })
+}
+
+/// The database.
+#[salsa::db]
+#[derive(Clone)]
+pub struct Database {
+    storage: salsa::Storage<Self>,
+    facts: Arc<Facts>,
+    ran: Arc<Mutex<Vec<String>>>,
+}
+
+#[salsa::db]
+impl salsa::Database for Database {}
+
+#[salsa::db]
+impl Db for Database {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+impl Database {
+    /// An empty database over `system`.
+    pub fn new(system: Arc<dyn System>, overrides: Overrides, machine: Machine) -> Self {
+        let ran = Arc::new(Mutex::new(Vec::new()));
+        let log = machine.log_queries.then(|| query_log(Arc::clone(&ran)));
+        let db =
+            Self { storage: salsa::Storage::new(log), facts: Arc::new(Facts::new(system)), ran };
+        Settings::new(&db, overrides, machine.platform);
+        db
+    }
+
+    /// The names of the queries that ran since the last call, for reuse tests.
+    pub fn ran(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.ran))
+    }
+
+    /// Records the outputs of `target`'s task, or that they are unknown again. An equal value is
+    /// not set, so that nothing is woken.
+    pub fn set_outcome(&mut self, target: Target, outcome: Option<Arc<Outcome>>) -> bool {
+        if *target.outcome(self) == outcome {
+            return false;
+        }
+        target.set_outcome(self).to(outcome);
+        true
+    }
+
+    /// Asks the system again for every fact of the workspace, and sets those that differ.
+    pub fn refresh(&mut self) {
+        let facts = Arc::clone(&self.facts);
+        let system = &facts.system;
+        system.look_again();
+        for fact in values(&facts.texts) {
+            let now = facts.text(fact.path(self));
+            if *fact.text(self) != now {
+                fact.set_text(self).to(now);
+            }
+        }
+        for fact in values(&facts.kinds) {
+            let now = system.kind(fact.path(self));
+            if fact.kind(self) != now {
+                fact.set_kind(self).to(now);
+            }
+        }
+        for fact in values(&facts.contents) {
+            self.refresh_content(fact);
+        }
+        self.refresh_listings();
+        for fact in values(&facts.tools) {
+            let now = system.fingerprint(fact.tool(self));
+            if *fact.fingerprint(self) != now {
+                let _before = fact.set_fingerprint(self).to(now);
+            }
+        }
+    }
+
+    /// Asks again for the content of one path, which was seen to change.
+    pub fn refresh_path(&mut self, path: &WsPath) {
+        let fact = lock(&self.facts.contents).get(path).copied();
+        if let Some(fact) = fact {
+            self.refresh_content(fact);
+        }
+    }
+
+    fn refresh_content(&mut self, fact: PathContent) {
+        let now = self.facts.system.content(fact.path(self));
+        if *fact.content(self) != now {
+            fact.set_content(self).to(now);
+        }
+    }
+
+    fn refresh_listings(&mut self) {
+        let facts = Arc::clone(&self.facts);
+        for fact in values(&facts.folders) {
+            let now = facts.system.entries(fact.path(self));
+            if fact.entries(self) != now {
+                fact.set_entries(self).to(now);
+            }
+        }
+        for fact in values(&facts.globs) {
+            let now = facts.system.glob(fact.package(self), fact.pattern(self));
+            if fact.files(self) != now {
+                fact.set_files(self).to(now);
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The workspace on disk: the real [`System`], and the source of the bytes that tasks read.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use vwfb_cas::{Artifact, Digest, Entry, FileRef, PutError, ReadError, Store, Take, TreeId};
+use vwfb_rules::label::WsPath;
+use vwfb_rules::scope::SourceKind;
+use vwfb_rules::task::ToolDef;
+use walkdir::{DirEntry, WalkDir};
+
+use crate::package::{BUILD_FILE, WORKSPACE_FILE};
+use crate::stamps::Stamps;
+use crate::system::{Content, Lost, System, Text};
+use crate::tools::Tools;
+use crate::workers::{Sources, Unprovided, chain};
+
+/// The folders that vwfb itself writes, which match no glob or pattern.
+pub const OWN_FOLDERS: [&str; 2] = [".vwfb", "vwfb-out"];
+
+/// A workspace folder.
+pub struct Disk {
+    root: PathBuf,
+    store: Arc<Store>,
+    stamps: Arc<Stamps>,
+    tools: Arc<Tools>,
+}
+
+impl Disk {
+    /// The workspace at `root`, an absolute path.
+    pub const fn new(
+        root: PathBuf,
+        store: Arc<Store>,
+        stamps: Arc<Stamps>,
+        tools: Arc<Tools>,
+    ) -> Self {
+        Self { root, store, stamps, tools }
+    }
+
+    fn path(&self, path: &WsPath) -> PathBuf {
+        self.root.join(path.as_str())
+    }
+
+    fn artifact(&self, path: &Path) -> io::Result<Artifact> {
+        if fs::metadata(path)?.is_dir() {
+            let tree = self.store.put_tree(path, Take::Copy);
+            return tree.map(Artifact::Tree).map_err(|error| io::Error::other(chain(&error)));
+        }
+        let stamped = self.stamps.of(path)?;
+        Ok(Artifact::File(FileRef {
+            blob: vwfb_cas::BlobId(stamped.digest),
+            size: stamped.stamp.size(),
+            executable: stamped.stamp.executable(),
+        }))
+    }
+
+    fn walk(&self, folder: &WsPath) -> impl Iterator<Item = DirEntry> {
+        WalkDir::new(self.path(folder))
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(is_of_the_workspace)
+            .filter_map(Result::ok)
+    }
+
+    fn ws_path(&self, path: &Path) -> Option<WsPath> {
+        WsPath::new(path.strip_prefix(&self.root).ok()?.to_str()?).ok()
+    }
+}
+
+impl System for Disk {
+    fn look_again(&self) {
+        self.tools.refresh();
+    }
+
+    fn text(&self, path: &WsPath) -> Text {
+        match fs::read_to_string(self.path(path)) {
+            Ok(text) => Text::Present(text.into()),
+            Err(error) if is_absence(&error) => Text::Absent,
+            Err(error) => Text::Unreadable(error.to_string().into()),
+        }
+    }
+
+    fn kind(&self, path: &WsPath) -> SourceKind {
+        match fs::metadata(self.path(path)) {
+            Ok(metadata) if metadata.is_dir() => SourceKind::Directory,
+            Err(error) if is_absence(&error) => SourceKind::Absent,
+            // What cannot be looked at is said when its content is asked for.
+            Ok(_) | Err(_) => SourceKind::File,
+        }
+    }
+
+    fn content(&self, path: &WsPath) -> Content {
+        match self.artifact(&self.path(path)) {
+            Ok(artifact) => Content::Present(artifact),
+            Err(error) if is_absence(&error) => Content::Absent,
+            Err(error) => Content::Unreadable(error.to_string().into()),
+        }
+    }
+
+    fn entries(&self, path: &WsPath) -> Arc<[String]> {
+        let Ok(entries) = fs::read_dir(self.path(path)) else { return Arc::default() };
+        let mut names: Vec<String> = entries
+            .filter_map(Result::ok)
+            .filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                let folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                Some(if folder { format!("{name}/") } else { name })
+            })
+            .collect();
+        names.sort();
+        names.into()
+    }
+
+    fn glob(&self, package: &WsPath, pattern: &str) -> Arc<[WsPath]> {
+        let mut inside = self.walk_package(package);
+        inside.retain(|path| {
+            path.below(package).is_some_and(|below| fast_glob::glob_match(pattern, below))
+        });
+        inside.into()
+    }
+
+    fn packages(&self, path: &WsPath) -> Vec<WsPath> {
+        let mut packages: Vec<WsPath> = self
+            .walk(path)
+            .filter(|entry| entry.file_name() == BUILD_FILE && !entry.file_type().is_dir())
+            .filter_map(|entry| self.ws_path(entry.path().parent()?))
+            .collect();
+        packages.sort();
+        packages
+    }
+
+    fn fingerprint(&self, tool: &ToolDef) -> Result<Digest, Arc<str>> {
+        self.tools.closure(tool).map(|closure| closure.fingerprint)
+    }
+
+    fn in_tree(&self, tree: TreeId, path: &WsPath) -> Result<Option<Artifact>, Lost> {
+        let mut found = Artifact::Tree(tree);
+        for name in path.as_str().split('/').filter(|name| !name.is_empty()) {
+            let Artifact::Tree(tree) = found else { return Ok(None) };
+            let tree = self.store.tree(tree).map_err(|_: ReadError| Lost)?;
+            found = match tree.entries.get(name) {
+                Some(Entry::File(file)) => Artifact::File(*file),
+                Some(Entry::Dir(tree)) => Artifact::Tree(*tree),
+                Some(Entry::Symlink(_)) | None => return Ok(None),
+            };
+        }
+        Ok(Some(found))
+    }
+}
+
+impl Disk {
+    /// The files of a package, sorted, none of a package below it.
+    fn walk_package(&self, package: &WsPath) -> Vec<WsPath> {
+        let root = self.path(package);
+        let mut files: Vec<WsPath> = WalkDir::new(&root)
+            .into_iter()
+            .filter_entry(|entry| {
+                is_of_the_workspace(entry)
+                    && (entry.depth() == 0
+                        || !entry.file_type().is_dir()
+                        || !entry.path().join(BUILD_FILE).is_file())
+            })
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().is_file())
+            .filter_map(|entry| self.ws_path(entry.path()))
+            .collect();
+        files.sort();
+        files
+    }
+}
+
+/// Whether an entry belongs to this workspace: not to vwfb itself, to version control, or to
+/// another workspace inside this one.
+fn is_of_the_workspace(entry: &DirEntry) -> bool {
+    if entry.depth() == 0 || !entry.file_type().is_dir() {
+        return true;
+    }
+    let name = entry.file_name().to_str();
+    let own = name.is_some_and(|name| OWN_FOLDERS.contains(&name) || name == ".git");
+    !own && !entry.path().join(WORKSPACE_FILE).is_file()
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+impl Sources for Disk {
+    fn provide(&self, path: &WsPath, artifact: &Artifact) -> Result<(), Unprovided> {
+        if self.store.has(artifact).unwrap_or(false) {
+            return Ok(());
+        }
+        let absolute = self.path(path);
+        match artifact {
+            Artifact::File(file) => match self.store.put_known(&absolute, file.blob) {
+                Ok(_) => Ok(()),
+                Err(PutError::Changed { .. }) => Err(Unprovided::Changed),
+                Err(error) => Err(Unprovided::Store(chain(&error))),
+            },
+            Artifact::Tree(tree) => match self.store.put_tree(&absolute, Take::Copy) {
+                Ok(now) if now == *tree => Ok(()),
+                Ok(_) => Err(Unprovided::Changed),
+                Err(error) => Err(Unprovided::Store(chain(&error))),
+            },
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What a run says: the engine's only output. Terminal, JSON lines and run history read it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use vwfb_cas::{ActionKey, FileRef};
+use vwfb_rules::diagnostic::Diagnostic;
+use vwfb_rules::label::Label;
+
+/// One thing that happened in a run.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The run has its plan.
+    RunStarted {
+        /// Its number in this workspace, from 1.
+        run: u64,
+        /// What was asked for.
+        targets: Vec<Label>,
+        /// How many tasks these need.
+        tasks: usize,
+        /// What holds tasks to their declared files (`landlock 7: files, tcp, scopes`).
+        sandbox: String,
+    },
+    /// Something is wrong with the workspace, or the run has a warning.
+    Diagnostic(Box<Diagnostic>),
+    /// All dependencies of a task are settled, and its result is not known.
+    TaskReady {
+        /// The task.
+        label: Label,
+    },
+    /// A process was started for a task.
+    TaskStarted {
+        /// The task.
+        label: Label,
+        /// The key that its result will answer.
+        key: ActionKey,
+    },
+    /// A task reached its end in this run.
+    TaskFinished(Box<TaskFinished>),
+    /// The run is over.
+    RunFinished {
+        /// What became of its tasks.
+        counts: Counts,
+        /// How long it took.
+        duration: Duration,
+        /// The process's exit code.
+        exit_code: u8,
+    },
+}
+
+/// How one task ended.
+#[derive(Debug, Clone)]
+pub struct TaskFinished {
+    /// The task.
+    pub label: Label,
+    /// Its key, where one could be computed.
+    pub key: Option<ActionKey>,
+    /// What became of it.
+    pub result: TaskResult,
+    /// How long its process ran; zero where none did.
+    pub duration: Duration,
+    /// The blob with what its process wrote.
+    pub log: Option<FileRef>,
+    /// Why, where it failed or is blocked.
+    pub reason: Option<Arc<str>>,
+    /// How to run the same action by hand, where it failed.
+    pub reproduce: Option<Arc<str>>,
+}
+
+/// What became of a task in one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TaskResult {
+    /// Its process ran and succeeded.
+    Ran,
+    /// The store had the result of its key.
+    Cached,
+    /// Something before it was made again with the same bytes, so it need not be.
+    CutOff,
+    /// Its key is that of its last success, and so is everything before it.
+    Unchanged,
+    /// Its process failed, or its result was not what it declares.
+    Failed,
+    /// It was not started, because something before it failed.
+    Blocked,
+    /// The run was cancelled before it ended.
+    Cancelled,
+}
+
+impl TaskResult {
+    /// Every result, in the order of a summary.
+    pub const ALL: [Self; 7] = [
+        Self::Ran,
+        Self::Cached,
+        Self::CutOff,
+        Self::Unchanged,
+        Self::Failed,
+        Self::Blocked,
+        Self::Cancelled,
+    ];
+
+    /// The word for it in terminal, JSON and docs alike.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::Cached => "cached",
+            Self::CutOff => "cut-off",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+            Self::Blocked => "blocked",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the task has its outputs.
+    pub const fn succeeded(self) -> bool {
+        matches!(self, Self::Ran | Self::Cached | Self::CutOff | Self::Unchanged)
+    }
+}
+
+/// How many tasks ended how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts([usize; TaskResult::ALL.len()]);
+
+impl Counts {
+    /// Counts one more task with `result`.
+    pub fn add(&mut self, result: TaskResult) {
+        self.0[result as usize] += 1;
+    }
+
+    /// Takes back one task with `result`, which is made again.
+    pub fn remove(&mut self, result: TaskResult) {
+        self.0[result as usize] -= 1;
+    }
+
+    /// The number of tasks with `result`.
+    pub const fn of(&self, result: TaskResult) -> usize {
+        self.0[result as usize]
+    }
+
+    /// The number of all tasks.
+    pub fn total(&self) -> usize {
+        self.0.iter().sum()
+    }
+}
+
+/// Reads events as they happen. It is called on the deciding thread, so it must be quick.
+pub trait Reporter {
+    /// Takes one event.
+    fn event(&mut self, event: &Event);
+}
+
+impl Reporter for Vec<Event> {
+    fn event(&mut self, event: &Event) {
+        self.push(event.clone());
+    }
+}

@@ -1,0 +1,108 @@
+//! `vwfb plan`: what a build would do, without doing it.
+
+use std::time::Duration;
+
+use vwfb_cas::ActionKey;
+use vwfb_rules::label::Label;
+
+use crate::event::{Event, Reporter, TaskResult};
+use crate::plan::{Step, TaskId};
+use crate::run::{EnvironmentError, Ground, Run};
+
+/// What a build would do with one task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forecast {
+    /// The task.
+    pub label: Label,
+    /// What would become of it.
+    pub fate: Fate,
+    /// Its key, if that is known now.
+    pub key: Option<ActionKey>,
+    /// How long it took when it last ran; zero if it never did.
+    pub last_duration: Duration,
+}
+
+/// What would become of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing: its result stands.
+    Unchanged,
+    /// Its result is in the store.
+    Cached,
+    /// It would run.
+    Runs,
+    /// Something before it would run; whether it does depends on what that makes.
+    MayRun,
+    /// It could not run here; the words say why.
+    Cannot(String),
+}
+
+impl Fate {
+    /// The word for it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Cached => "cached",
+            Self::Runs => "runs",
+            Self::MayRun => "may-run",
+            Self::Cannot(_) => "cannot-run",
+        }
+    }
+}
+
+/// Keeps why tasks could not even be keyed.
+#[derive(Default)]
+struct Reasons(Vec<(Label, String)>);
+
+impl Reporter for Reasons {
+    fn event(&mut self, event: &Event) {
+        if let Event::TaskFinished(finished) = event
+            && finished.result == TaskResult::Failed
+        {
+            let reason = finished.reason.as_deref().unwrap_or_default();
+            self.0.push((finished.label.clone(), reason.to_owned()));
+        }
+    }
+}
+
+/// What a build of `ground` would do with each task, needs first. Nothing is run or recorded.
+///
+/// # Errors
+/// If the store or the workspace's state cannot be read.
+pub fn forecast(ground: Ground<'_>) -> Result<Vec<Forecast>, EnvironmentError> {
+    let graph = ground.graph;
+    let mut reasons = Reasons::default();
+    let mut run = Run::begin(ground, &mut reasons)?;
+    let unknown = run.settle_known()?;
+    let fates: Vec<Forecast> = graph
+        .shape()
+        .tasks()
+        .map(|id| Forecast {
+            label: graph.node(id).label.clone(),
+            fate: fate(&run, id, unknown.contains(&id)),
+            key: run.known_key(id),
+            last_duration: Duration::from_millis(run.last_duration(id)),
+        })
+        .collect();
+    drop(run);
+    Ok(with_reasons(fates, reasons))
+}
+
+fn fate(run: &Run<'_>, id: TaskId, runs: bool) -> Fate {
+    match run.plan.step(id) {
+        _ if runs => Fate::Runs,
+        Step::Settled(TaskResult::Cached) => Fate::Cached,
+        Step::Settled(_) => Fate::Unchanged,
+        Step::Ended(_) => Fate::Cannot("something before it cannot run".to_owned()),
+        Step::Waiting | Step::Ready | Step::Queued | Step::Running => Fate::MayRun,
+    }
+}
+
+fn with_reasons(mut fates: Vec<Forecast>, reasons: Reasons) -> Vec<Forecast> {
+    for (label, reason) in reasons.0 {
+        if let Some(forecast) = fates.iter_mut().find(|forecast| forecast.label == label) {
+            forecast.fate = Fate::Cannot(reason);
+        }
+    }
+    fates
+}

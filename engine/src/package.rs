@@ -1,0 +1,156 @@
+//! Queries over whole files: the workspace, packages, rule files, and what is in their sight.
+
+use std::sync::Arc;
+
+use vwfb_rules::RuleTable;
+use vwfb_rules::codes;
+use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
+use vwfb_rules::label::{Label, WsPath};
+use vwfb_rules::package::{PackageDef, TargetDef};
+use vwfb_rules::rule_file::RuleFile;
+use vwfb_rules::scope::{Scope, SourceKind};
+use vwfb_rules::task::Provided;
+use vwfb_rules::vars::Vars;
+use vwfb_rules::workspace::WorkspaceDef;
+
+use crate::db::{Db, RuleText, Settings, Target};
+use crate::system::Text;
+use crate::target::provides;
+
+/// The name of a package's file.
+pub const BUILD_FILE: &str = "BUILD.kdl";
+
+/// The name of the workspace's file.
+pub const WORKSPACE_FILE: &str = "WORKSPACE.kdl";
+
+/// The file `name` in `folder`.
+pub(crate) fn file_in(folder: &WsPath, name: &str) -> WsPath {
+    folder.join(name).expect("a file name joins any folder")
+}
+
+/// The text of `file`, or the problem that there is none.
+fn readable(db: &dyn Db, file: RuleText) -> Result<Arc<str>, Vec<Diagnostic>> {
+    match file.text(db) {
+        Text::Present(text) => Ok(Arc::clone(text)),
+        Text::Absent => Err(Vec::new()),
+        Text::Unreadable(why) => {
+            let path = file.path(db);
+            let message = format!("cannot read `{path}`: {why}");
+            Err(vec![
+                Diagnostic::error(codes::UNREADABLE_FILE, message)
+                    .at(&Anchor::file(path.clone()))
+                    .hint("rule files are UTF-8 text that you may read"),
+            ])
+        }
+    }
+}
+
+/// What `WORKSPACE.kdl` says.
+#[salsa::tracked(returns(ref))]
+pub(crate) fn workspace_def(db: &dyn Db, file: RuleText) -> Checked<Arc<WorkspaceDef>> {
+    match readable(db, file) {
+        Ok(text) => {
+            let Checked { value, problems } = vwfb_rules::workspace(file.path(db), &text);
+            Checked { value: Arc::new(value), problems }
+        }
+        Err(problems) => Checked { value: Arc::default(), problems },
+    }
+}
+
+/// The workspace of the database.
+pub(crate) fn workspace(db: &dyn Db) -> &Checked<Arc<WorkspaceDef>> {
+    workspace_def(db, db.rule_text(&file_in(&WsPath::root(), WORKSPACE_FILE)))
+}
+
+/// What a rule file defines; nothing if there is no such file.
+#[salsa::tracked(returns(ref))]
+pub(crate) fn rule_file(db: &dyn Db, file: RuleText) -> Option<Checked<Arc<RuleFile>>> {
+    match readable(db, file) {
+        Ok(text) => {
+            let Checked { value, problems } = vwfb_rules::rule_file(file.path(db), &text);
+            Some(Checked { value: Arc::new(value), problems })
+        }
+        Err(problems) if problems.is_empty() => None,
+        Err(problems) => Some(Checked { value: Arc::default(), problems }),
+    }
+}
+
+/// What a package's file says; nothing if there is none.
+#[salsa::tracked(returns(ref))]
+pub(crate) fn package_def(db: &dyn Db, file: RuleText) -> Option<Checked<Arc<PackageDef>>> {
+    match readable(db, file) {
+        Ok(text) => {
+            let Checked { value, problems } = vwfb_rules::package(file.path(db), &text);
+            Some(Checked { value: Arc::new(value), problems })
+        }
+        Err(problems) if problems.is_empty() => None,
+        Err(problems) => Some(Checked { value: Arc::default(), problems }),
+    }
+}
+
+/// The file of the package `package`.
+pub(crate) fn package_file(db: &dyn Db, package: &WsPath) -> RuleText {
+    db.rule_text(&file_in(package, BUILD_FILE))
+}
+
+/// The rules in sight of a package.
+#[salsa::tracked(returns(ref))]
+pub(crate) fn rule_table(db: &dyn Db, file: RuleText) -> Checked<Arc<RuleTable>> {
+    let Some(package) = package_def(db, file) else { return Checked::default() };
+    let Checked { value, problems } = RuleTable::new(&package.value, &QueryScope(db));
+    Checked { value: Arc::new(value), problems }
+}
+
+/// The variables that the targets of a package see.
+#[salsa::tracked(returns(ref))]
+pub(crate) fn package_vars(db: &dyn Db, file: RuleText) -> Checked<Vars> {
+    let Some(package) = package_def(db, file) else { return Checked::default() };
+    let overrides = Settings::get(db).overrides(db);
+    vwfb_rules::vars(&workspace(db).value, &package.value, overrides)
+}
+
+/// The names of a package's targets. A target whose text changes under the same name does not
+/// wake those who only look for near names.
+#[salsa::tracked(returns(clone))]
+pub(crate) fn target_names(db: &dyn Db, file: RuleText) -> Option<Arc<[String]>> {
+    let package = package_def(db, file).as_ref()?;
+    Some(package.value.targets.iter().map(|target| target.name.clone()).collect())
+}
+
+/// One target as written: an edit of its neighbours stops here.
+#[salsa::tracked(returns(clone))]
+pub(crate) fn target_def(db: &dyn Db, target: Target) -> Option<Arc<TargetDef>> {
+    let label = target.label(db);
+    let package = package_def(db, package_file(db, &label.package)).as_ref()?;
+    package.value.target(&label.target()).cloned()
+}
+
+/// What a target sees of the world: every look is a query.
+pub(crate) struct QueryScope<'db>(pub(crate) &'db dyn Db);
+
+impl Scope for QueryScope<'_> {
+    fn source(&self, path: &WsPath) -> SourceKind {
+        self.0.path_kind(path)
+    }
+
+    fn entries(&self, path: &WsPath) -> Arc<[String]> {
+        self.0.folder(path)
+    }
+
+    fn glob(&self, package: &WsPath, pattern: &str) -> Arc<[WsPath]> {
+        self.0.glob(package, pattern)
+    }
+
+    fn targets(&self, package: &WsPath) -> Option<Arc<[String]>> {
+        target_names(self.0, package_file(self.0, package))
+    }
+
+    fn provides(&self, label: &Label) -> Option<Arc<[Provided]>> {
+        provides(self.0, self.0.target(label))
+    }
+
+    fn rule_file(&self, path: &WsPath) -> Option<Arc<RuleFile>> {
+        let file = rule_file(self.0, self.0.rule_text(path)).as_ref()?;
+        Some(Arc::clone(&file.value))
+    }
+}

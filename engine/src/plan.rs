@@ -1,0 +1,407 @@
+//! Which task may go next: the steps of one run's tasks, in memory, outside salsa.
+//!
+//! It knows which tasks need which, and nothing of labels, keys' contents, processes or time.
+
+use std::collections::BinaryHeap;
+
+use vwfb_cas::ActionKey;
+
+use crate::event::TaskResult;
+
+/// A task's place in its graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId(pub usize);
+
+/// Which task needs which. The needs of a task come before it: the ids are a topological order.
+#[derive(Debug, Clone, Default)]
+pub struct Shape {
+    /// The tasks whose outputs a task reads.
+    inputs: Vec<Vec<TaskId>>,
+    /// The tasks that must only have succeeded.
+    gates: Vec<Vec<TaskId>>,
+    /// The reverse of both.
+    feeds: Vec<Vec<TaskId>>,
+}
+
+impl Shape {
+    /// Adds a task that needs only tasks added before it.
+    pub fn add(&mut self, inputs: Vec<TaskId>, gates: Vec<TaskId>) -> TaskId {
+        let id = TaskId(self.inputs.len());
+        for need in inputs.iter().chain(&gates) {
+            assert!(need.0 < id.0, "a task's needs are added before it");
+            if self.feeds[need.0].last() != Some(&id) {
+                self.feeds[need.0].push(id);
+            }
+        }
+        self.inputs.push(inputs);
+        self.gates.push(gates);
+        self.feeds.push(Vec::new());
+        id
+    }
+
+    /// All tasks, needs first.
+    pub fn tasks(&self) -> impl DoubleEndedIterator<Item = TaskId> + use<> {
+        (0..self.inputs.len()).map(TaskId)
+    }
+
+    /// The tasks whose outputs `id` reads.
+    pub fn inputs(&self, id: TaskId) -> &[TaskId] {
+        &self.inputs[id.0]
+    }
+
+    /// The tasks that must have succeeded before `id`, inputs first.
+    pub fn needs(&self, id: TaskId) -> impl Iterator<Item = TaskId> + '_ {
+        self.inputs[id.0].iter().chain(&self.gates[id.0]).copied()
+    }
+
+    /// The tasks that need `id`.
+    pub fn feeds(&self, id: TaskId) -> &[TaskId] {
+        &self.feeds[id.0]
+    }
+
+    /// The weight of the heaviest path from each task to an end, its own included.
+    fn critical_paths(&self, weight: impl Fn(TaskId) -> u64) -> Vec<u64> {
+        let mut paths = vec![0; self.inputs.len()];
+        for id in self.tasks().rev() {
+            let after = self.feeds(id).iter().map(|feed| paths[feed.0]).max().unwrap_or(0);
+            paths[id.0] = after + weight(id);
+        }
+        paths
+    }
+}
+
+/// Where a task stands in this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Something it needs is not settled.
+    Waiting,
+    /// All it needs is settled, so its key can be asked for.
+    Ready,
+    /// Its key is known and its result is not.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// Its outcome answers its present key.
+    Settled(TaskResult),
+    /// It has no result in this run.
+    Ended(TaskResult),
+}
+
+/// The steps of every task in one run.
+#[derive(Debug)]
+pub struct Plan {
+    shape: Shape,
+    steps: Vec<Step>,
+    /// The key that each task's outcome answers, from before this run or from it.
+    answers: Vec<Option<ActionKey>>,
+    /// How many needs of each task are not settled: a redundant view of `steps`.
+    open: Vec<usize>,
+    /// How often each task was taken up again.
+    losses: Vec<u8>,
+    /// Whether a task's outputs are lost.
+    lost: Vec<bool>,
+    priority: Vec<u64>,
+    ready: Vec<TaskId>,
+    queued: BinaryHeap<(u64, std::cmp::Reverse<TaskId>)>,
+}
+
+impl Plan {
+    /// A plan with no task begun. `answers` are the keys of known outcomes; `weight` is a task's
+    /// expected duration, by which the longest chain goes first.
+    pub fn new(
+        shape: Shape,
+        answers: Vec<Option<ActionKey>>,
+        weight: impl Fn(TaskId) -> u64,
+    ) -> Self {
+        let count = shape.inputs.len();
+        let open: Vec<usize> = shape.tasks().map(|id| shape.needs(id).count()).collect();
+        let mut plan = Self {
+            priority: shape.critical_paths(weight),
+            steps: vec![Step::Waiting; count],
+            answers,
+            open,
+            losses: vec![0; count],
+            lost: vec![false; count],
+            ready: Vec::new(),
+            queued: BinaryHeap::new(),
+            shape,
+        };
+        for id in plan.shape.tasks().rev() {
+            plan.wake(id);
+        }
+        plan
+    }
+
+    /// Which task needs which.
+    pub const fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Where `id` stands.
+    pub fn step(&self, id: TaskId) -> Step {
+        self.steps[id.0]
+    }
+
+    /// The key that the outcome of `id` answers, if it has one.
+    pub fn answer(&self, id: TaskId) -> Option<ActionKey> {
+        self.answers[id.0]
+    }
+
+    /// The next task whose key can be asked for.
+    pub fn next_ready(&mut self) -> Option<TaskId> {
+        while let Some(id) = self.ready.pop() {
+            if self.steps[id.0] == Step::Ready {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Queues a ready task whose result is not known.
+    pub fn queue(&mut self, id: TaskId) {
+        self.set(id, Step::Queued);
+        self.queued.push((self.priority[id.0], std::cmp::Reverse(id)));
+    }
+
+    /// Takes the queued task with the longest chain behind it that `fits`, and marks it running.
+    pub fn start_next(&mut self, mut fits: impl FnMut(TaskId) -> bool) -> Option<TaskId> {
+        let mut aside = Vec::new();
+        let mut found = None;
+        while let Some(entry) = self.queued.pop() {
+            let id = entry.1.0;
+            if self.steps[id.0] != Step::Queued {
+                continue;
+            }
+            if fits(id) {
+                found = Some(id);
+                break;
+            }
+            aside.push(entry);
+        }
+        self.queued.extend(aside);
+        if let Some(id) = found {
+            self.set(id, Step::Running);
+        }
+        found
+    }
+
+    /// How a task that keeps the key of its last success is called: cut off if something it reads
+    /// was made again in this run, unchanged if not.
+    pub fn unchanged_or_cut_off(&self, id: TaskId) -> TaskResult {
+        let moved = |need: &TaskId| {
+            matches!(
+                self.steps[need.0],
+                Step::Settled(TaskResult::Ran | TaskResult::Cached | TaskResult::CutOff)
+            )
+        };
+        if self.shape.inputs(id).iter().any(moved) {
+            TaskResult::CutOff
+        } else {
+            TaskResult::Unchanged
+        }
+    }
+
+    /// Settles a task: its outcome answers `key`.
+    pub fn settle(&mut self, id: TaskId, key: ActionKey, result: TaskResult) {
+        self.answers[id.0] = Some(key);
+        self.lost[id.0] = false;
+        self.set(id, Step::Settled(result));
+        for index in 0..self.shape.feeds[id.0].len() {
+            let feed = self.shape.feeds[id.0][index];
+            self.open[feed.0] -= self.shape.needs(feed).filter(|need| *need == id).count();
+            self.wake(feed);
+        }
+    }
+
+    /// Ends a task without a result, and with it everything behind it that has not begun. Returns
+    /// the tasks that are blocked by it.
+    pub fn end(&mut self, id: TaskId, result: TaskResult) -> Vec<TaskId> {
+        self.set(id, Step::Ended(result));
+        let mut blocked = Vec::new();
+        let mut next = vec![id];
+        while let Some(cause) = next.pop() {
+            for index in 0..self.shape.feeds[cause.0].len() {
+                let feed = self.shape.feeds[cause.0][index];
+                if matches!(self.steps[feed.0], Step::Waiting) {
+                    self.set(feed, Step::Ended(TaskResult::Blocked));
+                    blocked.push(feed);
+                    next.push(feed);
+                }
+            }
+        }
+        blocked.sort();
+        blocked
+    }
+
+    /// Ends every task that has not begun, as cancelled.
+    pub fn cancel_rest(&mut self) -> Vec<TaskId> {
+        let rest: Vec<TaskId> = self
+            .shape
+            .tasks()
+            .filter(|id| matches!(self.steps[id.0], Step::Waiting | Step::Ready | Step::Queued))
+            .collect();
+        for id in &rest {
+            self.set(*id, Step::Ended(TaskResult::Cancelled));
+        }
+        rest
+    }
+
+    /// Takes up again a settled task whose outputs are lost, and everything behind it. Returns
+    /// those that were settled before, or nothing if it was lost too often.
+    pub fn unsettle(&mut self, id: TaskId) -> Option<Vec<(TaskId, TaskResult)>> {
+        if !self.may_lose_again(id) {
+            return None;
+        }
+        self.answers[id.0] = None;
+        self.lost[id.0] = true;
+        let mut undone = Vec::new();
+        let mut next = vec![id];
+        while let Some(task) = next.pop() {
+            let step = self.steps[task.0];
+            if task != id && step == Step::Waiting {
+                continue;
+            }
+            if let Step::Settled(result) = step {
+                undone.push((task, result));
+                for index in 0..self.shape.feeds[task.0].len() {
+                    let feed = self.shape.feeds[task.0][index];
+                    self.open[feed.0] +=
+                        self.shape.needs(feed).filter(|need| *need == task).count();
+                    next.push(feed);
+                }
+            }
+            self.set(task, Step::Waiting);
+        }
+        self.wake(id);
+        undone.sort();
+        Some(undone)
+    }
+
+    /// Whether a lost task must be made again even if its key has a stored result.
+    pub fn must_run(&self, id: TaskId) -> bool {
+        self.lost[id.0]
+    }
+
+    /// Puts a task back whose key has to be asked for again; false if that happened too often.
+    pub fn take_up_again(&mut self, id: TaskId) -> bool {
+        let may = self.may_lose_again(id);
+        if may {
+            self.set(id, Step::Waiting);
+            self.wake(id);
+        }
+        may
+    }
+
+    fn may_lose_again(&mut self, id: TaskId) -> bool {
+        const TRIES: u8 = 3;
+        self.losses[id.0] += 1;
+        self.losses[id.0] < TRIES
+    }
+
+    fn wake(&mut self, id: TaskId) {
+        if self.steps[id.0] == Step::Waiting && self.open[id.0] == 0 {
+            self.set(id, Step::Ready);
+            self.ready.push(id);
+        }
+    }
+
+    /// The only writer of steps.
+    fn set(&mut self, id: TaskId, step: Step) {
+        self.steps[id.0] = step;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vwfb_cas::Digest;
+
+    use super::*;
+
+    const A: TaskId = TaskId(0);
+    const B: TaskId = TaskId(1);
+    const C: TaskId = TaskId(2);
+    const D: TaskId = TaskId(3);
+
+    fn key(text: &str) -> ActionKey {
+        ActionKey(Digest::of(text.as_bytes()))
+    }
+
+    /// a -> b, a -> c, and d reads both.
+    fn diamond() -> Plan {
+        let mut shape = Shape::default();
+        shape.add(vec![], vec![]);
+        shape.add(vec![A], vec![]);
+        shape.add(vec![A], vec![]);
+        shape.add(vec![B, C], vec![]);
+        Plan::new(shape, vec![None; 4], |id| if id == C { 10 } else { 1 })
+    }
+
+    fn run(plan: &mut Plan, id: TaskId) {
+        assert_eq!(plan.next_ready(), Some(id));
+        plan.queue(id);
+        assert_eq!(plan.start_next(|_| true), Some(id));
+    }
+
+    #[test]
+    fn a_task_is_ready_when_all_it_needs_is_settled() {
+        let mut plan = diamond();
+        run(&mut plan, A);
+        assert_eq!(plan.next_ready(), None);
+        plan.settle(A, key("a"), TaskResult::Ran);
+        assert_eq!([plan.step(B), plan.step(C)], [Step::Ready; 2]);
+        assert_eq!(plan.step(D), Step::Waiting);
+    }
+
+    #[test]
+    fn the_longest_chain_starts_first_if_it_fits() {
+        let mut plan = diamond();
+        run(&mut plan, A);
+        plan.settle(A, key("a"), TaskResult::Ran);
+        while let Some(id) = plan.next_ready() {
+            plan.queue(id);
+        }
+        assert_eq!(plan.start_next(|id| id != C), Some(B));
+        assert_eq!(plan.start_next(|_| true), Some(C));
+        assert_eq!(plan.start_next(|_| true), None);
+    }
+
+    #[test]
+    fn a_failure_blocks_what_is_behind_it_and_nothing_else() {
+        let mut plan = diamond();
+        run(&mut plan, A);
+        plan.settle(A, key("a"), TaskResult::Ran);
+        assert_eq!(plan.end(B, TaskResult::Failed), [D]);
+        assert_eq!(plan.step(C), Step::Ready);
+    }
+
+    #[test]
+    fn lost_outputs_take_up_the_task_and_all_behind_it() {
+        let mut plan = diamond();
+        for (id, name) in [(A, "a"), (B, "b"), (C, "c")] {
+            plan.settle(id, key(name), TaskResult::Cached);
+        }
+        assert_eq!(plan.step(D), Step::Ready);
+        let undone = [A, B, C].map(|id| (id, TaskResult::Cached));
+        assert_eq!(plan.unsettle(A), Some(undone.to_vec()));
+        assert_eq!(plan.step(A), Step::Ready);
+        assert_eq!([plan.step(B), plan.step(C), plan.step(D)], [Step::Waiting; 3]);
+        assert!(plan.must_run(A) && !plan.must_run(B));
+        assert_eq!(plan.answer(B), Some(key("b")), "an old outcome still answers its key");
+        for (id, name) in [(A, "a"), (B, "b"), (C, "c"), (D, "d")] {
+            plan.settle(id, key(name), TaskResult::Ran);
+        }
+        assert!(plan.unsettle(A).is_some());
+        plan.settle(A, key("a"), TaskResult::Ran);
+        assert_eq!(plan.unsettle(A), None, "a task that is lost again and again is given up");
+    }
+
+    #[test]
+    fn the_same_key_is_cut_off_only_behind_something_that_moved() {
+        let mut plan = diamond();
+        plan.settle(A, key("a"), TaskResult::Ran);
+        assert_eq!(plan.unchanged_or_cut_off(B), TaskResult::CutOff);
+        let mut plan = diamond();
+        plan.settle(A, key("a"), TaskResult::Unchanged);
+        assert_eq!(plan.unchanged_or_cut_off(B), TaskResult::Unchanged);
+    }
+}

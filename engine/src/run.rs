@@ -1,0 +1,366 @@
+//! One run over a task graph: asks for keys, settles what is known, and says what is left.
+//!
+//! Everything that decides is here and on one thread; `build` gives what is left to workers and
+//! `forecast` only lists it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use vwfb_cas::{ActionResult, Store};
+use vwfb_rules::task::{InputRef, Results};
+
+use crate::action::{Keyed, Unkeyed, action};
+use crate::db::Database;
+use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
+use crate::graph::TaskGraph;
+use crate::plan::{Plan, TaskId};
+use crate::state::{Attempt, NewSuccess, State, Success};
+use crate::workers::chain;
+
+/// Something of the machine, not of the work, stops a run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct EnvironmentError(pub String);
+
+impl EnvironmentError {
+    pub(crate) fn of(error: &dyn std::error::Error) -> Self {
+        Self(chain(error))
+    }
+}
+
+/// What a run works on.
+pub struct Ground<'a> {
+    /// The database.
+    pub db: &'a mut Database,
+    /// The store.
+    pub store: &'a Arc<Store>,
+    /// The workspace's memory.
+    pub state: &'a State,
+    /// The tasks.
+    pub graph: &'a TaskGraph,
+}
+
+/// The state of one run.
+pub(crate) struct Run<'a> {
+    pub(crate) ground: Ground<'a>,
+    pub(crate) plan: Plan,
+    pub(crate) counts: Counts,
+    /// The number of the run; 0 while nothing is recorded.
+    pub(crate) number: u64,
+    /// Whether a task failed for a reason of the machine.
+    pub(crate) environment_failed: bool,
+    reporter: &'a mut dyn Reporter,
+    keyed: Vec<Option<Arc<Keyed>>>,
+    durations: Vec<u64>,
+    new_successes: Vec<TaskId>,
+    new_attempts: Vec<(String, Attempt)>,
+}
+
+impl<'a> Run<'a> {
+    /// Loads what is known of the graph's tasks and begins.
+    pub(crate) fn begin(
+        ground: Ground<'a>,
+        reporter: &'a mut dyn Reporter,
+    ) -> Result<Self, EnvironmentError> {
+        let known = ground.state.successes().map_err(|error| EnvironmentError::of(&error))?;
+        let nodes = ground.graph.nodes();
+        let last: Vec<Option<&Success>> =
+            nodes.iter().map(|node| known.get(&node.label.to_string())).collect();
+        for (node, success) in nodes.iter().zip(&last) {
+            if let Some(success) = success {
+                ground.db.set_outcome(node.target, Some(Arc::new(success.outcome.clone())));
+            }
+        }
+        let durations: Vec<u64> =
+            last.iter().map(|success| success.map_or(0, |success| success.duration_ms)).collect();
+        let answers = last.iter().map(|success| success.map(|success| success.key)).collect();
+        let plan = Plan::new(ground.graph.shape().clone(), answers, |id| durations[id.0].max(1));
+        Ok(Self {
+            plan,
+            counts: Counts::default(),
+            number: 0,
+            environment_failed: false,
+            reporter,
+            keyed: vec![None; nodes.len()],
+            durations,
+            new_successes: Vec::new(),
+            new_attempts: Vec::new(),
+            ground,
+        })
+    }
+
+    pub(crate) fn emit(&mut self, event: &Event) {
+        self.reporter.event(event);
+    }
+
+    /// The key and action of a task that is past `Ready`.
+    pub(crate) fn keyed(&self, id: TaskId) -> &Arc<Keyed> {
+        self.keyed[id.0].as_ref().expect("a task has its key when it is queued")
+    }
+
+    /// The key of a task, if it was asked for and known.
+    pub(crate) fn known_key(&self, id: TaskId) -> Option<vwfb_cas::ActionKey> {
+        self.keyed[id.0].as_ref().map(|keyed| keyed.key)
+    }
+
+    /// How long a task ran when it last did, in milliseconds.
+    pub(crate) fn last_duration(&self, id: TaskId) -> u64 {
+        self.durations[id.0]
+    }
+
+    /// Settles everything that is known without running, and returns the tasks that are not.
+    pub(crate) fn settle_known(&mut self) -> Result<Vec<TaskId>, EnvironmentError> {
+        let mut unknown = Vec::new();
+        loop {
+            let mut asked = Vec::new();
+            while let Some(id) = self.plan.next_ready() {
+                asked.extend(self.settle_same_key(id));
+            }
+            if asked.is_empty() {
+                return Ok(unknown);
+            }
+            self.settle_stored(&asked, &mut unknown)?;
+        }
+    }
+
+    /// Asks for the key of a ready task, and settles it if its outcome answers that key; else the
+    /// task is returned.
+    fn settle_same_key(&mut self, id: TaskId) -> Option<TaskId> {
+        let target = self.ground.graph.node(id).target;
+        let keyed = match action(self.ground.db, target) {
+            Ok(keyed) => Arc::clone(keyed),
+            Err(Unkeyed::Lost(_)) => {
+                self.take_up_lost_inputs(id);
+                return None;
+            }
+            Err(unkeyed) => {
+                self.environment_failed = true;
+                let reason = unkeyed.to_string().into();
+                self.fail(id, Failed { reason, log: None, reproduce: None, took: Duration::ZERO });
+                return None;
+            }
+        };
+        let key = keyed.key;
+        self.keyed[id.0] = Some(keyed);
+        if self.plan.answer(id) != Some(key) {
+            return Some(id);
+        }
+        let result = self.plan.unchanged_or_cut_off(id);
+        self.settled(id, result, Duration::ZERO);
+        None
+    }
+
+    /// Settles the tasks whose keys the store has results for; the others are `unknown`.
+    fn settle_stored(
+        &mut self,
+        asked: &[TaskId],
+        unknown: &mut Vec<TaskId>,
+    ) -> Result<(), EnvironmentError> {
+        let keys: Vec<_> = asked.iter().map(|id| self.keyed(*id).key).collect();
+        let found =
+            self.ground.store.lookup(&keys).map_err(|error| EnvironmentError::of(&error))?;
+        for (id, result) in asked.iter().zip(found) {
+            match result {
+                Some(result) if !self.plan.must_run(*id) => {
+                    self.adopt(*id, result, TaskResult::Cached, Duration::ZERO);
+                }
+                _ => unknown.push(*id),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a stored result the outcome of its task.
+    pub(crate) fn adopt(
+        &mut self,
+        id: TaskId,
+        result: ActionResult,
+        how: TaskResult,
+        took: Duration,
+    ) {
+        let node = self.ground.graph.node(id);
+        self.ground.db.set_outcome(node.target, Some(Arc::new(result.outputs)));
+        self.durations[id.0] = result.duration_ms;
+        self.new_successes.push(id);
+        let attempt = Attempt {
+            run: self.number,
+            result: how.as_str().to_owned(),
+            reason: None,
+            log: result.log,
+        };
+        self.new_attempts.push((node.label.to_string(), attempt));
+        self.settled(id, how, took);
+    }
+
+    fn settled(&mut self, id: TaskId, result: TaskResult, took: Duration) {
+        let key = self.keyed(id).key;
+        self.plan.settle(id, key, result);
+        self.counts.add(result);
+        let label = self.ground.graph.node(id).label.clone();
+        self.emit(&Event::TaskFinished(Box::new(TaskFinished {
+            label,
+            key: Some(key),
+            result,
+            duration: took,
+            log: None,
+            reason: None,
+            reproduce: None,
+        })));
+    }
+
+    /// Fails a task and blocks what is behind it.
+    pub(crate) fn fail(&mut self, id: TaskId, failed: Failed) {
+        self.end(id, TaskResult::Failed, failed);
+    }
+
+    /// Ends a task without a result, and blocks what is behind it.
+    pub(crate) fn end(&mut self, id: TaskId, result: TaskResult, failed: Failed) {
+        let blocked = self.plan.end(id, result);
+        let label = self.ground.graph.node(id).label.clone();
+        let attempt = Attempt {
+            run: self.number,
+            result: result.as_str().to_owned(),
+            reason: Some(failed.reason.to_string()),
+            log: failed.log,
+        };
+        self.new_attempts.push((label.to_string(), attempt));
+        let cause: Arc<str> = match result {
+            TaskResult::Cancelled => format!("`{label}` was cancelled").into(),
+            _ => format!("`{label}` failed").into(),
+        };
+        self.finished_without_result(id, result, failed);
+        for id in blocked {
+            let blocked = Failed::because(Arc::clone(&cause));
+            self.finished_without_result(id, TaskResult::Blocked, blocked);
+        }
+    }
+
+    pub(crate) fn finished_without_result(
+        &mut self,
+        id: TaskId,
+        result: TaskResult,
+        failed: Failed,
+    ) {
+        self.counts.add(result);
+        let key = self.keyed[id.0].as_ref().map(|keyed| keyed.key);
+        let label = self.ground.graph.node(id).label.clone();
+        self.emit(&Event::TaskFinished(Box::new(TaskFinished {
+            label,
+            key,
+            result,
+            duration: failed.took,
+            log: failed.log,
+            reason: Some(failed.reason),
+            reproduce: failed.reproduce,
+        })));
+    }
+
+    /// Takes up again the producers whose outputs `id` needs and the store has lost. If none is
+    /// lost after all, `id` itself is asked again.
+    pub(crate) fn take_up_lost_inputs(&mut self, id: TaskId) {
+        let lost = self.lost_inputs(id);
+        if lost.is_empty() {
+            self.ask_again(id);
+        }
+        for producer in lost {
+            if let Err(why) = self.take_up(producer) {
+                self.environment_failed = true;
+                self.fail(id, Failed::because(why.into()));
+                return;
+            }
+        }
+    }
+
+    /// Asks for the key of a task again, because something it reads was not what the key says.
+    pub(crate) fn ask_again(&mut self, id: TaskId) {
+        if !self.plan.take_up_again(id) {
+            let label = &self.ground.graph.node(id).label;
+            let reason = format!("what `{label}` reads keeps changing while it runs");
+            self.fail(id, Failed::because(reason.into()));
+        }
+    }
+
+    /// Takes up a settled task again because its bytes are lost; the error says why it cannot be.
+    pub(crate) fn take_up(&mut self, producer: TaskId) -> Result<(), String> {
+        let node = self.ground.graph.node(producer);
+        let label = &node.label;
+        if node.def.results == Results::Sampled {
+            return Err(format!(
+                "the stored result of `{label}` is lost, and another run would not make the same; \
+                 `vwfb clean --expunge {label}` gives it up, and the next build makes a new one"
+            ));
+        }
+        match self.plan.unsettle(producer) {
+            None => Err(format!("the store keeps losing the outputs of `{label}`")),
+            Some(undone) => {
+                for (_, result) in undone {
+                    self.counts.remove(result);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn lost_inputs(&self, id: TaskId) -> Vec<TaskId> {
+        let graph = self.ground.graph;
+        let mut lost = Vec::new();
+        for input in graph.node(id).def.inputs.values() {
+            let InputRef::Output { label, output, .. } = input else { continue };
+            let Some(producer) = graph.find(label) else { continue };
+            let outcome = graph.node(producer).target.outcome(self.ground.db);
+            let artifact = outcome.as_ref().and_then(|outcome| outcome.get(output));
+            if artifact.is_some_and(|artifact| !self.ground.store.has(artifact).unwrap_or(false))
+                && !lost.contains(&producer)
+            {
+                lost.push(producer);
+            }
+        }
+        lost
+    }
+
+    /// Writes down what this run learnt since the last call.
+    pub(crate) fn record(&mut self) -> Result<(), EnvironmentError> {
+        if self.new_attempts.is_empty() && self.new_successes.is_empty() {
+            return Ok(());
+        }
+        let ids = std::mem::take(&mut self.new_successes);
+        let records: Vec<(TaskId, Vec<u8>)> =
+            ids.into_iter().map(|id| (id, self.keyed(id).record.encode())).collect();
+        let db = &*self.ground.db;
+        let successes: Vec<NewSuccess<'_>> = records
+            .iter()
+            .filter_map(|(id, record)| {
+                let node = self.ground.graph.node(*id);
+                Some(NewSuccess {
+                    label: &node.label,
+                    key: self.keyed(*id).key,
+                    record,
+                    outcome: node.target.outcome(db).as_ref()?,
+                    duration_ms: self.durations[id.0],
+                })
+            })
+            .collect();
+        let state = self.ground.state;
+        state
+            .record_successes(self.number, &successes)
+            .and_then(|()| state.record_attempts(&self.new_attempts))
+            .map_err(|error| EnvironmentError::of(&error))?;
+        self.new_attempts.clear();
+        Ok(())
+    }
+}
+
+/// What is known of a task that has no result.
+pub(crate) struct Failed {
+    pub(crate) reason: Arc<str>,
+    pub(crate) log: Option<vwfb_cas::FileRef>,
+    pub(crate) reproduce: Option<Arc<str>>,
+    pub(crate) took: Duration,
+}
+
+impl Failed {
+    /// A failure without a process.
+    pub(crate) const fn because(reason: Arc<str>) -> Self {
+        Self { reason, log: None, reproduce: None, took: Duration::ZERO }
+    }
+}

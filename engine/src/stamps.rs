@@ -1,0 +1,115 @@
+//! Digests of files on disk, each read only once while its stamp stands.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use vwfb_cas::Digest;
+use vwfb_exec::FileDigests;
+
+use crate::stamp::{Stamp, Stamped};
+
+/// How often a file that changes while it is read is read again.
+const TRIES: usize = 5;
+
+/// The digests of files by absolute path.
+#[derive(Debug)]
+pub struct Stamps {
+    known: HashMap<String, Stamped>,
+    fresh: Mutex<BTreeMap<String, Stamped>>,
+}
+
+impl Stamps {
+    /// A table that begins with what was recorded.
+    pub const fn new(known: HashMap<String, Stamped>) -> Self {
+        Self { known, fresh: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The digest of the regular file at `path`, links followed, and its stamp.
+    ///
+    /// # Errors
+    /// If it is no regular file, cannot be read, or does not keep still.
+    pub fn of(&self, path: &Path) -> io::Result<Stamped> {
+        let name = path.to_str();
+        for _ in 0..TRIES {
+            let before = stamp(path)?;
+            if let Some(stamped) = name.and_then(|name| self.vouched(name, &before)) {
+                return Ok(Stamped { stamp: before, digest: stamped.digest });
+            }
+            let digest = hash(path)?;
+            if stamp(path)?.same_file(&before) {
+                let stamped = Stamped { stamp: before, digest };
+                if let Some(name) = name {
+                    self.fresh().insert(name.to_owned(), stamped);
+                }
+                return Ok(stamped);
+            }
+        }
+        Err(io::Error::other("it changes while it is read"))
+    }
+
+    fn vouched(&self, path: &str, now: &Stamp) -> Option<Stamped> {
+        let fresh = self.fresh().get(path).copied();
+        fresh
+            .into_iter()
+            .chain(self.known.get(path).copied())
+            .find(|stamped| stamped.stamp.vouches_for(now))
+    }
+
+    /// What was read since the last call, to be recorded.
+    pub fn take_fresh(&self) -> BTreeMap<String, Stamped> {
+        self.fresh().clone()
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, BTreeMap<String, Stamped>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FileDigests for Stamps {
+    fn digest(&self, path: &Path) -> io::Result<Digest> {
+        self.of(path).map(|stamped| stamped.digest)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the stamp's own clock, which no key sees")]
+fn stamp(path: &Path) -> io::Result<Stamp> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos());
+    let metadata = fs::metadata(path)?;
+    if metadata.is_file() {
+        Ok(Stamp::of(&metadata, i128::try_from(now).unwrap_or(i128::MAX)))
+    } else {
+        Err(io::Error::other("it is neither a file nor a directory"))
+    }
+}
+
+fn hash(path: &Path) -> io::Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path)?)?;
+    Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_again_at_once_has_its_new_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a b.txt");
+        let stamps = Stamps::new(HashMap::new());
+        for text in ["one", "two", "six"] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(stamps.of(&path).unwrap().digest, Digest::of(text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_folder_has_no_file_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Stamps::new(HashMap::new()).of(folder.path()).is_err());
+    }
+}

@@ -1,0 +1,494 @@
+//! The workspace's own memory, `.vwfb/state.db`: runs, last successes, stat records, tool
+//! closures and what was materialised. The store can be deleted; this says what was true here.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use vwfb_cas::{ActionKey, Artifact, BlobId, Digest, FileRef, TreeId};
+use vwfb_rules::label::Label;
+
+use crate::db::Outcome;
+use crate::event::{Counts, TaskResult};
+use crate::stamp::{Stamp, Stamped};
+
+/// The format of `state.db`. It is rebuildable, so another version is emptied, not converted.
+const VERSION: i64 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished_ms INTEGER,
+    targets TEXT NOT NULL, sandbox TEXT NOT NULL, counts TEXT, exit_code INTEGER);
+CREATE TABLE successes (label TEXT NOT NULL, config BLOB NOT NULL, key BLOB NOT NULL,
+    outcome BLOB NOT NULL, duration_ms INTEGER NOT NULL, run INTEGER NOT NULL,
+    previous_key BLOB, PRIMARY KEY (label, config)) WITHOUT ROWID;
+CREATE TABLE records (key BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE attempts (label TEXT NOT NULL, config BLOB NOT NULL, run INTEGER NOT NULL,
+    result TEXT NOT NULL, reason TEXT, log BLOB, log_size INTEGER,
+    PRIMARY KEY (label, config)) WITHOUT ROWID;
+CREATE TABLE stamps (path TEXT PRIMARY KEY, stamp BLOB NOT NULL, digest BLOB NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE closures (fingerprint BLOB NOT NULL, path TEXT NOT NULL, digest BLOB NOT NULL,
+    PRIMARY KEY (fingerprint, path)) WITHOUT ROWID;
+";
+
+/// Why the workspace's state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The folder cannot be made.
+    #[error("cannot create `{}`", path.display())]
+    Create {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error("cannot use the workspace's state in `{}`", path.display())]
+    Sql {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+}
+
+/// The last success of a label's task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Success {
+    /// The key that it answered.
+    pub key: ActionKey,
+    /// Its outputs.
+    pub outcome: Outcome,
+    /// How long the process ran that made them, in milliseconds.
+    pub duration_ms: u64,
+    /// The run in which the label got this key.
+    pub run: u64,
+    /// The key of the success before it, if there was another.
+    pub previous_key: Option<ActionKey>,
+}
+
+/// A success to record.
+#[derive(Debug)]
+pub struct NewSuccess<'a> {
+    /// The task's label.
+    pub label: &'a Label,
+    /// The key it answers.
+    pub key: ActionKey,
+    /// The encoded key record, for `vwfb why`.
+    pub record: &'a [u8],
+    /// Its outputs.
+    pub outcome: &'a Outcome,
+    /// How long its process ran.
+    pub duration_ms: u64,
+}
+
+/// How a label's task last ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The run.
+    pub run: u64,
+    /// `ran`, `failed`, ...
+    pub result: String,
+    /// Why it failed.
+    pub reason: Option<String>,
+    /// What its process wrote.
+    pub log: Option<FileRef>,
+}
+
+/// The open state of one workspace under one configuration.
+pub struct State {
+    path: PathBuf,
+    config: Digest,
+    connection: Mutex<Connection>,
+}
+
+impl State {
+    /// Opens the state in `folder` (`.vwfb`), making it if need be, for one configuration.
+    ///
+    /// # Errors
+    /// If the folder cannot be written, or the database is damaged.
+    pub fn open(folder: &Path, config: Digest) -> Result<Self, StateError> {
+        std::fs::create_dir_all(folder)
+            .and_then(|()| write_gitignore(folder))
+            .map_err(|source| StateError::Create { path: folder.to_owned(), source })?;
+        let path = folder.join("state.db");
+        match connect(&path) {
+            Ok(connection) => Ok(Self { path, config, connection: Mutex::new(connection) }),
+            Err(source) => Err(StateError::Sql { path, source }),
+        }
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StateError> {
+        work(&mut self.connection())
+            .map_err(|source| StateError::Sql { path: self.path.clone(), source })
+    }
+
+    /// Begins a run and returns its number.
+    ///
+    /// # Errors
+    /// If the database cannot be written; so for every method here.
+    pub fn begin_run(&self, now_ms: i64, targets: &str, sandbox: &str) -> Result<u64, StateError> {
+        self.with(|db| {
+            db.execute(
+                "INSERT INTO runs (started_ms, targets, sandbox) VALUES (?1, ?2, ?3)",
+                params![now_ms, targets, sandbox],
+            )?;
+            Ok(db.last_insert_rowid().unsigned_abs())
+        })
+    }
+
+    /// Ends a run.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn finish_run(
+        &self,
+        run: u64,
+        now_ms: i64,
+        counts: &Counts,
+        exit_code: u8,
+    ) -> Result<(), StateError> {
+        let counts: Vec<String> = TaskResult::ALL
+            .iter()
+            .map(|result| format!("{}={}", result.as_str(), counts.of(*result)))
+            .collect();
+        self.with(|db| {
+            db.execute(
+                "UPDATE runs SET finished_ms = ?2, counts = ?3, exit_code = ?4 WHERE id = ?1",
+                params![run.cast_signed(), now_ms, counts.join(" "), exit_code],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The last success of every label in this configuration.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn successes(&self) -> Result<HashMap<String, Success>, StateError> {
+        self.with(|db| {
+            let mut statement = db.prepare(
+                "SELECT label, key, outcome, duration_ms, run, previous_key FROM successes
+                 WHERE config = ?1",
+            )?;
+            let rows = statement.query_map([self.config.as_bytes().as_slice()], |row| {
+                Ok((row.get::<_, String>(0)?, success(row)?))
+            })?;
+            let mut successes = HashMap::new();
+            for row in rows {
+                if let (label, Some(success)) = row? {
+                    successes.insert(label, success);
+                }
+            }
+            Ok(successes)
+        })
+    }
+
+    /// The keys of the last successes in every configuration.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn current_keys(&self) -> Result<Vec<ActionKey>, StateError> {
+        self.with(|db| {
+            let mut statement = db.prepare("SELECT DISTINCT key FROM successes")?;
+            let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+            let mut keys = Vec::new();
+            for row in rows {
+                keys.extend(digest(&row?).map(ActionKey));
+            }
+            Ok(keys)
+        })
+    }
+
+    /// Records successes with their key records, in one transaction.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn record_successes(&self, run: u64, new: &[NewSuccess<'_>]) -> Result<(), StateError> {
+        self.with(|db| {
+            let transaction = db.transaction()?;
+            for success in new {
+                insert_success(&transaction, self.config, run, success)?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// The encoded key record of `key`, if a label of this workspace ever answered it.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn record(&self, key: ActionKey) -> Result<Option<Vec<u8>>, StateError> {
+        self.with(|db| {
+            db.query_row(
+                "SELECT record FROM records WHERE key = ?1",
+                [key.digest().as_bytes().as_slice()],
+                |row| row.get(0),
+            )
+            .optional()
+        })
+    }
+
+    /// Records how tasks ended, in one transaction.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn record_attempts(&self, attempts: &[(String, Attempt)]) -> Result<(), StateError> {
+        self.with(|db| {
+            let transaction = db.transaction()?;
+            for (label, attempt) in attempts {
+                let log = attempt.log.map(|log| log.blob.digest().as_bytes().to_vec());
+                transaction.execute(
+                    "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    params![
+                        label,
+                        self.config.as_bytes().as_slice(),
+                        attempt.run.cast_signed(),
+                        attempt.result,
+                        attempt.reason,
+                        log,
+                        attempt.log.map(|log| log.size.cast_signed()),
+                    ],
+                )?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// How the task of `label` last ended in a run that started or looked up its process.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn attempt(&self, label: &str) -> Result<Option<Attempt>, StateError> {
+        self.with(|db| {
+            db.query_row(
+                "SELECT run, result, reason, log, log_size FROM attempts
+                 WHERE label = ?1 AND config = ?2",
+                params![label, self.config.as_bytes().as_slice()],
+                |row| {
+                    let log: Option<Vec<u8>> = row.get(3)?;
+                    let size: Option<i64> = row.get(4)?;
+                    let log = log.and_then(|bytes| digest(&bytes)).map(|digest| FileRef {
+                        blob: BlobId(digest),
+                        size: size.unwrap_or_default().unsigned_abs(),
+                        executable: false,
+                    });
+                    let run: i64 = row.get(0)?;
+                    Ok(Attempt {
+                        run: run.unsigned_abs(),
+                        result: row.get(1)?,
+                        reason: row.get(2)?,
+                        log,
+                    })
+                },
+            )
+            .optional()
+        })
+    }
+
+    /// Every stat record, by absolute path.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn stamps(&self) -> Result<HashMap<String, Stamped>, StateError> {
+        self.with(|db| {
+            let mut statement = db.prepare("SELECT path, stamp, digest FROM stamps")?;
+            let rows = statement.query_map([], |row| {
+                let (stamp, bytes): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
+                Ok((row.get::<_, String>(0)?, Stamp::decode(&stamp), digest(&bytes)))
+            })?;
+            let mut stamps = HashMap::new();
+            for row in rows {
+                if let (path, Some(stamp), Some(digest)) = row? {
+                    stamps.insert(path, Stamped { stamp, digest });
+                }
+            }
+            Ok(stamps)
+        })
+    }
+
+    /// Records stats, in one transaction.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn record_stamps(&self, new: &BTreeMap<String, Stamped>) -> Result<(), StateError> {
+        self.with(|db| {
+            let transaction = db.transaction()?;
+            for (path, stamped) in new {
+                transaction.execute(
+                    "INSERT OR REPLACE INTO stamps VALUES (?1, ?2, ?3)",
+                    params![path, stamped.stamp.encode(), stamped.digest.as_bytes().as_slice()],
+                )?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Records what a toolchain's fingerprint stands for.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn record_closure(
+        &self,
+        fingerprint: Digest,
+        components: &BTreeMap<String, Digest>,
+    ) -> Result<(), StateError> {
+        self.with(|db| {
+            let transaction = db.transaction()?;
+            for (path, digest) in components {
+                transaction.execute(
+                    "INSERT OR IGNORE INTO closures VALUES (?1, ?2, ?3)",
+                    params![fingerprint.as_bytes().as_slice(), path, digest.as_bytes().as_slice()],
+                )?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// The files behind a toolchain's fingerprint; empty if it was never recorded here.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn closure(&self, fingerprint: Digest) -> Result<BTreeMap<String, Digest>, StateError> {
+        self.with(|db| {
+            let mut statement =
+                db.prepare("SELECT path, digest FROM closures WHERE fingerprint = ?1")?;
+            let rows = statement.query_map([fingerprint.as_bytes().as_slice()], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?))
+            })?;
+            let mut components = BTreeMap::new();
+            for row in rows {
+                let (path, bytes) = row?;
+                components.extend(digest(&bytes).map(|digest| (path, digest)));
+            }
+            Ok(components)
+        })
+    }
+
+    /// Forgets every success and attempt of this configuration, and returns the keys.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn forget(&self) -> Result<Vec<ActionKey>, StateError> {
+        let keys = self.successes()?.into_values().map(|success| success.key).collect();
+        self.with(|db| {
+            let config = self.config.as_bytes().as_slice();
+            db.execute("DELETE FROM successes WHERE config = ?1", [config])?;
+            db.execute("DELETE FROM attempts WHERE config = ?1", [config])?;
+            Ok(keys)
+        })
+    }
+}
+
+fn write_gitignore(folder: &Path) -> std::io::Result<()> {
+    let path = folder.join(".gitignore");
+    if path.exists() { Ok(()) } else { std::fs::write(path, "*\n") }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let mut db = Connection::open(path)?;
+    db.busy_timeout(Duration::from_secs(60))?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "NORMAL")?;
+    let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version != VERSION {
+        for table in ["runs", "successes", "records", "attempts", "stamps", "closures"] {
+            transaction.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
+        }
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()?;
+    Ok(db)
+}
+
+fn insert_success(
+    db: &rusqlite::Transaction<'_>,
+    config: Digest,
+    run: u64,
+    success: &NewSuccess<'_>,
+) -> rusqlite::Result<()> {
+    let key = success.key.digest();
+    db.prepare_cached(
+        "INSERT INTO successes VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL)
+         ON CONFLICT DO UPDATE SET previous_key = iif(key = ?3, previous_key, key),
+             run = iif(key = ?3, run, ?6), key = ?3, outcome = ?4, duration_ms = ?5",
+    )?
+    .execute(params![
+        success.label.to_string(),
+        config.as_bytes().as_slice(),
+        key.as_bytes().as_slice(),
+        encode_outcome(success.outcome),
+        success.duration_ms.cast_signed(),
+        run.cast_signed(),
+    ])?;
+    db.prepare_cached("INSERT OR IGNORE INTO records VALUES (?1, ?2)")?
+        .execute(params![key.as_bytes().as_slice(), success.record])?;
+    Ok(())
+}
+
+fn success(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Success>> {
+    let (key, outcome): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
+    let (duration, run): (i64, i64) = (row.get(3)?, row.get(4)?);
+    let previous: Option<Vec<u8>> = row.get(5)?;
+    let (Some(key), Some(outcome)) = (digest(&key), decode_outcome(&outcome)) else {
+        return Ok(None);
+    };
+    Ok(Some(Success {
+        key: ActionKey(key),
+        outcome,
+        duration_ms: duration.unsigned_abs(),
+        run: run.unsigned_abs(),
+        previous_key: previous.and_then(|bytes| digest(&bytes)).map(ActionKey),
+    }))
+}
+
+fn digest(bytes: &[u8]) -> Option<Digest> {
+    bytes.try_into().ok().map(Digest::from_bytes)
+}
+
+/// One line an output: name, kind, digest and size, with tabs between.
+fn encode_outcome(outcome: &Outcome) -> Vec<u8> {
+    let mut text = String::new();
+    for (name, artifact) in outcome {
+        let (kind, size) = match artifact {
+            Artifact::File(file) if file.executable => ("executable", file.size),
+            Artifact::File(file) => ("file", file.size),
+            Artifact::Tree(_) => ("tree", 0),
+        };
+        text.push_str(&format!("{name}\t{kind}\t{}\t{size}\n", artifact.digest()));
+    }
+    text.into_bytes()
+}
+
+fn decode_outcome(bytes: &[u8]) -> Option<Outcome> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    text.lines().map(decode_output).collect()
+}
+
+fn decode_output(line: &str) -> Option<(String, Artifact)> {
+    let mut parts = line.split('\t');
+    let (name, kind) = (parts.next()?, parts.next()?);
+    let digest: Digest = parts.next()?.parse().ok()?;
+    let size = parts.next()?.parse().ok()?;
+    let artifact = match kind {
+        "tree" => Artifact::Tree(TreeId(digest)),
+        "file" | "executable" => {
+            Artifact::File(FileRef { blob: BlobId(digest), size, executable: kind == "executable" })
+        }
+        _ => return None,
+    };
+    Some((name.to_owned(), artifact))
+}

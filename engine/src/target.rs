@@ -1,0 +1,55 @@
+//! Queries over one target: what it declares, what it offers, and the task it comes down to.
+
+use std::sync::Arc;
+
+use vwfb_rules::Declared;
+use vwfb_rules::diagnostic::{Anchor, Checked};
+use vwfb_rules::label::Label;
+use vwfb_rules::task::{Provided, TaskDef};
+
+use crate::db::{Db, Target};
+use crate::package::{QueryScope, package_file, package_vars, rule_table, target_def, workspace};
+
+/// The target with its rule, typed attributes and outputs; nothing if it does not exist, `when`
+/// switched it off, or its text is too wrong.
+#[salsa::tracked(returns(ref))]
+pub(crate) fn declared(db: &dyn Db, target: Target) -> Checked<Option<Arc<Declared>>> {
+    let Some(def) = target_def(db, target) else { return Checked::default() };
+    let package = &target.label(db).package;
+    let file = package_file(db, package);
+    let vars = &package_vars(db, file).value;
+    vwfb_rules::declare(package, &def, &rule_table(db, file).value, vars)
+}
+
+/// What the target offers to those who refer to it. A `filegroup` or `alias` asks those it names,
+/// so this is the one query that may meet itself; a cycle offers nothing here and is reported by
+/// the search over `references`.
+#[salsa::tracked(returns(clone), cycle_result = provides_in_cycle)]
+pub(crate) fn provides(db: &dyn Db, target: Target) -> Option<Arc<[Provided]>> {
+    target_def(db, target)?;
+    let checked = declared(db, target);
+    match &checked.value {
+        Some(declared) => vwfb_rules::provides(declared, &QueryScope(db)),
+        None if checked.has_errors() => None,
+        None => Some(Arc::default()),
+    }
+}
+
+fn provides_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> Option<Arc<[Provided]>> {
+    None
+}
+
+/// The targets that the target names, with the places where it names them.
+#[salsa::tracked(returns(ref))]
+pub(crate) fn references(db: &dyn Db, target: Target) -> Vec<(Label, Anchor)> {
+    declared(db, target).value.as_deref().map(vwfb_rules::references).unwrap_or_default()
+}
+
+/// The task that the target comes down to.
+#[salsa::tracked(returns(ref))]
+pub(crate) fn task(db: &dyn Db, target: Target) -> Checked<Option<Arc<TaskDef>>> {
+    let Some(declared) = &declared(db, target).value else { return Checked::default() };
+    let Checked { value, problems } =
+        vwfb_rules::task(declared, &workspace(db).value, &QueryScope(db));
+    Checked { value: value.map(Arc::new), problems }
+}

@@ -1,0 +1,322 @@
+//! The threads that run tasks. Each takes one job at a time and reports by message; none holds a
+//! database handle or decides anything.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use vwfb_cas::{ActionKey, ActionResult, Artifact, Store};
+use vwfb_exec::action::{Action, Grants};
+use vwfb_exec::{CancelToken, Cause, Failure};
+use vwfb_rules::label::WsPath;
+use vwfb_rules::task::ToolDef;
+
+use crate::plan::TaskId;
+
+/// One action to run, with all that running it needs.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The task.
+    pub id: TaskId,
+    /// The key its result will answer.
+    pub key: ActionKey,
+    /// What to run.
+    pub action: Arc<Action>,
+    /// What its process gets beside its key.
+    pub grants: Grants,
+    /// The workspace's files that it reads, as its key has them.
+    pub sources: Vec<(WsPath, Artifact)>,
+    /// The tools it may start.
+    pub tools: Vec<ToolDef>,
+    /// How often a failed process is started again.
+    pub retries: u32,
+    /// Whether it runs even if the store has a result for its key.
+    pub forced: bool,
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// Another process, or another task, had made the result meanwhile.
+    Hit(ActionResult),
+    /// Its process ran; the result is in the store.
+    Ran(ActionResult),
+    /// A source is not what the key says.
+    SourceChanged(WsPath),
+    /// Its process failed, could not be started, or was stopped.
+    Failed(Box<Failure>),
+    /// The store could not keep or find something; the words say what.
+    StoreFailed(String),
+}
+
+/// What the deciding thread is told.
+pub enum Message {
+    /// A job ended.
+    Report {
+        /// The job.
+        job: Box<Job>,
+        /// How it ended.
+        ending: Ending,
+        /// How long it took on its worker.
+        took: Duration,
+    },
+    /// A person or the system asks to stop.
+    Interrupt {
+        /// The signal's number.
+        signal: i32,
+    },
+}
+
+/// Puts workspace files into the store, so that tasks can be given them.
+pub trait Sources: Send + Sync {
+    /// Makes sure that the store has `artifact`, which `path` was seen to be.
+    ///
+    /// # Errors
+    /// If the file is not that any more, or the store cannot take it.
+    fn provide(&self, path: &WsPath, artifact: &Artifact) -> Result<(), Unprovided>;
+}
+
+/// Why a source is not in the store.
+#[derive(Debug)]
+pub enum Unprovided {
+    /// It has other content than the key says.
+    Changed,
+    /// The store could not take it; the words say why.
+    Store(String),
+}
+
+/// Makes workers.
+pub trait Runner: Send + Sync {
+    /// A worker of its own for one thread.
+    fn worker(&self) -> Box<dyn Worker>;
+}
+
+/// Runs one action at a time.
+pub trait Worker: Send {
+    /// Runs `job` and puts its outputs into the store, but not its result.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    fn run(&mut self, job: &Job, cancel: &CancelToken) -> Result<ActionResult, Box<Failure>>;
+}
+
+/// Asks a running build to stop; the second message is what ends it.
+#[derive(Clone)]
+pub struct Canceller(Sender<Message>);
+
+impl Canceller {
+    /// Asks to stop because of `signal`. A build that is over does not hear it.
+    pub fn cancel(&self, signal: i32) {
+        let _over = self.0.send(Message::Interrupt { signal });
+    }
+}
+
+/// Where a build hears from its workers and from outside.
+pub struct Inbox {
+    pub(crate) sender: Sender<Message>,
+    pub(crate) receiver: Receiver<Message>,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::channel();
+        Self { sender, receiver }
+    }
+}
+
+impl Inbox {
+    /// A handle with which another thread can stop the build.
+    pub fn canceller(&self) -> Canceller {
+        Canceller(self.sender.clone())
+    }
+}
+
+/// What every worker thread shares.
+pub struct Shared {
+    /// The store.
+    pub store: Arc<Store>,
+    /// The workspace's files.
+    pub sources: Arc<dyn Sources>,
+    /// What runs actions.
+    pub runner: Arc<dyn Runner>,
+}
+
+/// What a failure says of the task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The work itself failed, and another attempt may not.
+    Work,
+    /// Something that it reads is lost and must be made again.
+    LostInput,
+    /// It was asked to stop.
+    Cancelled,
+    /// The machine could not run it or keep its result.
+    Machine,
+}
+
+pub(crate) const fn verdict(cause: &Cause) -> Verdict {
+    match cause {
+        Cause::Exit { .. }
+        | Cause::Signal { .. }
+        | Cause::Timeout { .. }
+        | Cause::MissingOutput { .. }
+        | Cause::BadOutput { .. }
+        | Cause::UndeclaredProgram { .. } => Verdict::Work,
+        Cause::InputLost { .. } => Verdict::LostInput,
+        Cause::Cancelled => Verdict::Cancelled,
+        Cause::Store { .. }
+        | Cause::Input { .. }
+        | Cause::Toolchain { .. }
+        | Cause::Secret { .. }
+        | Cause::Role { .. }
+        | Cause::OneOutput
+        | Cause::Launcher(_)
+        | Cause::Scratch { .. } => Verdict::Machine,
+    }
+}
+
+type Work = (Box<Job>, CancelToken);
+
+/// The threads, started as they are needed.
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    limit: usize,
+    reports: Sender<Message>,
+    work: Option<Sender<Work>>,
+    queue: Arc<Mutex<Receiver<Work>>>,
+    threads: Vec<JoinHandle<()>>,
+    busy: usize,
+}
+
+impl Pool {
+    pub(crate) fn new(shared: Arc<Shared>, limit: usize, reports: Sender<Message>) -> Self {
+        let (work, queue) = mpsc::channel();
+        Self {
+            shared,
+            limit,
+            reports,
+            work: Some(work),
+            queue: Arc::new(Mutex::new(queue)),
+            threads: Vec::new(),
+            busy: 0,
+        }
+    }
+
+    /// Whether another job can start now.
+    pub(crate) const fn has_room(&self) -> bool {
+        self.busy < self.limit
+    }
+
+    /// Whether no job runs.
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.busy == 0
+    }
+
+    /// Starts a job; its report will come.
+    pub(crate) fn start(&mut self, job: Box<Job>, cancel: CancelToken) {
+        self.busy += 1;
+        if self.threads.len() < self.busy {
+            self.threads.push(self.thread());
+        }
+        let work = self.work.as_ref().expect("the pool is open until it is dropped");
+        work.send((job, cancel)).expect("a thread waits for work until the pool is dropped");
+    }
+
+    /// Takes note of a report.
+    pub(crate) const fn reported(&mut self) {
+        self.busy -= 1;
+    }
+
+    fn thread(&self) -> JoinHandle<()> {
+        let (shared, queue) = (Arc::clone(&self.shared), Arc::clone(&self.queue));
+        let reports = self.reports.clone();
+        std::thread::spawn(move || {
+            let mut worker = shared.runner.worker();
+            while let Some((job, cancel)) = next(&queue) {
+                let begun = Instant::now();
+                let ending = run(&shared, &mut *worker, &job, &cancel);
+                let report = Message::Report { job, ending, took: begun.elapsed() };
+                if reports.send(report).is_err() {
+                    break;
+                }
+            }
+        })
+    }
+}
+
+impl Drop for Pool {
+    /// Waits for the threads, which end with their present job.
+    fn drop(&mut self) {
+        self.work = None;
+        for thread in self.threads.drain(..) {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+fn next(queue: &Mutex<Receiver<Work>>) -> Option<Work> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+/// Runs one job from its sources to its stored result.
+fn run(shared: &Shared, worker: &mut dyn Worker, job: &Job, cancel: &CancelToken) -> Ending {
+    for (path, artifact) in &job.sources {
+        match shared.sources.provide(path, artifact) {
+            Ok(()) => {}
+            Err(Unprovided::Changed) => return Ending::SourceChanged(path.clone()),
+            Err(Unprovided::Store(why)) => return Ending::StoreFailed(why),
+        }
+    }
+    locked(shared, worker, job, cancel)
+}
+
+/// Runs one job while no other process or thread runs the same action.
+fn locked(shared: &Shared, worker: &mut dyn Worker, job: &Job, cancel: &CancelToken) -> Ending {
+    let store = &shared.store;
+    let _lock = match store.lock_key(job.key) {
+        Ok(lock) => lock,
+        Err(error) => return Ending::StoreFailed(chain(&error)),
+    };
+    if !job.forced {
+        match store.lookup(&[job.key]).map(|mut found| found.pop().flatten()) {
+            Ok(Some(result)) => return Ending::Hit(result),
+            Ok(None) => {}
+            Err(error) => return Ending::StoreFailed(chain(&error)),
+        }
+    }
+    let result = match attempts(worker, job, cancel) {
+        Ok(result) => result,
+        Err(failure) => return Ending::Failed(failure),
+    };
+    match store.commit(job.key, &result) {
+        Ok(kept) => Ending::Ran(kept),
+        Err(error) => Ending::StoreFailed(chain(&error)),
+    }
+}
+
+fn attempts(
+    worker: &mut dyn Worker,
+    job: &Job,
+    cancel: &CancelToken,
+) -> Result<ActionResult, Box<Failure>> {
+    let mut left = job.retries;
+    loop {
+        match worker.run(job, cancel) {
+            Err(failure) if left > 0 && verdict(&failure.cause) == Verdict::Work => left -= 1,
+            ended => return ended,
+        }
+    }
+}
+
+/// An error with its sources, for one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

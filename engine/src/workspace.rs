@@ -1,0 +1,306 @@
+//! One open workspace: its database, store and memory, and what can be asked of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use vwfb_cas::{Clock, Digest, OpenError, Roots, Store};
+use vwfb_rules::label::{Label, WsPath};
+use vwfb_rules::pattern::Pattern;
+use vwfb_rules::vars::Overrides;
+
+use crate::build::{Build, Hands, Options, Placed};
+use crate::check::{Loaded, load};
+use crate::db::{Database, Db, Machine};
+use crate::disk::Disk;
+use crate::event::{Counts, Event, Reporter};
+use crate::forecast::{Forecast, forecast};
+use crate::graph::TaskGraph;
+use crate::outputs::OutputFolder;
+use crate::package::workspace;
+use crate::run::{EnvironmentError, Ground};
+use crate::stamps::Stamps;
+use crate::state::{State, StateError};
+use crate::system::Text;
+use crate::tools::Tools;
+use crate::why::{Why, why};
+use crate::workers::{Inbox, Runner, Shared};
+
+/// Where and how to open a workspace.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The folder with `WORKSPACE.kdl`, absolute.
+    pub root: PathBuf,
+    /// The store.
+    pub store: PathBuf,
+    /// Variables and profile of this invocation.
+    pub overrides: Overrides,
+}
+
+/// Why a workspace cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenWorkspaceError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The workspace's own memory cannot be opened.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// An open workspace.
+pub struct Workspace {
+    place: Place,
+    db: Database,
+    store: Arc<Store>,
+    state: Arc<State>,
+    stamps: Arc<Stamps>,
+    tools: Arc<Tools>,
+    disk: Arc<Disk>,
+    clock: Arc<dyn Clock + Send + Sync>,
+}
+
+/// What a build came to.
+#[derive(Debug)]
+pub struct Built {
+    /// Where the outputs of each requested target that has them are.
+    pub placed: Vec<Placed>,
+    /// What became of the tasks.
+    pub counts: Counts,
+    /// Whether something of the machine failed, rather than the work.
+    pub environment_failed: bool,
+    /// The signal that stopped it.
+    pub interrupted: Option<i32>,
+}
+
+/// How to build, and who runs it.
+pub struct Request<'a> {
+    /// Jobs, and what a failure stops.
+    pub options: &'a Options,
+    /// Runs actions.
+    pub runner: Arc<dyn Runner>,
+    /// What confines them, in words.
+    pub sandbox: String,
+    /// Where the build hears from workers and from outside.
+    pub inbox: &'a Inbox,
+    /// The exit code for what a build came to.
+    pub exit_code: fn(&Built) -> u8,
+}
+
+impl Workspace {
+    /// Opens the workspace at `place`.
+    ///
+    /// # Errors
+    /// If the store or the workspace's memory cannot be opened.
+    pub fn open(
+        place: Place,
+        clock: Arc<dyn Clock + Send + Sync>,
+    ) -> Result<Self, OpenWorkspaceError> {
+        let store = Arc::new(Store::open(&place.store)?);
+        let config = configuration(&place.overrides);
+        let state = Arc::new(State::open(&place.root.join(".vwfb"), config)?);
+        let stamps = Arc::new(Stamps::new(state.stamps()?));
+        let tools =
+            Arc::new(Tools::new(place.root.clone(), Arc::clone(&stamps), Arc::clone(&state)));
+        let disk = Arc::new(Disk::new(
+            place.root.clone(),
+            Arc::clone(&store),
+            Arc::clone(&stamps),
+            Arc::clone(&tools),
+        ));
+        let machine = Machine { platform: platform(), log_queries: false };
+        let db = Database::new(
+            Arc::clone(&disk) as Arc<dyn crate::system::System>,
+            place.overrides.clone(),
+            machine,
+        );
+        Ok(Self { place, db, store, state, stamps, tools, disk, clock })
+    }
+
+    /// Its folder.
+    pub fn root(&self) -> &Path {
+        &self.place.root
+    }
+
+    /// The store it uses.
+    pub const fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Its memory.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The toolchains it has met.
+    pub const fn tools(&self) -> &Arc<Tools> {
+        &self.tools
+    }
+
+    /// The name that `WORKSPACE.kdl` gives it.
+    pub fn name(&self) -> String {
+        workspace(&self.db).value.name.clone()
+    }
+
+    /// The declared capacities.
+    pub fn resources(&self) -> BTreeMap<String, u32> {
+        workspace(&self.db).value.resources.clone()
+    }
+
+    /// The folder for outputs of this configuration.
+    pub fn output_folder(&self) -> PathBuf {
+        let folder = self.place.root.join("vwfb-out");
+        match &self.place.overrides.profile {
+            Some(profile) => folder.join(format!("+{profile}")),
+            None => folder,
+        }
+    }
+
+    /// The targets that `patterns` mean, and what is wrong with them and all they need.
+    pub fn load(&self, patterns: &[Pattern]) -> Loaded {
+        load(&self.db, patterns)
+    }
+
+    /// The database, for queries.
+    pub const fn db(&self) -> &Database {
+        &self.db
+    }
+
+    /// The text of a rule file, for the snippets of diagnostics.
+    pub fn text(&self, path: &WsPath) -> Option<String> {
+        let db: &dyn Db = &self.db;
+        match db.rule_text(path).text(db) {
+            Text::Present(text) => Some(text.to_string()),
+            Text::Absent | Text::Unreadable(_) => None,
+        }
+    }
+
+    /// The tasks that `targets` need; they must be free of errors.
+    pub fn graph(&self, targets: &[Label]) -> TaskGraph {
+        TaskGraph::of(&self.db, targets)
+    }
+
+    /// What a build of `graph` would do.
+    ///
+    /// # Errors
+    /// If the store or the workspace's memory cannot be read.
+    pub fn forecast(&mut self, graph: &TaskGraph) -> Result<Vec<Forecast>, EnvironmentError> {
+        let fates = forecast(self.ground(graph))?;
+        self.record_stamps()?;
+        Ok(fates)
+    }
+
+    /// Why a build of `label` would run something, or last did.
+    ///
+    /// # Errors
+    /// If the store or the workspace's memory cannot be read.
+    pub fn why(&mut self, label: &Label) -> Result<Why, EnvironmentError> {
+        let graph = self.graph(std::slice::from_ref(label));
+        why(self.ground(&graph), label)
+    }
+
+    /// Builds the requested targets of `graph` and puts their outputs in place.
+    ///
+    /// # Errors
+    /// If something of the machine keeps it from going on at all.
+    pub fn build(
+        &mut self,
+        graph: &TaskGraph,
+        request: &Request<'_>,
+        reporter: &mut dyn Reporter,
+    ) -> Result<Built, EnvironmentError> {
+        let begun = Instant::now();
+        let targets: Vec<Label> =
+            graph.requested().iter().map(|request| request.label.clone()).collect();
+        let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        let run = self
+            .state
+            .begin_run(self.clock.now().0, &names.join(" "), &request.sandbox)
+            .map_err(|error| EnvironmentError::of(&error))?;
+        reporter.event(&Event::RunStarted {
+            run,
+            targets,
+            tasks: graph.nodes().len(),
+            sandbox: request.sandbox.clone(),
+        });
+        let built = self.build_graph(graph, request, reporter, run)?;
+        let exit_code = (request.exit_code)(&built);
+        self.state
+            .finish_run(run, self.clock.now().0, &built.counts, exit_code)
+            .map_err(|error| EnvironmentError::of(&error))?;
+        self.publish_roots()?;
+        reporter.event(&Event::RunFinished {
+            counts: built.counts,
+            duration: begun.elapsed(),
+            exit_code,
+        });
+        Ok(built)
+    }
+}
+
+impl Workspace {
+    fn ground<'a>(&'a mut self, graph: &'a TaskGraph) -> Ground<'a> {
+        Ground { db: &mut self.db, store: &self.store, state: &self.state, graph }
+    }
+
+    fn build_graph(
+        &mut self,
+        graph: &TaskGraph,
+        request: &Request<'_>,
+        reporter: &mut dyn Reporter,
+        run: u64,
+    ) -> Result<Built, EnvironmentError> {
+        let placer = OutputFolder::new(
+            self.output_folder(),
+            Arc::clone(&self.store),
+            Arc::clone(&self.stamps),
+        );
+        let shared = Arc::new(Shared {
+            store: Arc::clone(&self.store),
+            sources: Arc::clone(&self.disk) as Arc<dyn crate::workers::Sources>,
+            runner: Arc::clone(&request.runner),
+        });
+        let hands = Hands { shared, placer: &placer, inbox: request.inbox };
+        let mut build = Build::begin(self.ground(graph), reporter, request.options, hands)?;
+        build.run.number = run;
+        let placed = build.finish(graph.requested())?;
+        let built = Built {
+            placed,
+            counts: build.run.counts,
+            environment_failed: build.run.environment_failed,
+            interrupted: build.interrupted,
+        };
+        drop(build);
+        self.record_stamps()?;
+        Ok(built)
+    }
+
+    fn record_stamps(&self) -> Result<(), EnvironmentError> {
+        self.state
+            .record_stamps(&self.stamps.take_fresh())
+            .map_err(|error| EnvironmentError::of(&error))
+    }
+
+    /// Tells the store what this workspace still needs, so that no gc takes it.
+    fn publish_roots(&self) -> Result<(), EnvironmentError> {
+        let keys = self.state.current_keys().map_err(|error| EnvironmentError::of(&error))?;
+        let id = Digest::of(self.place.root.as_os_str().as_encoded_bytes()).to_hex();
+        let roots = Roots { keys, artifacts: Vec::new() };
+        self.store.publish_roots(&id, &roots).map_err(|error| EnvironmentError::of(&error))
+    }
+}
+
+/// What names a configuration: the profile and every override, as written.
+fn configuration(overrides: &Overrides) -> Digest {
+    let mut text = format!("profile {:?}\n", overrides.profile);
+    for var in &overrides.vars {
+        text.push_str(&format!("{:?} {:?} {:?}\n", var.package, var.name, var.value));
+    }
+    Digest::of(text.as_bytes())
+}
+
+/// Operating system and architecture, as keys name them.
+pub fn platform() -> String {
+    format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)
+}
