@@ -3,25 +3,28 @@
 use std::fs;
 use std::path::Path;
 
-use vwfb_cas::{Artifact, FileRef, Placement, ReadError, Store, Take, VerifyOptions};
+use vwfb_cas::{
+    Artifact, BlobId, Digest, FileRef, MaterialiseError, Placement, ReadError, Store, Take,
+    VerifyOptions,
+};
 
 use crate::common::{Place, damage, key, replace, result};
+use crate::other::Other;
 
-/// Ends a process's use of the store as a kill would: nothing is given back.
-fn kill(store: Store, place: &Place) {
-    let leases = place.root().join("leases");
-    let saved: Vec<_> =
-        fs::read_dir(&leases).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    // What a clean end would write is undone by putting the files before it back.
-    let index = place.root().join("index.db");
-    let wal = place.root().join("index.db-wal");
-    let (index_bytes, wal_bytes) = (fs::read(&index).unwrap(), fs::read(&wal).unwrap());
-    drop(store);
-    fs::write(&index, index_bytes).unwrap();
-    fs::write(&wal, wal_bytes).unwrap();
-    for name in saved {
-        fs::write(leases.join(name), "").unwrap();
-    }
+/// A store in which a process that was killed left the results `film` and `good`.
+fn killed() -> Place {
+    let place = Place::new();
+    let mut other = Other::start(&place);
+    other.order("commit film");
+    other.order("commit good");
+    other.kill();
+    place
+}
+
+fn output(store: &Store, name: &str) -> FileRef {
+    let found = store.lookup(&[key(name)]).unwrap().remove(0).unwrap();
+    let Artifact::File(file) = found.outputs["out"] else { panic!("a tree") };
+    file
 }
 
 fn film(store: &Store) -> FileRef {
@@ -87,29 +90,44 @@ fn a_file_lost_from_a_tree_makes_the_result_a_miss() {
 
 #[test]
 fn after_an_unclean_stop_every_blob_is_verified_when_first_used() {
-    let place = Place::new();
+    let place = killed();
     let store = place.open();
-    let film = film(&store);
-    let good = store.put_bytes(b"good").unwrap();
-    kill(store, &place);
+    let film = output(&store, "film");
     damage(&place.blob(&film));
-    let store = place.open();
-    assert_eq!(store.read(good.blob).unwrap(), b"good");
     let error =
         store.materialise(&Artifact::File(film), &place.path("to"), Placement::Shared).unwrap_err();
-    assert!(matches!(error, vwfb_cas::MaterialiseError::Read(ReadError::Damaged { .. })));
+    assert!(matches!(error, MaterialiseError::Read(ReadError::Damaged { .. })));
     assert_eq!(store.lookup(&[key("film")]).unwrap(), [None]);
+    assert_eq!(store.read(output(&store, "good").blob).unwrap(), b"good");
+}
+
+#[test]
+fn after_an_unclean_stop_a_blob_is_verified_only_once() {
+    let place = killed();
+    let store = place.open();
+    let film = output(&store, "film");
+    assert_eq!(store.read(film.blob).unwrap(), b"film");
+    damage(&place.blob(&film));
+    assert_eq!(store.read(film.blob).unwrap(), b"####");
 }
 
 #[test]
 fn after_an_unclean_stop_a_damaged_blob_is_mended_by_putting_it() {
-    let place = Place::new();
+    let place = killed();
     let store = place.open();
-    let film = film(&store);
-    kill(store, &place);
+    let film = output(&store, "film");
     damage(&place.blob(&film));
-    let store = place.open();
     store.put_bytes(b"film").unwrap();
+    assert_eq!(store.read(film.blob).unwrap(), b"film");
+}
+
+#[test]
+fn after_an_unclean_stop_a_file_is_read_even_if_its_blob_seems_known() {
+    let place = killed();
+    let store = place.open();
+    let film = output(&store, "film");
+    damage(&place.blob(&film));
+    store.put_known(&place.write("source", "film"), film.blob).unwrap();
     assert_eq!(store.read(film.blob).unwrap(), b"film");
 }
 
@@ -157,7 +175,7 @@ fn a_kill_between_blob_and_index_leaves_a_stray_that_hurts_nobody() {
     let place = Place::new();
     let store = place.open();
     let film = film(&store);
-    let stray = FileRef { blob: vwfb_cas::BlobId(vwfb_cas::Digest::of(b"stray")), ..film };
+    let stray = FileRef { blob: BlobId(Digest::of(b"stray")), ..film };
     let path = place.blob(&stray);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, b"str").unwrap();

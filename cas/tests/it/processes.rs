@@ -1,86 +1,12 @@
 //! Several threads and several processes in one store.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use vwfb_cas::{Artifact, GcOptions, ReadError, Store};
+use vwfb_cas::{Artifact, GcOptions};
 
-use crate::common::{Place, damage, key, result};
-
-/// Another process: this test binary, running `helper` with orders on its standard input.
-struct Other {
-    child: Child,
-    orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Other {
-    fn start(place: &Place) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "processes::helper", "--ignored", "--nocapture", "--quiet"])
-            .env("STORE_OF_THE_HELPER", place.root())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let orders = child.stdin.take().unwrap();
-        let answers = BufReader::new(child.stdout.take().unwrap());
-        let mut other = Self { child, orders, answers };
-        other.expect("open");
-        other
-    }
-
-    fn order(&mut self, order: &str) {
-        writeln!(self.orders, "{order}").unwrap();
-        self.expect(order);
-    }
-
-    /// Reads on until the answer; the test harness writes lines of its own.
-    fn expect(&mut self, answer: &str) {
-        let mut line = String::new();
-        while line.trim() != format!("done: {answer}") {
-            line.clear();
-            assert!(self.answers.read_line(&mut line).unwrap() > 0, "the helper ended early");
-        }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn end(mut self) {
-        drop(self.orders);
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-/// Not a test: what the other process does.
-#[test]
-#[ignore = "the other process of the tests in this file"]
-fn helper() {
-    let root = std::env::var_os("STORE_OF_THE_HELPER").unwrap();
-    let store = Store::open(root.as_ref()).unwrap();
-    let mut lock = None;
-    println!("done: open");
-    for order in std::io::stdin().lines() {
-        let order = order.unwrap();
-        match order.split_once(' ').unwrap() {
-            ("put", text) => drop(store.put_bytes(text.as_bytes()).unwrap()),
-            ("commit", text) => {
-                let file = store.put_bytes(text.as_bytes()).unwrap();
-                store.commit(key(text), &result(Artifact::File(file))).unwrap();
-            }
-            ("lookup", text) => assert!(store.lookup(&[key(text)]).unwrap()[0].is_some()),
-            ("lock", text) => lock = Some(store.lock_key(key(text)).unwrap()),
-            ("unlock", _) => drop(lock.take()),
-            other => panic!("{other:?}"),
-        }
-        println!("done: {order}");
-    }
-}
+use crate::common::{Place, key, result};
+use crate::other::Other;
 
 #[test]
 fn a_result_of_another_process_is_found_while_it_lives() {
@@ -163,25 +89,6 @@ fn gc_finds_the_dead_itself() {
     let report = store.gc(&GcOptions::default()).unwrap();
     assert_eq!(report.scratch, 1);
     assert_eq!(store.stats().unwrap().leases, 1);
-}
-
-#[test]
-fn a_killed_process_makes_the_next_verify_what_it_uses() {
-    let place = Place::new();
-    let mut other = Other::start(&place);
-    other.order("commit film");
-    other.order("commit good");
-    other.kill();
-    let store = place.open();
-    let file = |name: &str| {
-        let found = store.lookup(&[key(name)]).unwrap().remove(0).unwrap();
-        let Artifact::File(file) = found.outputs["out"] else { panic!() };
-        file
-    };
-    let film = file("film");
-    damage(&place.blob(&film));
-    assert!(matches!(store.read(film.blob), Err(ReadError::Damaged { .. })));
-    assert_eq!(store.read(file("good").blob).unwrap(), b"good");
 }
 
 #[test]
