@@ -9,6 +9,7 @@
 //! It is unaware of rule files and salsa: whoever asks brings the graph.
 
 mod eval;
+mod function;
 mod index;
 mod parse;
 mod print;

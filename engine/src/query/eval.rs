@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use regex_lite::Regex;
 
+use super::function::Function;
 use super::index::{Entry, Id, Index, Set};
-use super::parse::{Argument, Expr, Function, Operator, Query};
+use super::parse::{Argument, Expr, Operator, Query};
 use super::{Item, PatternError, QueryError, QueryGraph};
 
 /// A query's answer.

@@ -1,6 +1,7 @@
 //! From a query's text to its expression.
 
 use super::QueryError;
+use super::function::{self, Function, Parameter, Signature};
 
 /// Parentheses and calls may nest this deep.
 const MAX_DEPTH: usize = 64;
@@ -30,20 +31,6 @@ pub(super) enum Operator {
     Except,
 }
 
-/// A function's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Function {
-    Deps,
-    Rdeps,
-    AllPaths,
-    SomePath,
-    Kind,
-    Attr,
-    Filter,
-    Outputs,
-    Inputs,
-}
-
 /// An argument, typed as its function wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Argument {
@@ -51,45 +38,6 @@ pub(super) enum Argument {
     Text { column: usize, text: String },
     Depth(usize),
 }
-
-/// What an argument must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Parameter {
-    Set,
-    Text,
-    /// A number that may be left out.
-    Depth,
-}
-
-struct Signature {
-    name: &'static str,
-    function: Function,
-    parameters: &'static [Parameter],
-    usage: &'static str,
-}
-
-const SIGNATURES: &[Signature] = {
-    use Parameter::{Depth, Set, Text};
-    const fn signature(
-        name: &'static str,
-        function: Function,
-        parameters: &'static [Parameter],
-        usage: &'static str,
-    ) -> Signature {
-        Signature { name, function, parameters, usage }
-    }
-    &[
-        signature("deps", Function::Deps, &[Set, Depth], "deps(x[, depth])"),
-        signature("rdeps", Function::Rdeps, &[Set, Set, Depth], "rdeps(universe, x[, depth])"),
-        signature("allpaths", Function::AllPaths, &[Set, Set], "allpaths(from, to)"),
-        signature("somepath", Function::SomePath, &[Set, Set], "somepath(from, to)"),
-        signature("kind", Function::Kind, &[Text, Set], "kind(regex, x)"),
-        signature("attr", Function::Attr, &[Text, Text, Set], "attr(name, regex, x)"),
-        signature("filter", Function::Filter, &[Text, Set], "filter(regex, x)"),
-        signature("outputs", Function::Outputs, &[Set], "outputs(x)"),
-        signature("inputs", Function::Inputs, &[Set], "inputs(x)"),
-    ]
-};
 
 impl Query {
     /// Reads a query, in full (`deps(//a) except //b`) or in the short form that shells like
@@ -133,7 +81,7 @@ impl Parser {
         let start = self.at;
         let word = self.word();
         let is_call = self.peek() == Some('(');
-        let Some(signature) = signature(&word).filter(|_| !is_call) else {
+        let Some(signature) = Signature::named(&word).filter(|_| !is_call) else {
             self.at = start;
             return Ok(None);
         };
@@ -202,7 +150,7 @@ impl Parser {
     }
 
     fn call(&mut self, name: &str, column: usize) -> Result<Expr, QueryError> {
-        let signature = signature(name).ok_or_else(|| unknown_function(name, column))?;
+        let signature = Signature::named(name).ok_or_else(|| unknown_function(name, column))?;
         self.take_if('(');
         let mut arguments = Vec::new();
         for parameter in signature.parameters {
@@ -347,17 +295,13 @@ fn is_word(c: char) -> bool {
     !c.is_whitespace() && !matches!(c, '(' | ')' | ',' | '"' | '\'')
 }
 
-fn signature(name: &str) -> Option<&'static Signature> {
-    SIGNATURES.iter().find(|signature| signature.name == name)
-}
-
 /// A call with as many arguments as its function needs.
 fn call(
     signature: &Signature,
     arguments: Vec<Argument>,
     column: usize,
 ) -> Result<Expr, QueryError> {
-    let needed = signature.parameters.iter().filter(|kind| **kind != Parameter::Depth).count();
+    let needed = signature.needed();
     if arguments.len() < needed {
         let (name, given) = (signature.name, arguments.len());
         let message = format!("`{name}` has {given} of its {needed} arguments");
@@ -367,34 +311,5 @@ fn call(
 }
 
 fn unknown_function(name: &str, column: usize) -> QueryError {
-    let near = SIGNATURES
-        .iter()
-        .map(|signature| (distance(name, signature.name), signature))
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= 1 + name.len() / 4);
-    let hint = match near {
-        Some((_, signature)) => {
-            format!("did you mean `{}`, called as `{}`?", signature.name, signature.usage)
-        }
-        None => {
-            let names: Vec<&str> = SIGNATURES.iter().map(|signature| signature.name).collect();
-            format!("the functions are {}", names.join(", "))
-        }
-    };
-    QueryError::UnknownFunction { column, name: name.to_owned(), hint }
-}
-
-/// How many characters must be added, removed or replaced to turn `a` into `b`.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+    QueryError::UnknownFunction { column, name: name.to_owned(), hint: function::hint(name) }
 }
