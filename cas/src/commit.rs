@@ -79,13 +79,13 @@ impl Store {
         record: &[u8],
         staged: &Staged,
     ) -> Result<ActionResult, CommitError> {
-        if let Some((first, _)) = rows.result(key)? {
-            if !rows.broken_keys()?.contains(&key.digest()) {
-                rows.use_result(key, self.now())?;
-                return Ok(first);
-            }
-            rows.remove_result(key)?;
+        if let Some((first, _)) = rows.result(key)?
+            && !rows.broken_keys()?.contains(&key.digest())
+        {
+            rows.use_result(key, self.now())?;
+            return Ok(first);
         }
+        rows.remove_result(key)?;
         let objects = needed(rows, result)?.map_err(|blob| CommitError::Missing { key, blob })?;
         layout::rename_into(&staged.path, &self.layout.record(key))?;
         rows.put_result(key, record, &objects, self.now())?;

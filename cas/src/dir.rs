@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::error::{AtPath, IoError};
@@ -56,8 +56,16 @@ impl Dir {
     fn enter(&self, name: &Path) -> Result<Self, IoError> {
         let path = self.path.join(name);
         let flags = OPEN | OFlags::NOFOLLOW;
-        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty()).at("open", &path)?;
-        Ok(Self { fd, path })
+        match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
+            Ok(fd) => Ok(Self { fd, path }),
+            Err(error) if self.is_link(name) => Err(no_folder(error)).at("follow", &path),
+            Err(error) => Err(error).at("open", &path),
+        }
+    }
+
+    fn is_link(&self, name: &Path) -> bool {
+        let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_symlink())
     }
 
     /// Where it is, for messages.
@@ -139,6 +147,11 @@ impl Dir {
         }
         Ok(())
     }
+}
+
+fn no_folder(error: Errno) -> io::Error {
+    let kind = io::Error::from(error).kind();
+    io::Error::new(kind, "it is a symbolic link, which could lead anywhere")
 }
 
 /// Removes `path` with all below it; that it is not there is success.

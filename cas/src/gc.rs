@@ -96,12 +96,12 @@ impl Store {
 
     /// Removes what `options` allow, and what dead processes left.
     pub fn gc(&self, options: &GcOptions) -> Result<GcReport, GcError> {
-        if options.dry_run {
-            return self.index.read(|rows| Ok(self.plan(rows, options)?.report()));
-        }
         let (plan, dead) = self.index.write(Outlive::PowerCut, |rows| {
             let dead = lease::reap(&self.layout, rows)?;
             let plan = self.plan(rows, options)?;
+            if options.dry_run {
+                return Ok((plan, dead));
+            }
             for result in plan.results() {
                 rows.remove_result(result.key)?;
             }
@@ -111,6 +111,9 @@ impl Store {
             Ok::<_, GcError>((plan, dead))
         })?;
         let mut report = plan.report();
+        if options.dry_run {
+            return Ok(report);
+        }
         let blobs = plan.objects().map(|object| (object.blob, object.executable));
         self.remove_blobs(&blobs.collect::<Vec<_>>())?;
         self.remove_records(&report.results.iter().map(|result| result.key).collect::<Vec<_>>())?;

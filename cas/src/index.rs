@@ -16,7 +16,8 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::error::{AtPath, IoError};
+use crate::error::IoError;
+use crate::layout;
 
 pub(crate) use leases::Sequence;
 pub(crate) use objects::{Object, ObjectRow};
@@ -33,14 +34,6 @@ pub enum IndexError {
         /// SQLite's reason.
         source: rusqlite::Error,
     },
-    /// A result in the index is not in the form it was written in.
-    #[error("the store's index `{}` holds a damaged result: {why}", path.display())]
-    Record {
-        /// The index file.
-        path: PathBuf,
-        /// What is wrong with the result.
-        why: &'static str,
-    },
     /// A file beside it failed.
     #[error(transparent)]
     Io(#[from] IoError),
@@ -54,7 +47,6 @@ impl IndexError {
                 source.sqlite_error_code(),
                 Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
             ),
-            Self::Record { .. } => true,
             Self::Io(_) => false,
         }
     }
@@ -65,7 +57,6 @@ impl IndexError {
             Self::Sqlite { source, .. } => {
                 source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
             }
-            Self::Record { .. } => false,
             Self::Io(error) => error.is_full(),
         }
     }
@@ -165,7 +156,7 @@ struct Held<'a>(&'a File);
 
 impl<'a> Held<'a> {
     fn take(lock: &'a File, path: &Path) -> Result<Self, IoError> {
-        lock.lock().at("lock", path)?;
+        layout::lock_exclusively(lock, path)?;
         Ok(Self(lock))
     }
 }

@@ -13,6 +13,9 @@ use crate::store::OpenError;
 pub(crate) const FORMAT: u32 = 1;
 const FORMAT_NAME: &str = "vwfb-store";
 const LOCK: &str = "lock";
+/// What can be there before the format mark is.
+const OWN_NAMES: [&str; 8] =
+    [LOCK, "blobs", "results", "leases", "scratch", "quarantine", "CACHEDIR.TAG", "format.new"];
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a cache of vwfb: it can be deleted while no build runs.\n";
 
@@ -42,7 +45,7 @@ impl Layout {
             .write(true)
             .open(&lock_file)
             .at("create", &lock_file)?;
-        lock.lock().at("lock", &lock_file)?;
+        lock_exclusively(&lock, &lock_file)?;
         layout.check_format()?;
         Ok((layout, lock))
     }
@@ -52,7 +55,7 @@ impl Layout {
         let entries = fs::read_dir(&self.root).at("list", &self.root)?;
         let names: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.file_name())).collect();
         let names = names.at("list", &self.root)?;
-        Ok(names.is_empty() || names.iter().any(|name| name == LOCK))
+        Ok(names.iter().all(|name| OWN_NAMES.iter().any(|own| name == own)))
     }
 
     fn check_format(&self) -> Result<(), OpenError> {
@@ -176,6 +179,16 @@ pub(crate) fn rename_into(from: &Path, to: &Path) -> Result<(), IoError> {
             fs::rename(from, to).at("rename", from)
         }
         done => done.at("rename", from),
+    }
+}
+
+/// Waits for a lock on the whole file; a signal does not end the wait.
+pub(crate) fn lock_exclusively(file: &File, path: &Path) -> Result<(), IoError> {
+    loop {
+        match file.lock() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done.at("lock", path),
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub struct KeyLock {
 
 impl Store {
     /// Waits until no other thread or process holds `key`, then holds it.
+    ///
+    /// Whoever held it before has mostly made the result, so look it up before making it.
     pub fn lock_key(&self, key: ActionKey) -> Result<KeyLock, LockError> {
         let path = self.layout.key_lock_file();
         let file = open(&path)?;

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::{Entry, FileRef, Tree, TreeId};
-use crate::digest::BlobId;
+use crate::digest::{BlobId, Digest};
 use crate::error::{AtPath, IoError};
 use crate::index::{IndexError, Outlive, Rows};
 use crate::layout;
@@ -62,7 +62,10 @@ pub enum PutError {
 impl Store {
     /// Stores bytes as a plain file.
     pub fn put_bytes(&self, bytes: &[u8]) -> Result<FileRef, PutError> {
-        self.adopt_one(self.stage_bytes(bytes)?)
+        match self.known(BlobId(Digest::of(bytes)), false)? {
+            Some(file) => Ok(file),
+            None => self.adopt_one(self.stage_bytes(bytes)?),
+        }
     }
 
     /// Stores the regular file at `path`, executable if its owner may execute it.
@@ -206,9 +209,11 @@ impl Incoming<'_> {
     }
 
     fn push_tree(&mut self, tree: Tree) -> Result<TreeId, PutError> {
-        let staged = self.store.stage_bytes(&tree.encode())?;
-        let id = TreeId(staged.file.blob.digest());
-        self.push(staged, Some(tree))?;
+        let bytes = tree.encode();
+        let id = TreeId(Digest::of(&bytes));
+        if self.store.known(id.blob(), false)?.is_none() {
+            self.push(self.store.stage_bytes(&bytes)?, Some(tree))?;
+        }
         Ok(id)
     }
 

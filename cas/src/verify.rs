@@ -10,6 +10,7 @@ use crate::error::{AtPath, IoError};
 use crate::index::{IndexError, Object, Outlive};
 use crate::layout;
 use crate::rebuild;
+use crate::record;
 use crate::stage;
 use crate::store::Store;
 
@@ -87,8 +88,8 @@ impl Store {
         self.verify_objects(&mut report)?;
         self.verify_records(&mut report)?;
         report.missing = self.index.read(|rows| rows.needed_missing())?;
-        report.broken_results =
-            self.index.read(|rows| rows.broken_keys())?.into_iter().map(ActionKey).collect();
+        let broken = self.index.read(|rows| rows.broken_keys())?;
+        report.broken_results.extend(broken.into_iter().map(ActionKey));
         Ok(report)
     }
 
@@ -156,6 +157,11 @@ impl Store {
         for info in self.index.read(|rows| rows.results())? {
             let path = self.layout.record(info.key);
             let Some(record) = self.index.read(|rows| rows.record(info.key))? else { continue };
+            if record::decode(&record).is_err() {
+                self.index.write(Outlive::Process, |rows| rows.remove_result(info.key))?;
+                report.broken_results.push(info.key);
+                continue;
+            }
             if fs::read(&path).is_ok_and(|bytes| bytes == record) {
                 continue;
             }

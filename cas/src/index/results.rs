@@ -35,7 +35,8 @@ impl FromSql for ResultRow {
 }
 
 impl Rows<'_> {
-    /// The result under `key` and when it was last used, whether or not its blobs are there.
+    /// The result under `key` and when it was last used, whether or not its blobs are there. One
+    /// whose record is damaged is none.
     pub(crate) fn result(
         &self,
         key: ActionKey,
@@ -45,13 +46,7 @@ impl Rows<'_> {
                 .query_row([key.digest().as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()
         })?;
-        found.map(|(bytes, used)| Ok((self.decode(&bytes)?, used))).transpose()
-    }
-
-    fn decode(&self, bytes: &[u8]) -> Result<ActionResult, IndexError> {
-        record::decode(bytes)
-            .map(|(_, result)| result)
-            .map_err(|fault| IndexError::Record { path: self.path.to_owned(), why: fault.0 })
+        Ok(found.and_then(|(bytes, used)| Some((record::decode(&bytes).ok()?.1, used))))
     }
 
     /// Whether there is a result under `key`.

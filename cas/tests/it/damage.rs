@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use vwfb_cas::{
-    Artifact, BlobId, Digest, FileRef, MaterialiseError, Placement, ReadError, Store, Take,
-    VerifyOptions,
+    Artifact, BlobId, Digest, FileRef, GcOptions, MaterialiseError, Placement, ReadError, Store,
+    Take, VerifyOptions,
 };
 
 use crate::common::{Place, damage, key, replace, result};
@@ -201,4 +201,23 @@ fn rebuilding_takes_up_strays_and_records_that_the_index_lost() {
     assert_eq!(report.adopted_results, 1);
     assert!(report.is_sound());
     assert_eq!(store.lookup(&[key("film")]).unwrap(), [Some(result(Artifact::File(film)))]);
+}
+
+#[test]
+fn a_kill_at_any_instant_loses_no_result_that_was_acknowledged() {
+    let place = Place::new();
+    let mut acknowledged = 0;
+    for round in 0..20 {
+        let mut other = Other::start(&place);
+        other.churn(acknowledged);
+        acknowledged += round % 4 + 1;
+        other.expect(&(acknowledged - 1).to_string());
+        other.kill();
+        let store = place.open();
+        assert!(store.verify(VerifyOptions::default()).unwrap().is_sound());
+        let keys: Vec<_> = (0..acknowledged).map(|number| key(&number.to_string())).collect();
+        assert!(store.lookup(&keys).unwrap().iter().all(Option::is_some));
+    }
+    let strays = place.open().gc(&GcOptions::default()).unwrap();
+    assert_eq!(strays.objects, 0);
 }

@@ -36,12 +36,17 @@ impl Other {
     }
 
     /// Reads on until the answer; the test harness writes lines of its own.
-    fn expect(&mut self, answer: &str) {
+    pub(crate) fn expect(&mut self, answer: &str) {
         let mut line = String::new();
         while line.trim() != format!("done: {answer}") {
             line.clear();
             assert!(self.answers.read_line(&mut line).unwrap() > 0, "the helper ended early");
         }
+    }
+
+    /// Makes it write results from `first` on until it is killed; it says so after each.
+    pub(crate) fn churn(&mut self, first: u32) {
+        writeln!(self.orders, "churn {first}").unwrap();
     }
 
     pub(crate) fn kill(mut self) {
@@ -74,8 +79,19 @@ fn helper() {
             ("lookup", text) => assert!(store.lookup(&[key(text)]).unwrap()[0].is_some()),
             ("lock", text) => lock = Some(store.lock_key(key(text)).unwrap()),
             ("unlock", _) => drop(lock.take()),
+            ("churn", count) => churn(&store, count.parse().unwrap()),
             other => panic!("{other:?}"),
         }
         println!("done: {order}");
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the other process answers there")]
+fn churn(store: &Store, first: u32) {
+    for number in first.. {
+        let text = number.to_string();
+        let file = store.put_bytes(text.as_bytes()).unwrap();
+        store.commit(key(&text), &result(Artifact::File(file))).unwrap();
+        println!("done: {text}");
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use vwfb_cas::{Artifact, BlobId, CommitError, Digest, FileRef, Take};
+use vwfb_cas::{
+    Artifact, BlobId, CommitError, Digest, FileRef, OpenError, Store, Take, VerifyOptions,
+};
 
 use crate::common::{Place, key, result};
 
@@ -95,4 +97,35 @@ fn a_damaged_record_is_written_again() {
     assert_eq!(report.records_mended, 1);
     assert_eq!(fs::read(&record).unwrap(), bytes);
     assert!(store.verify(Default::default()).unwrap().is_sound());
+}
+
+#[test]
+fn a_damaged_row_is_a_miss_and_is_replaced() {
+    let place = Place::new();
+    let store = place.open();
+    let film = Artifact::File(store.put_bytes(b"film").unwrap());
+    store.commit(key("film"), &result(film)).unwrap();
+    let index = rusqlite::Connection::open(place.root().join("index.db")).unwrap();
+    index.execute("UPDATE result SET record = x'00'", []).unwrap();
+    assert_eq!(store.lookup(&[key("film")]).unwrap(), [None]);
+    assert_eq!(store.commit(key("film"), &result(film)).unwrap(), result(film));
+    assert_eq!(store.lookup(&[key("film")]).unwrap(), [Some(result(film))]);
+    index.execute("UPDATE result SET record = x'00'", []).unwrap();
+    let report = store.verify(VerifyOptions { rebuild: false }).unwrap();
+    assert_eq!(report.broken_results, [key("film")]);
+    let report = store.verify(VerifyOptions { rebuild: true }).unwrap();
+    assert_eq!(report.adopted_results, 1);
+    assert_eq!(store.lookup(&[key("film")]).unwrap(), [Some(result(film))]);
+}
+
+#[test]
+fn rebuilding_is_refused_while_another_process_uses_the_store() {
+    let place = Place::new();
+    let store = place.open();
+    let film = Artifact::File(store.put_bytes(b"film").unwrap());
+    store.commit(key("film"), &result(film)).unwrap();
+    assert!(matches!(Store::rebuild(&place.root()), Err(OpenError::InUse { .. })));
+    drop(store);
+    let store = Store::rebuild(&place.root()).unwrap();
+    assert_eq!(store.lookup(&[key("film")]).unwrap(), [Some(result(film))]);
 }
