@@ -1,6 +1,6 @@
 //! Splits KDL 2 text into tokens without losing a byte of it, and without judging it.
 //!
-//! The `kdl` crate decides what is valid; this only has to agree with it on valid text.
+//! The reader decides what is valid; this only has to agree with it on valid text.
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,21 +54,6 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, Stray> {
         at += length;
     }
     Ok(tokens)
-}
-
-/// How deep braces or comments nest at most.
-pub(super) fn depth(tokens: &[Token<'_>]) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    for token in tokens {
-        match token.kind {
-            Kind::Open => depth += 1,
-            Kind::Close => depth = depth.saturating_sub(1),
-            Kind::BlockComment => deepest = deepest.max(token.text.matches("/*").count()),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest
 }
 
 /// Whether KDL ends a line at `c`.
@@ -233,11 +218,5 @@ mod tests {
         for text in ["\"a", "#\"a\"", "/* /* */", "a /b", "\"\\"] {
             assert!(tokens(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn depth_counts_braces_and_comments() {
-        assert_eq!(depth(&tokens("a { b { c } } // {{{").unwrap()), 2);
-        assert_eq!(depth(&tokens("/* /* /* */ */ */").unwrap()), 3);
     }
 }

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{FormatError, format};
+use kdl::KdlDocument;
+
+use super::format;
 
 /// Checks that `before` becomes `after`, and that `after` stays.
 #[track_caller]
@@ -130,18 +132,24 @@ fn windows_lines_and_the_byte_order_mark_go() {
 #[test]
 fn what_is_not_kdl_2_is_refused_with_its_place() {
     let error = format("a 1\nb true\n").unwrap_err();
-    assert!(matches!(error, FormatError::Syntax { line: 2, .. }), "{error}");
-    for text in ["a {", "a }", "a \"b", "/* x", "a k=", "a =1", "(t)", "a ((t))1", "a /b", "\\"] {
-        assert!(format(text).is_err() || format(text).unwrap().trim().is_empty(), "{text}");
+    assert_eq!((error.line, error.column), (2, 3), "{error}");
+    assert_eq!(error.hint.as_deref(), Some("write `#true`, or `\"true\"` for text"));
+    for text in ["a {", "a }", "a \"b", "/* x", "a k=", "a =1", "(t)", "a ((t))1", "a /b"] {
+        assert!(format(text).is_err(), "{text}");
     }
 }
 
 #[test]
-fn nesting_beyond_the_limit_is_refused_before_it_is_parsed() {
-    for text in ["a {".repeat(5_000), "/*".repeat(5_000), "\"".to_owned() + &"a{".repeat(5_000)] {
-        assert!(matches!(format(&text), Err(FormatError::TooDeep { .. })));
+fn deep_nesting_is_formatted_to_its_limit_and_then_refused() {
+    let nested = |depth| format!("{}b{}", "a {\n".repeat(depth), "\n}".repeat(depth));
+    assert!(format(&nested(64)).is_ok_and(|text| text.ends_with("}\n")));
+    assert!(format(&nested(65)).is_err());
+    for text in ["a {".repeat(50_000), "/*".repeat(50_000), "\"".to_owned() + &"a{".repeat(50_000)]
+    {
+        assert!(format(&text).is_err());
     }
-    assert!(format(&format!("{}b{}", "a {\n".repeat(64), "\n}".repeat(64))).is_ok());
+    let comment = format!("{}{}", "/*".repeat(50_000), "*/".repeat(50_000));
+    assert_eq!(format(&comment), Ok(comment.clone() + "\n"));
 }
 
 /// Small pieces whose every sequence of three is tried, valid or not.
@@ -166,6 +174,13 @@ const PIECES: &[&str] = &[
     "\r\n",
 ];
 
+/// What another reader makes of `text`; nothing if it refuses it.
+fn meaning(text: &str) -> Option<String> {
+    let mut document = KdlDocument::parse_v2(text).ok()?;
+    document.autoformat_no_comments();
+    Some(document.to_string())
+}
+
 #[test]
 fn every_short_text_formats_to_a_text_that_stays() {
     let mut formatted = 0;
@@ -173,10 +188,12 @@ fn every_short_text_formats_to_a_text_that_stays() {
     let mut visit = |text: &str| {
         let Ok(once) = format(text) else { return };
         formatted += 1;
+        // kdl 6.7 loses an argument after `#true/-`.
+        if let (false, Some(meant)) = (text.contains("#true/-"), meaning(text)) {
+            assert_eq!(meaning(&once), Some(meant), "from {text:?}");
+        }
         assert_eq!(format(&once).as_deref(), Ok(once.as_str()), "twice, from {text:?}");
-        // The parser takes these for something else than the grammar says.
-        let odd = text.contains("/-/-") || text.contains("#true/-");
-        if once == text && !odd && !text.is_empty() && !text.ends_with('\n') {
+        if once == text && !text.is_empty() && !text.ends_with('\n') {
             kept.push(text.to_owned());
         }
     };
