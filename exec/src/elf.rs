@@ -89,7 +89,8 @@ where
     let entries = Entries::<Elf> { endian, dynamic };
     let strings = entries.strings(segments, data);
     let texts = |tag| entries.values(tag).filter_map(|at| text(&strings, at)).collect::<Vec<_>>();
-    let folders = |tag| texts(tag).iter().flat_map(|list| list.split(':')).map(str::to_owned).collect();
+    let folders =
+        |tag| texts(tag).iter().flat_map(|list| list.split(':')).map(str::to_owned).collect();
     Ok(ElfFacts {
         machine,
         interpreter,

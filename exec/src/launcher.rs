@@ -5,6 +5,7 @@
 //! survives even a SIGKILL of vwfb. Being small, it also spawns at the same cost whatever memory
 //! vwfb holds.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,12 +14,13 @@ use std::process::{Child, Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use landlock::RulesetCreated;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitStatus, pidfd_open};
 
 use crate::family::{self, Ended};
-use crate::sandbox;
+use crate::sandbox::{self, ConfineError, Rules};
 use crate::wire::{Exited, Inbox, Reply, Request, Run, line};
 
 /// Runs the launcher on standard input and output until the former closes.
@@ -46,6 +48,7 @@ fn detach() -> io::Result<()> {
 struct Server {
     requests: Inbox<io::Stdin>,
     replies: io::Stdout,
+    rulesets: Rulesets,
 }
 
 /// Why the launcher stops waiting for its task.
@@ -58,7 +61,8 @@ enum Woken {
 
 impl Server {
     fn new() -> Self {
-        Self { requests: Inbox::new(io::stdin()), replies: io::stdout() }
+        let rulesets = Rulesets::default();
+        Self { requests: Inbox::new(io::stdin()), replies: io::stdout(), rulesets }
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -79,7 +83,7 @@ impl Server {
     }
 
     fn run(&mut self, run: &Run) -> io::Result<Woken> {
-        let mut task = match Task::start(run) {
+        let mut task = match Task::start(run, &mut self.rulesets) {
             Ok(task) => task,
             Err(refusal) => {
                 family::end(None)?;
@@ -145,9 +149,9 @@ enum Stop {
 }
 
 impl Task {
-    fn start(run: &Run) -> Result<Self, Reply> {
+    fn start(run: &Run, rulesets: &mut Rulesets) -> Result<Self, Reply> {
         let started = Instant::now();
-        let child = spawn(run)?;
+        let child = spawn(run, rulesets)?;
         let main = Pid::from_child(&child);
         let pidfd = pidfd_open(main, PidfdFlags::empty())
             .map_err(|error| refused("cannot watch the process", &error.into()))?;
@@ -226,19 +230,20 @@ impl Task {
 ///
 /// Restricting a throw-away thread and spawning from it costs half of what a hook between fork
 /// and exec does, and leaves the launcher itself free.
-fn spawn(run: &Run) -> Result<Child, Reply> {
+fn spawn(run: &Run, rulesets: &mut Rulesets) -> Result<Child, Reply> {
     let mut command = command(run)?;
     let start = |command: &mut Command| {
-        command.spawn().map_err(|error| {
-            refused(&format!("cannot start `{}`", run.program.display()), &error)
-        })
+        command
+            .spawn()
+            .map_err(|error| refused(&format!("cannot start `{}`", run.program.display()), &error))
     };
     let Some(rules) = &run.rules else {
         return start(&mut command);
     };
+    let unconfined = |error: ConfineError| Reply::Refused { what: error.to_string(), errno: None };
+    let ruleset = rulesets.get(rules).map_err(unconfined)?;
     let confined = || {
-        sandbox::restrict_thread(rules)
-            .map_err(|error| Reply::Refused { what: error.to_string(), errno: None })?;
+        sandbox::restrict_thread(ruleset).map_err(unconfined)?;
         start(&mut command)
     };
     thread::scope(|scope| {
@@ -247,6 +252,27 @@ fn spawn(run: &Run) -> Result<Child, Reply> {
             .map_err(|error| refused("cannot start a thread", &error))?;
         thread.join().expect("restricting and spawning do not panic")
     })
+}
+
+/// The rules of former tasks: to make them costs some microseconds a file, which is more than all
+/// the rest for a program of hundreds of libraries.
+#[derive(Default)]
+struct Rulesets(HashMap<Rules, RulesetCreated>);
+
+impl Rulesets {
+    const MOST: usize = 16;
+
+    fn get(&mut self, rules: &Rules) -> Result<RulesetCreated, ConfineError> {
+        if let Some(known) = self.0.get(rules) {
+            return Ok(known.try_clone()?);
+        }
+        let made = sandbox::ruleset(rules)?;
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+        self.0.insert(rules.clone(), made.try_clone()?);
+        Ok(made)
+    }
 }
 
 /// The command with its standard files open: a confined thread could not open them.

@@ -3,24 +3,39 @@
 //! It knows the store, and neither KDL, salsa, labels nor runs.
 
 pub mod action;
-mod base;
-mod cancel;
-mod client;
+
 mod elf;
-mod family;
 mod fingerprint;
-mod launcher;
 mod libraries;
-mod sandbox;
 mod shebang;
 mod toolchain;
 mod walk;
+
+mod base;
+mod sandbox;
+
+mod cancel;
+mod client;
+mod family;
+mod launcher;
 mod wire;
+
+mod collect;
+mod execute;
+mod failure;
+mod process;
+mod reproduce;
+mod scratch;
+mod task;
+mod toolbox;
 
 pub use base::{BASE_PATHS, BASE_TOOLCHAIN, BASE_TOOLS, BaseAccess, BasePath};
 pub use cancel::CancelToken;
 pub use client::{Launcher, LauncherError};
+pub use execute::{ExecOptions, Executed, Executor, Worker};
+pub use failure::{Cause, Failure};
 pub use launcher::launcher_main;
+pub use process::SOURCE_DATE_EPOCH;
 pub use sandbox::{Level, SandboxMissing, SandboxMode, level};
 pub use toolchain::{
     Closure, FileDigests, ProgramSpec, SEARCH_PATH, ToolError, ToolSpec, Toolchains,

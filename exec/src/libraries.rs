@@ -8,8 +8,17 @@ use std::path::{Path, PathBuf};
 
 use crate::elf::{ElfFacts, Machine};
 
-/// Folders that are searched last, also where there is no cache.
-const DEFAULT_FOLDERS: &[&str] = &["/lib64", "/usr/lib64", "/lib", "/usr/lib"];
+/// Folders that are searched last, also where there is no cache. The first ones are Debian's.
+const DEFAULT_FOLDERS: &[&str] = &[
+    "/lib/x86_64-linux-gnu",
+    "/usr/lib/x86_64-linux-gnu",
+    "/lib/aarch64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/lib64",
+    "/usr/lib64",
+    "/lib",
+    "/usr/lib",
+];
 
 /// The first bytes of the loader's cache since glibc 2.2, which a 2.32 writes alone.
 const CACHE_MAGIC: &[u8] = b"glibc-ld.so.cache1.1";

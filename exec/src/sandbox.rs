@@ -1,6 +1,7 @@
 //! What Landlock lets a task do, and how much of that this kernel enforces.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -37,9 +38,8 @@ impl Level {
 
     /// What this kernel enforces, found out by confining a thread that then ends.
     pub fn detect() -> Self {
-        thread::spawn(|| restrict(&Rules::default()))
-            .join()
-            .map_or(Self::NONE, |status| status.map_or(Self::NONE, |(_, level)| level))
+        let confined = thread::spawn(|| restrict_thread(ruleset(&Rules::default())?)).join();
+        confined.ok().and_then(Result::ok).unwrap_or(Self::NONE)
     }
 
     /// Whether a task can neither read nor write files that it was not given.
@@ -106,8 +106,10 @@ pub fn level(mode: SandboxMode) -> Result<Level, SandboxMissing> {
 }
 
 /// What one task may do beyond the base that every task has. Paths that do not exist are skipped.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Rules {
+    /// Changes whenever one of the paths may have come to mean another file.
+    pub(crate) stamp: String,
     /// Files it may execute and read.
     pub(crate) execute: Vec<PathBuf>,
     /// Files and folders it may read.
@@ -127,21 +129,26 @@ pub(crate) enum ConfineError {
     /// A path could not be opened.
     #[error("cannot confine the task: {0}")]
     Path(#[from] PathFdError),
+    /// There are too many open files.
+    #[error("cannot confine the task: {0}")]
+    Clone(#[from] io::Error),
     /// The kernel enforces nothing.
     #[error("cannot confine the task: the kernel no longer enforces Landlock")]
     NotEnforced,
 }
 
-/// Confines the calling thread, and all it starts, for good.
-pub(crate) fn restrict_thread(rules: &Rules) -> Result<(), ConfineError> {
-    match restrict(rules)? {
+/// Confines the calling thread, and all it starts, for good; says how far.
+pub(crate) fn restrict_thread(ruleset: RulesetCreated) -> Result<Level, ConfineError> {
+    let status = ruleset.restrict_self()?;
+    match (status.ruleset, status.landlock) {
         (RulesetStatus::NotEnforced, _) => Err(ConfineError::NotEnforced),
-        _ => Ok(()),
+        (_, LandlockStatus::Available { effective_abi, .. }) => Ok(Level(effective_abi as u8)),
+        _ => Err(ConfineError::NotEnforced),
     }
 }
 
-/// Confines the calling thread; says how far that went.
-fn restrict(rules: &Rules) -> Result<(RulesetStatus, Level), ConfineError> {
+/// The rules, and the base, as the kernel takes them: bound to the files that are there now.
+pub(crate) fn ruleset(rules: &Rules) -> Result<RulesetCreated, ConfineError> {
     let mut ruleset = handled(rules.network)?.create()?;
     for (path, access) in base::paths(rules.network) {
         ruleset = allow(ruleset, Path::new(path), access)?;
@@ -155,18 +162,14 @@ fn restrict(rules: &Rules) -> Result<(RulesetStatus, Level), ConfineError> {
             ruleset = allow(ruleset, path, access)?;
         }
     }
-    let status = ruleset.restrict_self()?;
-    let level = match status.landlock {
-        LandlockStatus::Available { effective_abi, .. } => Level(effective_abi as u8),
-        _ => Level::NONE,
-    };
-    Ok((status.ruleset, level))
+    Ok(ruleset)
 }
 
 /// All that is denied unless a rule allows it.
 fn handled(network: bool) -> Result<Ruleset, RulesetError> {
-    let ruleset =
-        Ruleset::default().handle_access(AccessFs::from_all(TRIED))?.scope(Scope::from_all(TRIED))?;
+    let ruleset = Ruleset::default()
+        .handle_access(AccessFs::from_all(TRIED))?
+        .scope(Scope::from_all(TRIED))?;
     if network { Ok(ruleset) } else { ruleset.handle_access(AccessNet::from_all(TRIED)) }
 }
 

@@ -45,11 +45,7 @@ impl ToolSpec {
             path: None,
             optional: *name != "sh",
         });
-        Self {
-            name: BASE_TOOLCHAIN.to_owned(),
-            programs: programs.collect(),
-            data: Vec::new(),
-        }
+        Self { name: BASE_TOOLCHAIN.to_owned(), programs: programs.collect(), data: Vec::new() }
     }
 }
 
@@ -148,7 +144,11 @@ impl Toolchains {
     }
 
     /// The closure of `tool` as it is installed now.
-    pub fn closure(&self, tool: &ToolSpec, digests: &dyn FileDigests) -> Result<Closure, ToolError> {
+    pub fn closure(
+        &self,
+        tool: &ToolSpec,
+        digests: &dyn FileDigests,
+    ) -> Result<Closure, ToolError> {
         let mut walk = Walk::new(self);
         for program in &tool.programs {
             match self.locate(program) {
@@ -165,7 +165,8 @@ impl Toolchains {
 
     /// Where a program is; neither links nor what they lead to are resolved.
     fn locate(&self, program: &ProgramSpec) -> Result<PathBuf, ToolError> {
-        let missing = |searched: String| ToolError::Missing { name: program.name.clone(), searched };
+        let missing =
+            |searched: String| ToolError::Missing { name: program.name.clone(), searched };
         let name = Path::new(&program.name);
         match program.path.as_deref().or(name.is_absolute().then_some(name)) {
             Some(path) if is_program(path) => Ok(path.to_owned()),

@@ -97,10 +97,8 @@ impl<'a> Walk<'a> {
     }
 
     fn interpreter(&mut self, script: &Path, line: Shebang) -> Result<(), ToolError> {
-        let needs = |needs: &str| ToolError::Needs {
-            program: script.to_owned(),
-            needs: needs.to_owned(),
-        };
+        let needs =
+            |needs: &str| ToolError::Needs { program: script.to_owned(), needs: needs.to_owned() };
         if !line.interpreter.exists() {
             return Err(needs(&line.interpreter.to_string_lossy()));
         }

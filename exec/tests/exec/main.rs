@@ -1,0 +1,10 @@
+//! Runs real processes through a real launcher and store.
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers fail and skip as tests do")]
+
+mod death;
+mod outputs;
+mod process;
+mod sandbox;
+mod scene;
+mod tools;

@@ -1,0 +1,190 @@
+//! What a process gets, and how its end is judged.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::time::Duration;
+
+use vwfb_exec::action::{Command, OutputSpec};
+use vwfb_exec::{Cause, SOURCE_DATE_EPOCH};
+
+use crate::scene::{Declare, Scene};
+
+#[test]
+fn the_environment_holds_only_fixed_and_declared_names() {
+    let mut scene = Scene::new();
+    let mut action = scene.program("env", &[]).out("out/env");
+    action.stdout = Some("out/env".to_owned());
+    action.env.insert("OMP_NUM_THREADS".to_owned(), "1".to_owned());
+    action.secrets.insert("API_KEY".to_owned(), "speech".to_owned());
+    scene.grants.secrets.insert("API_KEY".to_owned(), "hidden".to_owned());
+
+    let executed = scene.run(&action).unwrap();
+    let text = scene.output(&executed, "out/env");
+    let env: BTreeMap<_, _> = text.lines().map(|line| line.split_once('=').unwrap()).collect();
+    let names = env.keys().copied().collect::<Vec<_>>().join(" ");
+    assert_eq!(names, "API_KEY HOME LANG OMP_NUM_THREADS PATH SOURCE_DATE_EPOCH TMPDIR TZ");
+    assert_eq!((env["LANG"], env["TZ"]), ("C.UTF-8", "UTC"));
+    assert_eq!((env["API_KEY"], env["SOURCE_DATE_EPOCH"]), ("hidden", SOURCE_DATE_EPOCH));
+}
+
+#[test]
+fn a_secret_that_was_not_granted_is_an_error() {
+    let mut scene = Scene::new();
+    let mut action = scene.program("env", &[]);
+    action.secrets.insert("API_KEY".to_owned(), "speech".to_owned());
+    let failure = scene.run(&action).unwrap_err();
+    assert_eq!(failure.to_string(), "no value for the secret `speech`");
+}
+
+#[test]
+fn standard_input_is_empty_or_a_declared_input() {
+    let mut scene = Scene::new();
+    let mut action = scene.program("cat", &[]).out("out/text");
+    action.stdout = Some("out/text".to_owned());
+    let executed = scene.run(&action).unwrap();
+    assert_eq!(scene.output(&executed, "out/text"), "");
+
+    action = action.with_input("in/text", scene.input("hello"));
+    action.stdin = Some("in/text".to_owned());
+    let executed = scene.run(&action).unwrap();
+    assert_eq!(scene.output(&executed, "out/text"), "hello");
+}
+
+#[test]
+fn what_it_prints_is_kept_in_order() {
+    let mut scene = Scene::new();
+    let executed = scene.run(&scene.script("echo one; echo two >&2; echo three")).unwrap();
+    assert_eq!(scene.text(executed.result.log), "one\ntwo\nthree\n");
+}
+
+#[test]
+fn a_failed_process_leaves_its_log_and_its_command() {
+    let mut scene = Scene::new();
+    let failure = scene.run(&scene.script("echo oops; exit 3")).unwrap_err();
+    assert_eq!(failure.to_string(), "`sh` failed with exit code 3");
+    assert_eq!(scene.text(failure.log), "oops\n");
+    let command = failure.command.unwrap();
+    assert!(command.starts_with("env -i HOME=") && command.contains("'echo oops; exit 3'"));
+}
+
+#[test]
+fn declared_exit_codes_mean_success() {
+    let mut scene = Scene::new();
+    let mut action = scene.script("exit 3");
+    action.success_codes = [3].into();
+    scene.run(&action).unwrap();
+    action.success_codes = [0, 1].into();
+    assert!(matches!(scene.run(&action).unwrap_err().cause, Cause::Exit { code: 3, .. }));
+}
+
+#[test]
+fn a_signal_is_told_from_an_exit_code() {
+    let mut scene = Scene::new();
+    let failure = scene.run(&scene.script("kill -SEGV $$")).unwrap_err();
+    assert_eq!(failure.to_string(), "`sh` was ended by signal 11 (SIGSEGV)");
+}
+
+#[test]
+fn a_process_is_stopped_at_its_timeout() {
+    let mut scene = Scene::new();
+    scene.grants.timeout = Some(Duration::from_millis(20));
+    let failure = scene.run(&scene.program("sleep", &["1000"])).unwrap_err();
+    assert_eq!(failure.to_string(), "`sleep` was stopped after 0.02 s, its timeout");
+}
+
+#[test]
+fn a_process_that_does_not_heed_its_timeout_is_killed() {
+    let mut scene = Scene::with(|options, _| options.grace = Duration::from_millis(20));
+    scene.grants.timeout = Some(Duration::from_millis(20));
+    let action = scene.script("trap '' TERM; echo started; while true; do sleep 1000; done");
+    let failure = scene.run(&action).unwrap_err();
+    assert!(matches!(failure.cause, Cause::Timeout { .. }), "{failure}");
+}
+
+#[test]
+fn a_cancelled_process_ends_and_has_no_result() {
+    let mut scene = Scene::new();
+    let pipe = scene.pipe();
+    let action = scene.script(&format!("read line < {}", pipe.display()));
+    let cancel = scene.cancel.clone();
+    let failure = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let held = OpenOptions::new().write(true).open(&pipe).unwrap();
+            cancel.cancel();
+            held
+        });
+        let failure = scene.run(&action).unwrap_err();
+        writer.join().unwrap();
+        failure
+    });
+    assert!(matches!(failure.cause, Cause::Cancelled), "{failure}");
+}
+
+#[test]
+fn a_cancelled_task_is_not_started() {
+    let mut scene = Scene::new();
+    scene.cancel.cancel();
+    let failure = scene.run(&scene.script("exit 3")).unwrap_err();
+    assert!(matches!(failure.cause, Cause::Cancelled) && failure.command.is_none());
+}
+
+#[test]
+fn an_undeclared_program_is_not_found() {
+    let mut scene = Scene::new();
+    let failure = scene.run(&scene.script("sed --version")).unwrap_err();
+    assert!(matches!(failure.cause, Cause::Exit { code: 127, .. }), "{failure}");
+    let failure = scene.run(&scene.program("sed", &[])).unwrap_err();
+    assert_eq!(failure.to_string(), "no toolchain of the task has a program `sed`");
+
+    let mut scene = Scene::with_tools(&["sed"]);
+    scene.run(&scene.script("sed --version")).unwrap();
+}
+
+#[test]
+fn a_toolchain_that_changed_since_planning_is_refused() {
+    let mut scene = Scene::new();
+    let mut action = scene.script("true");
+    action.tools.insert("base".to_owned(), vwfb_cas::Digest::of(b"older"));
+    let failure = scene.run(&action).unwrap_err();
+    assert!(matches!(failure.cause, Cause::Toolchain { .. }), "{failure}");
+}
+
+#[test]
+fn a_text_is_written_without_a_process() {
+    let mut scene = Scene::new();
+    let mut action = scene.script("");
+    action.command = Command::WriteFile { text: "#!/bin/sh\n".to_owned(), executable: true };
+    let spec = OutputSpec { role: "out/run".to_owned(), tree: false };
+    action.outputs.insert("run".to_owned(), spec);
+    let executed = scene.run(&action).unwrap();
+    assert_eq!(scene.output(&executed, "run"), "#!/bin/sh\n");
+    let vwfb_cas::Artifact::File(file) = executed.result.outputs["run"] else { unreachable!() };
+    assert!(file.executable);
+
+    let failure = scene.run(&action.out("out/second")).unwrap_err();
+    assert!(matches!(failure.cause, Cause::OneOutput), "{failure}");
+}
+
+#[test]
+fn a_failed_tasks_scratch_folder_is_kept_on_request() {
+    let mut scene = Scene::with(|options, temp| options.keep_scratch = Some(temp.join("kept")));
+    let action = scene.script("echo half > out/a; exit 1").with_input("in/x", scene.input("x"));
+    let failure = scene.run(&action).unwrap_err();
+    let kept = failure.kept.unwrap();
+    assert_eq!(std::fs::read_to_string(kept.join("root/out/a")).unwrap(), "half\n");
+    assert!(failure.command.unwrap().starts_with(&format!("cd {}/root && ", kept.display())));
+
+    scene.run(&scene.script("true")).unwrap();
+    let kept = std::fs::read_dir(scene.temp.path().join("kept")).unwrap();
+    assert_eq!(kept.count(), 1, "a task that succeeded leaves nothing");
+}
+
+#[test]
+fn a_program_that_cannot_start_says_why() {
+    let mut scene = Scene::new();
+    let base = scene.closures.get_mut("base").unwrap();
+    base.programs.insert("gone".to_owned(), "/nowhere/gone".into());
+    let failure = scene.run(&scene.program("gone", &[])).unwrap_err();
+    assert_eq!(failure.to_string(), "cannot start `/nowhere/gone`");
+    scene.run(&scene.script("true")).unwrap();
+}
