@@ -6,13 +6,14 @@
 //! operator   = "union" | "+" | "intersect" | "^" | "except" | "-"
 //! ```
 //!
-//! It is unaware of rule files and salsa: whoever asks brings the graph.
+//! All but `realised` is unaware of rule files and salsa: whoever asks brings the graph.
 
 mod eval;
 mod function;
 mod index;
 mod parse;
 mod print;
+mod realised;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use eval::Answer;
 pub use parse::Query;
 pub use print::Format;
+pub use realised::RealisedGraph;
 
 /// A target, as queries see it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
