@@ -1,16 +1,32 @@
 //! From a target's text to its typed attributes and outputs, without a look at any other target.
 
+mod given;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::diagnostic::{Anchor, Checked};
-use crate::interpolate::Template;
+use given::{Given, GivenAttr, nodes_of, noted};
+
+use crate::codes::{MISSING_ATTRIBUTE, OUTPUT_OUTSIDE, UNKNOWN_RULE, WRONG_TYPE};
+use crate::core_rules::common_attrs;
+use crate::diagnostic::{Anchor, Checked, Diagnostic, Spot};
+use crate::evaluate::Names;
+use crate::interpolate::{Part, Template};
 use crate::label::{Label, WsPath};
+use crate::library;
+use crate::media::Media;
 use crate::package::TargetDef;
-use crate::rule::{Limits, RuleDef};
+use crate::read::Problems;
+use crate::rule::{AttrDef, Body, Limits, OutDef, RuleDef, Shape};
+use crate::rule_check;
+use crate::rule_reader::{RuleReader, TASK_NODES};
+use crate::suggest::did_you_mean;
+use crate::syntax::{Node, Value};
 use crate::table::RuleTable;
 use crate::task::{OutputDef, ToolDef};
-use crate::value::AttrValue;
+use crate::tools;
+use crate::typed::typed;
+use crate::value::{AttrValue, FileName};
 use crate::vars::Vars;
 
 /// A target with its rule, typed attributes and outputs.
@@ -56,13 +72,349 @@ impl Declared {
     }
 }
 
-/// What `target` of the package `pkg` declares; nothing if `when` switches it off or it is too
-/// wrong to go on with.
+/// What `target` of the package `pkg` declares; nothing, without a problem, if `when` switches it
+/// off, and nothing if it has errors.
 pub fn declare(
-    _pkg: &WsPath,
-    _target: &TargetDef,
-    _rules: &RuleTable,
-    _vars: &Vars,
+    pkg: &WsPath,
+    target: &TargetDef,
+    rules: &RuleTable,
+    vars: &Vars,
 ) -> Checked<Option<Arc<Declared>>> {
-    Checked::default()
+    let Some(rule) = rules.rule(&target.rule) else {
+        let problems = vec![unknown_rule(target, rules)];
+        return Checked { value: None, problems };
+    };
+    let names = Names { target: &target.name, vars: Some(vars) };
+    let mut declaring = Declaring { pkg, target, rules, names, problems: Problems::default() };
+    let declared = declaring.declared(rule);
+    let problems = declaring.problems.0;
+    let value = declared.filter(|_| problems.is_empty()).map(Arc::new);
+    Checked { value, problems }
+}
+
+struct Declaring<'a> {
+    pkg: &'a WsPath,
+    target: &'a TargetDef,
+    rules: &'a RuleTable,
+    names: Names<'a>,
+    problems: Problems,
+}
+
+impl Declaring<'_> {
+    fn declared(&mut self, rule: &Arc<RuleDef>) -> Option<Declared> {
+        let (rule, nodes) = self.own_rule(rule);
+        let common = common_attrs();
+        let given = Given::new(&nodes, &rule, &common, &mut self.problems);
+        let mut settings = self.attrs(&common, &given, self.pkg);
+        if settings.get("when") == Some(&AttrValue::Bool(false)) {
+            return None;
+        }
+        let attrs = self.attrs(&rule.attrs, &given, &rule.file.parent().unwrap_or_default());
+        let mut outputs = Vec::new();
+        for out in &rule.outs {
+            outputs.extend(self.output(out, &rule, &attrs));
+        }
+        let mut env = given.env;
+        for template in env.values_mut() {
+            self.names.bind(template, &mut self.problems);
+        }
+        self.check_env(&env, &rule);
+        Some(Declared {
+            label: Label::new(self.pkg.clone(), self.target.name.clone()),
+            anchor: self.target.anchor().clone(),
+            tools: self.tools(&rule),
+            after: labels(settings.remove("after")),
+            tags: texts(settings.remove("tags")),
+            limits: limits(&rule.limits, given.limits, &settings),
+            rule,
+            attrs,
+            outputs,
+            env,
+        })
+    }
+
+    /// The rule itself with the target's nodes; for a `task` the rule that some of them make up,
+    /// and the rest.
+    fn own_rule(&mut self, rule: &Arc<RuleDef>) -> (Arc<RuleDef>, Vec<(Node, bool)>) {
+        let nodes = nodes_of(&self.target.node);
+        if rule.body != Body::Free {
+            return (Arc::clone(rule), nodes);
+        }
+        let anchor = self.target.anchor().clone();
+        let base = RuleDef { anchor: anchor.clone(), file: anchor.file, ..RuleDef::clone(rule) };
+        let mut reader = RuleReader::new(base, true);
+        let (own, rest): (Vec<_>, Vec<_>) =
+            nodes.into_iter().partition(|(node, _)| TASK_NODES.contains(&node.name.as_str()));
+        let before = self.problems.count();
+        for (node, _) in &own {
+            reader.read(node, &mut self.problems);
+        }
+        let mut rule = reader.finish(before, &mut self.problems);
+        for template in templates(&mut rule) {
+            self.names.bind(template, &mut self.problems);
+        }
+        if self.problems.count() == before {
+            self.problems.0.extend(rule_check::check(&rule));
+        }
+        (Arc::new(rule), rest)
+    }
+
+    fn attrs(
+        &mut self,
+        defs: &[AttrDef],
+        given: &Given,
+        rule_folder: &WsPath,
+    ) -> BTreeMap<String, AttrValue> {
+        let mut attrs = BTreeMap::new();
+        for def in defs {
+            let value = match (given.attrs.get(&def.name), &def.default) {
+                (Some(given), _) => self.given(def, given),
+                (None, Some(default)) => self.default(def, default, rule_folder),
+                (None, None) => {
+                    if def.required() {
+                        self.missing(def);
+                    }
+                    None
+                }
+            };
+            attrs.extend(value.map(|value| (def.name.clone(), value)));
+        }
+        attrs
+    }
+
+    fn given(&mut self, def: &AttrDef, given: &GivenAttr) -> Option<AttrValue> {
+        let mut values: Vec<(Option<String>, AttrValue)> = Vec::new();
+        let before = self.problems.count();
+        for one in &given.values {
+            let plain = self.names.values(&one.value).map_err(|problem| noted(problem, def));
+            for plain in self.problems.take(plain).into_iter().flatten() {
+                let value = typed(&plain, def, self.pkg).map_err(|problem| noted(problem, def));
+                let Some(mut value) = self.problems.take(value) else { continue };
+                allow_empty(&mut value, one.allow_empty);
+                values.push((one.key.clone(), value));
+            }
+        }
+        if self.problems.count() > before {
+            return None;
+        }
+        self.shaped(def, values, &given.anchor)
+    }
+
+    fn default(
+        &mut self,
+        def: &AttrDef,
+        default: &[Value],
+        rule_folder: &WsPath,
+    ) -> Option<AttrValue> {
+        let names = Names { vars: None, ..self.names };
+        let mut values = Vec::new();
+        for value in default {
+            for plain in self.problems.take(names.values(value)).into_iter().flatten() {
+                let value = self.problems.take(typed(&plain, def, rule_folder))?;
+                values.push((None, value));
+            }
+        }
+        self.shaped(def, values, &def.anchor)
+    }
+
+    fn shaped(
+        &mut self,
+        def: &AttrDef,
+        mut values: Vec<(Option<String>, AttrValue)>,
+        anchor: &Anchor,
+    ) -> Option<AttrValue> {
+        match def.shape {
+            Shape::List => {
+                Some(AttrValue::List(values.into_iter().map(|(_, value)| value).collect()))
+            }
+            Shape::Map => {
+                let pairs = values.into_iter().filter_map(|(key, value)| Some((key?, value)));
+                Some(AttrValue::Map(pairs.collect()))
+            }
+            Shape::Single if values.len() == 1 => values.pop().map(|(_, value)| value),
+            Shape::Single => {
+                // Another number of arguments is reported where they are read.
+                if values.len() > 1 {
+                    let message = format!("`{}` takes one value, not {}", def.name, values.len());
+                    self.problems.push(Diagnostic::error(WRONG_TYPE, message).at(anchor));
+                }
+                None
+            }
+        }
+    }
+
+    fn missing(&mut self, def: &AttrDef) {
+        let message = format!("`{}` needs `{}`", self.target.rule, def.name);
+        let problem = Diagnostic::error(MISSING_ATTRIBUTE, message).at(self.target.anchor());
+        let hint = def.doc.as_ref().map(|doc| format!("`{}`: {doc}", def.name));
+        self.problems.push(noted(problem, def).maybe_hint(hint));
+    }
+
+    fn output(
+        &mut self,
+        out: &OutDef,
+        rule: &RuleDef,
+        attrs: &BTreeMap<String, AttrValue>,
+    ) -> Option<OutputDef> {
+        let relative = self.path_text(&out.path, attrs)?;
+        let own = match out.anchor.spot {
+            Spot::Node { .. } => &out.path.anchor,
+            _ => self.target.anchor(),
+        };
+        let path =
+            self.problems.take(output_path(self.pkg, &relative, own, self.target.anchor()))?;
+        let extension = path.extension().filter(|_| !out.tree);
+        let role = match (rule.keep_names, extension) {
+            (true, _) => format!("out/{}", path.below(self.pkg).unwrap_or_default()),
+            (false, Some(extension)) => format!("out/{}.{extension}", out.name),
+            (false, None) => format!("out/{}", out.name),
+        };
+        let media = out.media.clone().or_else(|| Media::of_path(&path).filter(|_| !out.tree));
+        let media = media.map(|media| media.to_string());
+        Some(OutputDef { name: out.name.clone(), role, path, tree: out.tree, media })
+    }
+
+    /// An output's path; its interpolations are already known to be plain.
+    fn path_text(
+        &self,
+        template: &Template,
+        attrs: &BTreeMap<String, AttrValue>,
+    ) -> Option<String> {
+        let mut text = String::new();
+        for part in &template.parts {
+            match part {
+                Part::Text(plain) => text.push_str(plain),
+                Part::Value(value) => text.push_str(&value.text()?),
+                Part::Field(path) => match attrs.get(&path[0]) {
+                    Some(value) => text.push_str(&value.text()?),
+                    None if path[0] == "name" => text.push_str(&self.target.name),
+                    None => {}
+                },
+            }
+        }
+        Some(text)
+    }
+
+    fn check_env(&mut self, env: &BTreeMap<String, Template>, rule: &RuleDef) {
+        if env.is_empty() || self.problems.count() > 0 {
+            return;
+        }
+        let only_env = RuleDef {
+            env: env.clone(),
+            body: Body::Free,
+            stdio: crate::rule::Stdio::default(),
+            outs: Vec::new(),
+            ..rule.clone()
+        };
+        self.problems.0.extend(rule_check::check(&only_env));
+    }
+
+    fn tools(&self, rule: &RuleDef) -> Vec<DeclaredTool> {
+        let built_in = rule.file.is_built_in();
+        let mut tools: Vec<DeclaredTool> = Vec::new();
+        let mut add = |tool: ToolDef, anchor: &Anchor, trusted: bool| {
+            if tools.iter().all(|other| other.tool.name != tool.name) {
+                tools.push(DeclaredTool { tool, anchor: anchor.clone(), trusted });
+            }
+        };
+        for tool in &rule.tools {
+            let toolchain = self.rules.toolchain(&rule.name, &tool.name);
+            let base = toolchain.is_none() && tools::is_base(&tool.name);
+            let def = tools::tool(&tool.name, toolchain.map(Arc::as_ref));
+            add(def, &tool.anchor, built_in || base);
+        }
+        match &rule.body {
+            Body::Script { text, .. } => add(tools::base(), &text.anchor, true),
+            Body::Run { program, anchor, .. } if tools::is_base(program) => {
+                add(tools::base(), anchor, true);
+            }
+            _ => {}
+        }
+        tools
+    }
+}
+
+fn unknown_rule(target: &TargetDef, rules: &RuleTable) -> Diagnostic {
+    let message = format!("no rule named `{}`", target.rule);
+    let defines = format!("rule \"{}\"", target.rule);
+    let library = library::names().find(|name| {
+        let text = WsPath::new(name).ok().and_then(|path| library::source(&path));
+        text.is_some_and(|text| text.contains(&defines))
+    });
+    let hint = library
+        .map(|name| format!("add `use \"{name}\"` at the top"))
+        .or_else(|| did_you_mean(&target.rule, rules.rules().map(|rule| rule.name.as_str())));
+    Diagnostic::error(UNKNOWN_RULE, message).at(target.anchor()).maybe_hint(hint)
+}
+
+fn output_path(
+    pkg: &WsPath,
+    relative: &str,
+    anchor: &Anchor,
+    target: &Anchor,
+) -> Result<WsPath, Diagnostic> {
+    let path = pkg.join(relative).ok().filter(|path| path != pkg && path.is_within(pkg));
+    match path {
+        Some(path) if !relative.starts_with("//") && !relative.ends_with('/') => Ok(path),
+        _ => {
+            let message = format!("`{relative}` is no path below the package's output folder");
+            let problem = Diagnostic::error(OUTPUT_OUTSIDE, message).at(anchor);
+            let problem = if anchor.file == target.file {
+                problem
+            } else {
+                problem.noted(target, "for this target")
+            };
+            Err(problem.hint("outputs are written below `vwfb-out/` and their package's folder"))
+        }
+    }
+}
+
+fn allow_empty(value: &mut AttrValue, allowed: bool) {
+    if let AttrValue::File(file) = value
+        && let FileName::Glob { allow_empty, .. } = &mut file.what
+    {
+        *allow_empty = allowed;
+    }
+}
+
+/// Every text of a rule that its target's variables may be in.
+fn templates(rule: &mut RuleDef) -> Vec<&mut Template> {
+    let stdio = &mut rule.stdio;
+    let mut templates: Vec<&mut Template> =
+        [&mut stdio.stdin, &mut stdio.stdout, &mut stdio.stderr].into_iter().flatten().collect();
+    templates.extend(rule.outs.iter_mut().map(|out| &mut out.path));
+    match &mut rule.body {
+        Body::Run { args, .. } => {
+            templates.extend(args.iter_mut().flat_map(|group| &mut group.args));
+        }
+        Body::Script { text, .. } => templates.push(text),
+        Body::WriteFile | Body::Forward | Body::Free => {}
+    }
+    templates
+}
+
+fn labels(value: Option<AttrValue>) -> Vec<(Label, Anchor)> {
+    let Some(AttrValue::List(values)) = value else { return Vec::new() };
+    let label = |value| match value {
+        AttrValue::Label(label, anchor) => Some((label, anchor)),
+        _ => None,
+    };
+    values.into_iter().filter_map(label).collect()
+}
+
+fn texts(value: Option<AttrValue>) -> BTreeSet<String> {
+    let Some(AttrValue::List(values)) = value else { return BTreeSet::new() };
+    values.iter().filter_map(AttrValue::text).collect()
+}
+
+fn limits(rule: &Limits, own: Limits, settings: &BTreeMap<String, AttrValue>) -> Limits {
+    let mut limits = rule.clone();
+    limits.resources.extend(own.resources);
+    if let Some(AttrValue::Duration(timeout)) = settings.get("timeout") {
+        limits.timeout = Some(*timeout);
+    }
+    if let Some(AttrValue::Int(retries)) = settings.get("retries") {
+        limits.retries = u32::try_from(*retries).ok();
+    }
+    limits
 }

@@ -1,6 +1,8 @@
 //! Texts with `{names}` in them: how they are read, not what the names mean.
 
-use crate::diagnostic::Anchor;
+use crate::codes::BAD_INTERPOLATION;
+use crate::diagnostic::{Anchor, Diagnostic};
+use crate::label::is_name;
 use crate::value::AttrValue;
 
 /// A text with interpolations, taken apart.
@@ -21,4 +23,120 @@ pub enum Part {
     Field(Vec<String>),
     /// An interpolation whose value is known already: a `{vars.x}` of a free command.
     Value(AttrValue),
+}
+
+impl Template {
+    /// `text` taken apart; `{{` and `}}` are braces.
+    pub fn parse(text: &str, anchor: &Anchor) -> Result<Self, Diagnostic> {
+        let mut template = Self { parts: Vec::new(), anchor: anchor.clone() };
+        let mut plain = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            plain.push_str(&rest[..at]);
+            let brace = &rest[at..=at];
+            rest = &rest[at + 1..];
+            if let Some(after) = rest.strip_prefix(brace) {
+                plain.push_str(brace);
+                rest = after;
+                continue;
+            }
+            let (field, after) = match rest.split_once('}') {
+                Some(split) if brace == "{" => split,
+                _ => return Err(lone_brace(brace, anchor)),
+            };
+            let path: Vec<String> = field.split('.').map(str::to_owned).collect();
+            if !path.iter().all(|part| is_name(part)) {
+                return Err(bad_field(field, anchor));
+            }
+            template.push_text(&mut plain);
+            template.parts.push(Part::Field(path));
+            rest = after;
+        }
+        plain.push_str(rest);
+        template.push_text(&mut plain);
+        Ok(template)
+    }
+
+    /// A template without interpolations.
+    pub fn plain(text: &str, anchor: &Anchor) -> Self {
+        let mut template = Self { parts: Vec::new(), anchor: anchor.clone() };
+        template.push_text(&mut text.to_owned());
+        template
+    }
+
+    /// Its only part, if that is an interpolation.
+    pub fn whole_field(&self) -> Option<&[String]> {
+        match self.parts.as_slice() {
+            [Part::Field(path)] => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Its interpolations.
+    pub fn fields(&self) -> impl Iterator<Item = &[String]> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Field(path) => Some(path.as_slice()),
+            Part::Text(_) | Part::Value(_) => None,
+        })
+    }
+
+    fn push_text(&mut self, plain: &mut String) {
+        if !plain.is_empty() {
+            self.parts.push(Part::Text(std::mem::take(plain)));
+        }
+    }
+}
+
+/// An interpolation as written.
+pub(crate) fn written(path: &[String]) -> String {
+    format!("{{{}}}", path.join("."))
+}
+
+fn lone_brace(brace: &str, anchor: &Anchor) -> Diagnostic {
+    Diagnostic::error(BAD_INTERPOLATION, format!("a `{brace}` stands alone"))
+        .at(anchor)
+        .hint(format!("write `{brace}{brace}` for the brace itself"))
+}
+
+fn bad_field(field: &str, anchor: &Anchor) -> Diagnostic {
+    // A name is short: what is longer is some other language's braces.
+    let shown: String = field.chars().take(40).collect();
+    Diagnostic::error(BAD_INTERPOLATION, format!("`{{{shown}}}` is no interpolation"))
+        .at(anchor)
+        .hint("write `{name}`, or `{{` and `}}` for braces themselves")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::label::WsPath;
+
+    fn parts(text: &str) -> Result<Vec<String>, String> {
+        let template = Template::parse(text, &Anchor::file(WsPath::root()));
+        let template = template.map_err(|problem| problem.message)?;
+        Ok(template
+            .parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => text.clone(),
+                Part::Field(path) => written(path),
+                Part::Value(_) => String::new(),
+            })
+            .collect())
+    }
+
+    #[test]
+    fn texts_and_interpolations_alternate() {
+        assert_eq!(parts("a{b.c}{d}e").unwrap(), ["a", "{b.c}", "{d}", "e"]);
+        assert_eq!(parts("{{x}} {{{y}}}").unwrap(), ["{x} {", "{y}", "}"]);
+        assert_eq!(parts("").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn braces_that_form_nothing_are_errors() {
+        assert_eq!(parts("a {").unwrap_err(), "a `{` stands alone");
+        assert_eq!(parts("a } b").unwrap_err(), "a `}` stands alone");
+        assert_eq!(parts("{ print $1 }").unwrap_err(), "`{ print $1 }` is no interpolation");
+        assert_eq!(parts("{}").unwrap_err(), "`{}` is no interpolation");
+    }
 }

@@ -4,8 +4,10 @@
 //! file passes [`scope::Scope`]; the crate never touches the file system, a process or a clock.
 
 pub mod codes;
+mod core_rules;
 pub mod declare;
 pub mod diagnostic;
+mod evaluate;
 pub mod format;
 pub mod interpolate;
 pub mod label;
@@ -16,24 +18,35 @@ pub mod package;
 mod parse;
 mod path;
 pub mod pattern;
+mod read;
 pub mod render;
 mod resolve;
 pub mod rule;
+mod rule_check;
 pub mod rule_file;
+mod rule_reader;
+mod schema;
 pub mod scope;
+mod shell;
+mod suggest;
 pub mod syntax;
 pub mod table;
 pub mod task;
+pub mod tools;
+mod typed;
+mod units;
 pub mod value;
 pub mod vars;
 pub mod workspace;
 
+pub use core_rules::{common_attrs, core_rules};
 pub use declare::{Declared, declare};
 pub use outputs::{check_outputs, cycle};
 pub use package::package;
 pub use render::render;
 pub use resolve::{provides, references, task};
 pub use rule_file::rule_file;
+pub use suggest::nearest;
 pub use syntax::{Spans, spans};
 pub use table::RuleTable;
 pub use vars::{check_overrides, vars};

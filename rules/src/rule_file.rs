@@ -2,9 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::diagnostic::{Anchor, Checked};
+use crate::codes::{BAD_PATH, DUPLICATE_NAME, DUPLICATE_RULE, MISSING_RULE_FILE, UNDECLARED_TOOL};
+use crate::diagnostic::{Anchor, Checked, Diagnostic};
 use crate::label::WsPath;
-use crate::rule::{RuleDef, ToolchainDef};
+use crate::library;
+use crate::read::{self, Problems};
+use crate::rule::{Body, RuleDef, ToolUse, ToolchainDef};
+use crate::rule_reader;
+use crate::suggest::did_you_mean;
+use crate::syntax::{Node, nodes};
+use crate::tools::{self, is_program};
+use crate::typed::bad_label;
 
 /// What a rule file defines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,9 +21,9 @@ pub struct RuleFile {
     pub file: WsPath,
     /// The rule files whose toolchains its rules may name.
     pub uses: Vec<UseDef>,
-    /// Its rules, in order.
+    /// Its rules, in order; of two with one name only the first.
     pub rules: Vec<Arc<RuleDef>>,
-    /// Its toolchains, in order.
+    /// Its toolchains, in order; of two with one name only the first.
     pub toolchains: Vec<Arc<ToolchainDef>>,
 }
 
@@ -28,7 +36,177 @@ pub struct UseDef {
     pub anchor: Anchor,
 }
 
+/// What may stand at the top of a rule file.
+pub(crate) const ITEMS: [&str; 3] = ["use", "rule", "toolchain"];
+
 /// The rules of `text`, and what is wrong with it.
-pub fn rule_file(file: &WsPath, _text: &str) -> Checked<RuleFile> {
-    Checked::clean(RuleFile { file: file.clone(), ..RuleFile::default() })
+pub fn rule_file(file: &WsPath, text: &str) -> Checked<RuleFile> {
+    let Checked { value: nodes, problems } = nodes(file, text);
+    let mut problems = Problems(problems);
+    let mut rules = RuleFile { file: file.clone(), ..RuleFile::default() };
+    for node in &nodes {
+        if !rules.read(node, &mut problems) {
+            read::unknown_child("a rule file", node, &ITEMS, &mut problems);
+        }
+    }
+    rules.check_programs(&mut problems);
+    Checked { value: rules, problems: problems.0 }
+}
+
+impl RuleFile {
+    /// Notes programs that a rule runs and does not declare. Where a toolchain may come from
+    /// another file, its programs are not known here and nothing is said.
+    pub(crate) fn check_programs(&self, problems: &mut Problems) {
+        for rule in &self.rules {
+            let Body::Run { program, anchor, .. } = &rule.body else { continue };
+            let named = |tool: &ToolUse| {
+                let toolchain = self.toolchains.iter().find(|known| known.name == tool.name);
+                toolchain.map_or_else(
+                    || tool.name == *program || !self.uses.is_empty(),
+                    |toolchain| toolchain.programs.iter().any(|known| is_program(known, program)),
+                )
+            };
+            if !tools::is_base(program) && !rule.tools.iter().any(named) {
+                let message = format!("`{}` runs `{program}` and does not declare it", rule.name);
+                problems.push(
+                    Diagnostic::error(UNDECLARED_TOOL, message)
+                        .at(anchor)
+                        .hint(format!("add `tool \"{program}\"` to the rule")),
+                );
+            }
+        }
+    }
+
+    /// Takes `node` in; says whether it is one for a rule file.
+    pub(crate) fn read(&mut self, node: &Node, problems: &mut Problems) -> bool {
+        match node.name.as_str() {
+            "use" => self.uses.extend(read_use(node, &self.file, problems)),
+            "rule" => {
+                if let Some(rule) = rule_reader::rule(node, &self.file, problems) {
+                    self.add_rule(rule, problems);
+                }
+            }
+            "toolchain" => {
+                if let Some(toolchain) = toolchain(node, problems) {
+                    self.add_toolchain(toolchain, problems);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn add_rule(&mut self, rule: RuleDef, problems: &mut Problems) {
+        match self.rules.iter().find(|other| other.name == rule.name) {
+            Some(first) => problems.push(duplicate_rule(&rule, &rule.anchor, first)),
+            None => self.rules.push(Arc::new(rule)),
+        }
+    }
+
+    fn add_toolchain(&mut self, toolchain: ToolchainDef, problems: &mut Problems) {
+        match self.toolchains.iter().find(|other| other.name == toolchain.name) {
+            Some(first) => {
+                let message = format!("toolchain `{}` is declared twice", toolchain.name);
+                problems.push(
+                    Diagnostic::error(DUPLICATE_NAME, message)
+                        .noted(&toolchain.anchor, "again here")
+                        .noted(&first.anchor, "first here"),
+                );
+            }
+            None => self.toolchains.push(Arc::new(toolchain)),
+        }
+    }
+}
+
+/// The problem of two rules with one name, the second in sight through `anchor`.
+pub(crate) fn duplicate_rule(rule: &RuleDef, anchor: &Anchor, first: &RuleDef) -> Diagnostic {
+    let message = format!("rule `{}` is defined twice", rule.name);
+    let problem = Diagnostic::error(DUPLICATE_RULE, message).noted(anchor, "again here");
+    let problem = match first.anchor.spot {
+        crate::diagnostic::Spot::File => problem.hint("a core rule has this name"),
+        _ => problem.noted(&first.anchor, "first here"),
+    };
+    problem.maybe_hint(Some("rename one, or leave out one of the two `use` nodes".into()))
+}
+
+fn read_use(node: &Node, file: &WsPath, problems: &mut Problems) -> Option<UseDef> {
+    read::only_props(node, &[], problems);
+    read::no_children(node, problems);
+    let text = read::text_arg(node, "a rule file", problems)?;
+    let anchor = node.args[0].anchor.clone();
+    if let Some(name) = text.strip_prefix("@std/") {
+        if library::names().all(|known| known != text) {
+            let names = library::names().filter_map(|known| known.strip_prefix("@std/"));
+            let hint = did_you_mean(name, names).unwrap_or_else(|| {
+                let names: Vec<&str> = library::names().collect();
+                format!("the built-in rule files are {}", read::list(&names))
+            });
+            let message = format!("no built-in rule file `{text}`");
+            problems.push(Diagnostic::error(MISSING_RULE_FILE, message).at(&anchor).hint(hint));
+            return None;
+        }
+        return Some(UseDef { path: WsPath::new(text).ok()?, anchor });
+    }
+    if text.starts_with('@') {
+        let message = format!("`{text}` names no library");
+        let problem = Diagnostic::error(MISSING_RULE_FILE, message).at(&anchor);
+        problems.push(problem.hint("the built-in library is `@std/...`"));
+        return None;
+    }
+    if !text.ends_with(".kdl") {
+        let problem = Diagnostic::error(BAD_PATH, format!("`{text}` is no rule file")).at(&anchor);
+        problems.push(problem.hint("a rule file's name ends in `.kdl`"));
+        return None;
+    }
+    let folder = file.parent().unwrap_or_default();
+    let path = folder.join(text).map_err(|error| bad_label(&error, &anchor));
+    Some(UseDef { path: problems.take(path)?, anchor })
+}
+
+/// The toolchain that a `toolchain` node declares.
+pub(crate) fn toolchain(node: &Node, problems: &mut Problems) -> Option<ToolchainDef> {
+    let name = read::name_arg(node, "the toolchain's name", problems)?;
+    read::only_props(node, &[], problems);
+    let mut toolchain = ToolchainDef {
+        name: name.into(),
+        doc: None,
+        programs: Vec::new(),
+        data: Vec::new(),
+        anchor: node.anchor.clone(),
+    };
+    for child in &node.children {
+        match child.name.as_str() {
+            "doc" => toolchain.doc = read::text_arg(child, "a text", problems).map(Into::into),
+            "program" => toolchain.programs.extend(tool_paths(child, false, problems)),
+            "data" => toolchain.data.extend(tool_paths(child, true, problems)),
+            _ => {
+                let known = ["program", "data", "doc"];
+                read::unknown_child("`toolchain`", child, &known, problems);
+                continue;
+            }
+        }
+        read::only_props(child, &[], problems);
+        read::no_children(child, problems);
+    }
+    if toolchain.programs.is_empty() {
+        toolchain.programs.push(name.into());
+    }
+    Some(toolchain)
+}
+
+/// The programs or data of a toolchain: names on PATH (programs only), absolute or `//` paths.
+fn tool_paths(node: &Node, absolute: bool, problems: &mut Problems) -> Vec<String> {
+    let mut paths = Vec::new();
+    for value in &node.args {
+        let Some(text) = read::text(value, "a path", problems) else { continue };
+        let relative = text.contains('/') && !text.starts_with('/');
+        let leaves = text.split('/').any(|part| part == "..");
+        if relative || leaves || text.is_empty() || (absolute && !text.starts_with('/')) {
+            let message = format!("`{text}` is neither an absolute path nor a `//` path");
+            problems.push(Diagnostic::error(BAD_PATH, message).at(&value.anchor));
+        } else {
+            paths.push(text.to_owned());
+        }
+    }
+    paths
 }

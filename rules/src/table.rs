@@ -3,10 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::diagnostic::Checked;
+use crate::codes::MISSING_RULE_FILE;
+use crate::core_rules::core_rules;
+use crate::diagnostic::{Checked, Diagnostic};
+use crate::label::WsPath;
 use crate::package::PackageDef;
+use crate::read::Problems;
 use crate::rule::{RuleDef, ToolchainDef};
+use crate::rule_file::{RuleFile, UseDef, duplicate_rule};
 use crate::scope::Scope;
+use crate::suggest::nearest;
 
 /// The rules in sight of a package, with the toolchains that each may name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,13 +23,33 @@ pub struct RuleTable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct TableEntry {
     rule: Arc<RuleDef>,
-    toolchains: Arc<BTreeMap<String, Arc<ToolchainDef>>>,
+    toolchains: Toolchains,
 }
+
+type Toolchains = Arc<BTreeMap<String, Arc<ToolchainDef>>>;
 
 impl RuleTable {
     /// The core rules, those of `package` and those of the files it uses.
-    pub fn new(_package: &PackageDef, _scope: &dyn Scope) -> Checked<Self> {
-        Checked::default()
+    pub fn new(package: &PackageDef, scope: &dyn Scope) -> Checked<Self> {
+        let mut problems = Problems::default();
+        let mut table = Self::default();
+        let used = used_files(&package.own, scope, Some(&mut problems));
+        let own = toolchains(&package.own, used.iter().map(|(_, file)| file));
+        for rule in core_rules() {
+            let toolchains = Arc::clone(&own);
+            table.rules.insert(rule.name.clone(), TableEntry { rule, toolchains });
+        }
+        for rule in &package.own.rules {
+            table.add(rule, &own, None, &mut problems);
+        }
+        for (place, file) in &used {
+            let further = used_files(file, scope, None);
+            let toolchains = toolchains(file, further.iter().map(|(_, file)| file));
+            for rule in &file.rules {
+                table.add(rule, &toolchains, Some(place), &mut problems);
+            }
+        }
+        Checked { value: table, problems: problems.0 }
     }
 
     /// The rule `name`.
@@ -40,4 +66,63 @@ impl RuleTable {
     pub fn toolchain(&self, rule: &str, name: &str) -> Option<&Arc<ToolchainDef>> {
         self.rules.get(rule)?.toolchains.get(name)
     }
+
+    fn add(
+        &mut self,
+        rule: &Arc<RuleDef>,
+        toolchains: &Toolchains,
+        place: Option<&UseDef>,
+        problems: &mut Problems,
+    ) {
+        if let Some(first) = self.rules.get(&rule.name) {
+            let anchor = place.map_or(&rule.anchor, |place| &place.anchor);
+            return problems.push(duplicate_rule(rule, anchor, &first.rule));
+        }
+        let entry = TableEntry { rule: Arc::clone(rule), toolchains: Arc::clone(toolchains) };
+        self.rules.insert(rule.name.clone(), entry);
+    }
+}
+
+/// The files that `file` uses, each once; those that do not exist are noted where asked for.
+fn used_files<'f>(
+    file: &'f RuleFile,
+    scope: &dyn Scope,
+    mut problems: Option<&mut Problems>,
+) -> Vec<(&'f UseDef, Arc<RuleFile>)> {
+    let mut files: Vec<(&UseDef, Arc<RuleFile>)> = Vec::new();
+    for place in &file.uses {
+        if files.iter().any(|(other, _)| other.path == place.path) || place.path == file.file {
+            continue;
+        }
+        match (scope.rule_file(&place.path), &mut problems) {
+            (Some(used), _) => files.push((place, used)),
+            (None, Some(problems)) => problems.push(missing(place, scope)),
+            (None, None) => {}
+        }
+    }
+    files
+}
+
+fn missing(place: &UseDef, scope: &dyn Scope) -> Diagnostic {
+    let folder = place.path.parent().unwrap_or_default();
+    let entries = scope.entries(&folder);
+    let near = nearest(place.path.name(), entries.iter().map(String::as_str));
+    let message = format!("no rule file `//{}`", place.path);
+    let hint = near.and_then(|name| near_path(&folder, name));
+    Diagnostic::error(MISSING_RULE_FILE, message).at(&place.anchor).maybe_hint(hint)
+}
+
+fn near_path(folder: &WsPath, name: &str) -> Option<String> {
+    let path = folder.join(name).ok()?;
+    Some(format!("did you mean `//{path}`?"))
+}
+
+/// The toolchains that rules of `file` may name: its own before those of the files it uses.
+fn toolchains<'u>(file: &RuleFile, used: impl Iterator<Item = &'u Arc<RuleFile>>) -> Toolchains {
+    let mut toolchains = BTreeMap::new();
+    let others: Vec<_> = used.flat_map(|file| &file.toolchains).cloned().collect();
+    for toolchain in file.toolchains.iter().chain(&others) {
+        toolchains.entry(toolchain.name.clone()).or_insert_with(|| Arc::clone(toolchain));
+    }
+    Arc::new(toolchains)
 }

@@ -1,14 +1,23 @@
 //! Variables: their declarations, the overrides of a build, and what they come down to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::diagnostic::{Anchor, Checked, Diagnostic};
-use crate::label::{Label, LabelError, WsPath};
+use crate::codes::{
+    BAD_NODE, BAD_OVERRIDE, DUPLICATE_NAME, UNKNOWN_PACKAGE, UNKNOWN_PROFILE, UNKNOWN_VAR,
+    WRONG_TYPE,
+};
+use crate::diagnostic::{Anchor, Diagnostic};
+use crate::label::{Label, LabelError, WsPath, is_name};
 use crate::package::PackageDef;
-use crate::rule::AttrDef;
+use crate::read::{self, Problems};
+use crate::rule::{AttrDef, AttrType, Shape};
+use crate::schema;
+use crate::suggest::did_you_mean;
+use crate::syntax::{Node, Scalar, Value};
+use crate::typed::typed;
 use crate::value::AttrValue;
-use crate::workspace::WorkspaceDef;
+use crate::workspace::{ProfileDef, WorkspaceDef};
 
 /// A declared variable: an entry of a `vars` or `params` node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,19 +26,28 @@ pub struct VarDef {
     pub name: String,
     /// Its type: declared for a param, that of its value for a var.
     pub schema: AttrDef,
-    /// Its value.
-    pub value: AttrValue,
+    /// Its values as written; one, or several for a list.
+    pub values: Vec<Value>,
     /// Where it is declared.
     pub anchor: Anchor,
 }
 
 /// The variables one package sees.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Vars(Arc<BTreeMap<String, AttrValue>>);
+pub struct Vars(Arc<BTreeMap<String, VarValue>>);
+
+/// What a variable comes down to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VarValue {
+    /// Its plain values, for a value that is wholly this variable.
+    pub scalars: Vec<Scalar>,
+    /// Its typed value, for texts.
+    pub value: AttrValue,
+}
 
 impl Vars {
     /// The value of `name`.
-    pub fn value(&self, name: &str) -> Option<&AttrValue> {
+    pub fn value(&self, name: &str) -> Option<&VarValue> {
         self.0.get(name)
     }
 
@@ -44,7 +62,8 @@ impl Vars {
 pub struct Overrides {
     /// The profile.
     pub profile: Option<String>,
-    /// The variables; a later one wins over an earlier one.
+    /// The variables, those of a file before those of the command line; a later one wins over an
+    /// earlier one, and one for a package over one for all.
     pub vars: Vec<VarOverride>,
 }
 
@@ -65,12 +84,19 @@ impl VarOverride {
         let Some((name, value)) = text.split_once('=') else {
             return Err(OverrideError::NoValue { text: text.into() });
         };
-        if crate::label::is_name(name) {
+        if is_name(name) {
             return Ok(Self { package: None, name: name.into(), value: value.into() });
         }
         let label = Label::parse(name, &WsPath::root())
             .map_err(|source| OverrideError::Name { text: name.into(), source })?;
         Ok(Self { package: Some(label.package.clone()), name: label.target(), value: value.into() })
+    }
+
+    fn shown(&self) -> String {
+        match &self.package {
+            Some(package) => format!("--var //{package}:{}={}", self.name, self.value),
+            None => format!("--var {}={}", self.name, self.value),
+        }
     }
 }
 
@@ -94,20 +120,374 @@ pub enum OverrideError {
 }
 
 /// The variables that the targets of `package` see.
-pub fn vars(
-    _workspace: &WorkspaceDef,
-    _package: &PackageDef,
-    _overrides: &Overrides,
-) -> Checked<Vars> {
-    Checked::default()
+///
+/// Precedence: an override for the package, one for all, the profile, the package, the workspace.
+/// An override that does not fit is left out here and reported by [`check_overrides`].
+pub fn vars(workspace: &WorkspaceDef, package: &PackageDef, overrides: &Overrides) -> Vars {
+    let profile = profile_of(workspace, overrides);
+    let mut vars = BTreeMap::new();
+    let places = [(&workspace.vars, None), (&package.vars, Some(&package.package))];
+    for (defs, place) in places {
+        for def in defs {
+            if let Some(value) = value_of(def, place, profile, overrides) {
+                vars.insert(def.name.clone(), value);
+            }
+        }
+    }
+    Vars(Arc::new(vars))
 }
 
-/// What is wrong with `overrides` given every declaration of the workspace: names and profiles that
-/// nobody declares, values that do not fit.
+/// What is wrong with the profiles and with `overrides`, given every declaration of the workspace:
+/// names that nobody declares, values that do not fit.
 pub fn check_overrides<'p>(
-    _workspace: &WorkspaceDef,
-    _packages: impl IntoIterator<Item = &'p PackageDef>,
-    _overrides: &Overrides,
+    workspace: &WorkspaceDef,
+    packages: impl IntoIterator<Item = &'p PackageDef>,
+    overrides: &Overrides,
 ) -> Vec<Diagnostic> {
-    Vec::new()
+    let mut declared: Vec<(Option<&WsPath>, &VarDef)> =
+        workspace.vars.iter().map(|def| (None, def)).collect();
+    let mut folders = BTreeSet::new();
+    for package in packages {
+        folders.insert(&package.package);
+        declared.extend(package.vars.iter().map(|def| (Some(&package.package), def)));
+    }
+    let mut problems = Vec::new();
+    for profile in &workspace.profiles {
+        check_profile(profile, &declared, &mut problems);
+    }
+    problems.extend(unknown_profile(workspace, overrides));
+    for set in &overrides.vars {
+        check_override(set, &declared, &folders, &mut problems);
+    }
+    problems
+}
+
+fn check_profile(
+    profile: &ProfileDef,
+    declared: &[(Option<&WsPath>, &VarDef)],
+    problems: &mut Vec<Diagnostic>,
+) {
+    for var in &profile.vars {
+        let defs: Vec<&VarDef> =
+            declared.iter().map(|(_, def)| *def).filter(|def| def.name == var.name).collect();
+        if defs.is_empty() {
+            let message = format!("no variable named `{}`", var.name);
+            let names = declared.iter().map(|(_, def)| def.name.as_str());
+            let hint = did_you_mean(&var.name, names)
+                .unwrap_or_else(|| "declare it in `vars` before a profile sets it".into());
+            problems.push(Diagnostic::error(UNKNOWN_VAR, message).at(&var.anchor).hint(hint));
+        }
+        for def in defs {
+            if let Err(problem) = typed_values(def, &var.values) {
+                problems.push(problem.noted(&def.anchor, "declared here"));
+            }
+        }
+    }
+}
+
+fn unknown_profile(workspace: &WorkspaceDef, overrides: &Overrides) -> Option<Diagnostic> {
+    let name = overrides.profile.as_ref()?;
+    if workspace.profiles.iter().any(|profile| profile.name == *name) {
+        return None;
+    }
+    let names: Vec<&str> = workspace.profiles.iter().map(|profile| profile.name.as_str()).collect();
+    let hint =
+        did_you_mean(name, names.iter().copied()).unwrap_or_else(|| match names.is_empty() {
+            true => "WORKSPACE.kdl declares none".into(),
+            false => format!("the profiles are {}", read::list(&names)),
+        });
+    Some(Diagnostic::error(UNKNOWN_PROFILE, format!("no profile named `{name}`")).hint(hint))
+}
+
+fn check_override(
+    set: &VarOverride,
+    declared: &[(Option<&WsPath>, &VarDef)],
+    folders: &BTreeSet<&WsPath>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    if let Some(package) = &set.package
+        && !folders.contains(package)
+    {
+        let message = format!("no package `//{package}`, which `{}` is for", set.shown());
+        let hint = did_you_mean(package.as_str(), folders.iter().map(|folder| folder.as_str()));
+        problems.push(Diagnostic::error(UNKNOWN_PACKAGE, message).maybe_hint(hint));
+        return;
+    }
+    let in_reach =
+        |place: &Option<&WsPath>| set.package.is_none() || *place == set.package.as_ref();
+    let defs: Vec<&VarDef> = declared
+        .iter()
+        .filter(|(place, def)| def.name == set.name && in_reach(place))
+        .map(|(_, def)| *def)
+        .collect();
+    if defs.is_empty() {
+        let names =
+            declared.iter().filter(|(place, _)| in_reach(place)).map(|(_, d)| d.name.as_str());
+        let message = format!("no variable named `{}`, which `{}` sets", set.name, set.shown());
+        let hint = did_you_mean(&set.name, names);
+        problems.push(Diagnostic::error(UNKNOWN_VAR, message).maybe_hint(hint));
+    }
+    for def in defs {
+        if let Err(problem) = override_values(def, &set.value).and_then(|v| typed_values(def, &v)) {
+            let message = format!("`{}` does not fit: {}", set.shown(), problem.message);
+            problems.push(
+                Diagnostic::error(BAD_OVERRIDE, message)
+                    .noted(&def.anchor, "declared here")
+                    .maybe_hint(problem.hint),
+            );
+        }
+    }
+}
+
+fn profile_of<'w>(workspace: &'w WorkspaceDef, overrides: &Overrides) -> Option<&'w ProfileDef> {
+    let name = overrides.profile.as_ref()?;
+    workspace.profiles.iter().find(|profile| profile.name == *name)
+}
+
+fn value_of(
+    def: &VarDef,
+    place: Option<&WsPath>,
+    profile: Option<&ProfileDef>,
+    overrides: &Overrides,
+) -> Option<VarValue> {
+    let named = |set: &&VarOverride| set.name == def.name;
+    let own = overrides.vars.iter().rev().filter(named);
+    let own = own
+        .clone()
+        .find(|set| set.package.is_some() && set.package.as_ref() == place)
+        .or_else(|| own.clone().find(|set| set.package.is_none()));
+    let from_override = own.and_then(|set| override_values(def, &set.value).ok());
+    let from_profile = profile
+        .and_then(|profile| profile.vars.iter().find(|var| var.name == def.name))
+        .map(|var| var.values.clone());
+    [from_override, from_profile, Some(def.values.clone())].into_iter().flatten().find_map(
+        |values| {
+            let value = typed_values(def, &values).ok()?;
+            let scalars = values.into_iter().map(|value| value.scalar).collect();
+            Some(VarValue { scalars, value })
+        },
+    )
+}
+
+fn typed_values(def: &VarDef, values: &[Value]) -> Result<AttrValue, Diagnostic> {
+    // What paths mean is settled by the target that uses the variable.
+    let root = WsPath::root();
+    if def.schema.shape == Shape::List {
+        let list: Result<_, _> =
+            values.iter().map(|value| typed(value, &def.schema, &root)).collect();
+        return list.map(AttrValue::List);
+    }
+    match values {
+        [value] => typed(value, &def.schema, &root),
+        _ => {
+            let message = format!("`{}` has one value, not {}", def.name, values.len());
+            let anchor = values.get(1).map_or(&def.anchor, |value| &value.anchor);
+            Err(Diagnostic::error(WRONG_TYPE, message).at(anchor))
+        }
+    }
+}
+
+/// The values that the text of a `--var` means for a variable of this type; a list takes commas.
+fn override_values(def: &VarDef, text: &str) -> Result<Vec<Value>, Diagnostic> {
+    let pieces: Vec<&str> = match def.schema.shape {
+        Shape::List if text.is_empty() => Vec::new(),
+        Shape::List => text.split(',').collect(),
+        Shape::Single | Shape::Map => vec![text],
+    };
+    let value = |text: &str| {
+        let scalar = match def.schema.ty {
+            AttrType::Int => text.parse().map(Scalar::Int).ok(),
+            AttrType::Float => {
+                text.parse().map(|number| Scalar::Float(crate::syntax::Float(number))).ok()
+            }
+            AttrType::Bool => match text {
+                "true" | "#true" => Some(Scalar::Bool(true)),
+                "false" | "#false" => Some(Scalar::Bool(false)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let scalar = scalar.unwrap_or_else(|| Scalar::Text(text.into()));
+        Value { scalar, annotation: None, anchor: def.anchor.clone() }
+    };
+    Ok(pieces.into_iter().map(value).collect())
+}
+
+/// Takes in the entries of a `vars` or `params` node.
+pub(crate) fn add_vars(
+    node: &Node,
+    file: &WsPath,
+    vars: &mut Vec<VarDef>,
+    problems: &mut Problems,
+) {
+    read::only_props(node, &[], problems);
+    read::no_args(node, problems);
+    for child in &node.children {
+        let def = match node.name.as_str() {
+            "params" => param(child, file, problems),
+            _ => var(child, problems),
+        };
+        let Some(def) = def else { continue };
+        if !is_name(&def.name) {
+            let message = format!("`{}` is not a name", def.name);
+            problems.push(Diagnostic::error(crate::codes::BAD_NAME, message).at(&def.anchor));
+        }
+        match vars.iter().find(|other| other.name == def.name) {
+            Some(first) => problems.push(
+                Diagnostic::error(DUPLICATE_NAME, format!("`{}` is declared twice", def.name))
+                    .noted(&def.anchor, "again here")
+                    .noted(&first.anchor, "first here"),
+            ),
+            None => vars.push(def),
+        }
+    }
+}
+
+/// A variable with the type of its value.
+fn var(node: &Node, problems: &mut Problems) -> Option<VarDef> {
+    read::only_props(node, &[], problems);
+    read::no_children(node, problems);
+    if node.args.is_empty() {
+        let _ = read::one_arg(node, "the variable's value", problems);
+        return None;
+    }
+    let types: Vec<Option<AttrType>> =
+        node.args.iter().map(|value| type_of(&value.scalar)).collect();
+    for value in &node.args {
+        read::no_annotation(value, problems);
+    }
+    if let Some(at) = types.iter().position(|ty| ty.is_none() || *ty != types[0]) {
+        let wanted = if at == 0 { "a text, number or flag" } else { "values of one type" };
+        problems.push(read::wrong_type(&node.args[at], wanted));
+        return None;
+    }
+    let shape = if node.args.len() == 1 { Shape::Single } else { Shape::List };
+    let schema = plain_schema(node, types[0]?, shape);
+    let (values, anchor) = (node.args.clone(), node.anchor.clone());
+    Some(VarDef { name: node.name.clone(), schema, values, anchor })
+}
+
+/// A variable with a declared type and a default.
+fn param(node: &Node, file: &WsPath, problems: &mut Problems) -> Option<VarDef> {
+    read::no_args(node, problems);
+    let folder = file.parent().unwrap_or_default();
+    let schema = schema::schema(node, &node.name, &folder, problems)?;
+    let anchor = node.anchor.clone();
+    if schema.ty == AttrType::Secret || schema.shape == Shape::Map {
+        let message = "a param is neither a secret nor a map";
+        problems.push(Diagnostic::error(BAD_NODE, message).at(&anchor));
+        return None;
+    }
+    let Some(values) = schema.default.clone() else {
+        let problem = Diagnostic::error(BAD_NODE, "a param needs a default").at(&anchor);
+        problems.push(problem.hint("write `default=`"));
+        return None;
+    };
+    Some(VarDef { name: node.name.clone(), schema, values, anchor })
+}
+
+const fn type_of(scalar: &Scalar) -> Option<AttrType> {
+    match scalar {
+        Scalar::Text(_) => Some(AttrType::Text),
+        Scalar::Int(_) => Some(AttrType::Int),
+        Scalar::Float(_) => Some(AttrType::Float),
+        Scalar::Bool(_) => Some(AttrType::Bool),
+        Scalar::Null => None,
+    }
+}
+
+fn plain_schema(node: &Node, ty: AttrType, shape: Shape) -> AttrDef {
+    AttrDef {
+        name: node.name.clone(),
+        ty,
+        shape,
+        doc: None,
+        optional: false,
+        default: None,
+        min: None,
+        max: None,
+        values: Vec::new(),
+        media: None,
+        anchor: node.anchor.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::package;
+    use crate::workspace::workspace;
+
+    const WORKSPACE: &str = "workspace \"w\" {
+        vars { width 1080; voice \"en\"; fast #false; langs \"en\" \"de\" }
+        params { mode type=\"enum\" default=\"a\" { values \"a\" \"b\" } }
+        profile \"draft\" { width 540 }
+    }";
+
+    fn world(build: &str) -> (WorkspaceDef, PackageDef) {
+        let workspace = workspace(&WsPath::new("WORKSPACE.kdl").unwrap(), WORKSPACE);
+        assert_eq!(workspace.problems, []);
+        let package = package(&WsPath::new("p/BUILD.kdl").unwrap(), build);
+        assert_eq!(package.problems, []);
+        (workspace.value, package.value)
+    }
+
+    fn overrides(profile: Option<&str>, vars: &[&str]) -> Overrides {
+        let vars = vars.iter().map(|text| VarOverride::parse(text).unwrap()).collect();
+        Overrides { profile: profile.map(Into::into), vars }
+    }
+
+    fn width(build: &str, profile: Option<&str>, set: &[&str]) -> String {
+        let (workspace, package) = world(build);
+        let vars = vars(&workspace, &package, &overrides(profile, set));
+        vars.value("width").unwrap().value.text().unwrap()
+    }
+
+    fn problems(build: &str, profile: Option<&str>, set: &[&str]) -> Vec<String> {
+        let (workspace, package) = world(build);
+        let problems = check_overrides(&workspace, [&package], &overrides(profile, set));
+        problems.iter().map(|p| format!("{}: {}", p.code, p.message)).collect()
+    }
+
+    #[test]
+    fn the_nearer_setting_wins() {
+        assert_eq!(width("", None, &[]), "1080");
+        assert_eq!(width("vars { width 720 }", None, &[]), "720");
+        assert_eq!(width("vars { width 720 }", Some("draft"), &[]), "540");
+        assert_eq!(width("vars { width 720 }", Some("draft"), &["width=5"]), "5");
+        assert_eq!(width("vars { width 720 }", None, &["//p:width=7", "width=5"]), "7");
+        assert_eq!(width("vars { width 720 }", None, &["//q:width=7"]), "720");
+        assert_eq!(width("", None, &["width=1", "width=2"]), "2");
+    }
+
+    #[test]
+    fn an_override_is_parsed_to_the_variables_type() {
+        let (workspace, package) = world("");
+        let set = overrides(None, &["fast=true", "langs=fr,it", "mode=b", "voice=12"]);
+        assert_eq!(check_overrides(&workspace, [&package], &set), []);
+        let vars = vars(&workspace, &package, &set);
+        assert_eq!(vars.value("fast").unwrap().value, AttrValue::Bool(true));
+        assert_eq!(vars.value("langs").unwrap().scalars.len(), 2);
+        assert_eq!(vars.value("voice").unwrap().value, AttrValue::Text("12".into()));
+    }
+
+    #[test]
+    fn overrides_that_do_not_fit_are_reported() {
+        assert_eq!(
+            problems("", None, &["widht=5"]),
+            ["unknown-var: no variable named `widht`, which `--var widht=5` sets"]
+        );
+        assert_eq!(
+            problems("", None, &["//q:width=5"]),
+            ["unknown-package: no package `//q`, which `--var //q:width=5` is for"]
+        );
+        assert_eq!(problems("", None, &["//p:width=5"]).len(), 1);
+        assert_eq!(problems("", Some("darft"), &[]), ["unknown-profile: no profile named `darft`"]);
+        assert_eq!(
+            problems("", None, &["mode=c"]),
+            ["bad-override: `--var mode=c` does not fit: `mode` cannot be `c`"]
+        );
+        assert!(problems("", None, &["width=wide"])[0].starts_with("bad-override"));
+        assert!(problems("vars { width \"x\" }", None, &[])[0].starts_with("wrong-type"));
+    }
 }

@@ -1,0 +1,185 @@
+//! What a target's node says about each attribute, before types and interpolation.
+
+use std::collections::BTreeMap;
+
+use crate::codes::{BAD_NODE, UNKNOWN_ATTRIBUTE, UNKNOWN_PROPERTY};
+use crate::diagnostic::{Anchor, Diagnostic, Spot};
+use crate::interpolate::Template;
+use crate::read::{self, Problems, repeated};
+use crate::rule::{AttrDef, AttrType, Limits, RuleDef, Shape};
+use crate::rule_reader;
+use crate::suggest::did_you_mean;
+use crate::syntax::{Node, Scalar, Value};
+
+/// The attributes of one target as written.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    pub(super) attrs: BTreeMap<String, GivenAttr>,
+    pub(super) env: BTreeMap<String, Template>,
+    pub(super) limits: Limits,
+}
+
+/// One attribute as written.
+#[derive(Debug)]
+pub(super) struct GivenAttr {
+    /// Its values, with whether a glob among them may be empty; for a map with their keys.
+    pub(super) values: Vec<GivenValue>,
+    /// Whether it is a property, which no node may add to.
+    prop: bool,
+    /// Where it is given first.
+    pub(super) anchor: Anchor,
+}
+
+/// One value as written.
+#[derive(Debug, Clone)]
+pub(super) struct GivenValue {
+    pub(super) key: Option<String>,
+    pub(super) value: Value,
+    pub(super) allow_empty: bool,
+}
+
+impl Given {
+    /// What `nodes` (properties are nodes with one argument here) say, given the attributes there
+    /// are.
+    pub(super) fn new(
+        nodes: &[(Node, bool)],
+        rule: &RuleDef,
+        common: &[AttrDef],
+        problems: &mut Problems,
+    ) -> Self {
+        let mut given = Self::default();
+        for (node, prop) in nodes {
+            match node.name.as_str() {
+                "env" => rule_reader::env(node, &mut given.env, problems),
+                "resource" => rule_reader::resource(node, &mut given.limits, problems),
+                name => {
+                    let attr =
+                        rule.attr(name).or_else(|| common.iter().find(|attr| attr.name == name));
+                    match attr {
+                        Some(attr) => given.add(attr, node, *prop, problems),
+                        None => problems.push(unknown(node, rule)),
+                    }
+                }
+            }
+        }
+        given
+    }
+
+    fn add(&mut self, attr: &AttrDef, node: &Node, prop: bool, problems: &mut Problems) {
+        let values = values(attr, node, problems);
+        let anchor = if prop { node.args[0].anchor.clone() } else { node.anchor.clone() };
+        match self.attrs.get_mut(&attr.name) {
+            None => {
+                self.attrs.insert(attr.name.clone(), GivenAttr { values, prop, anchor });
+            }
+            Some(first) if attr.shape == Shape::List && !prop && !first.prop => {
+                first.values.extend(values);
+            }
+            Some(first) => {
+                let blank = |anchor: &Anchor| Value {
+                    scalar: Scalar::Null,
+                    annotation: None,
+                    anchor: anchor.clone(),
+                };
+                problems.push(repeated(&attr.name, &blank(&anchor), &blank(&first.anchor)));
+            }
+        }
+    }
+}
+
+/// The nodes of a target, its properties first, with whether each is a property.
+pub(super) fn nodes_of(target: &Node) -> Vec<(Node, bool)> {
+    let props = target.props.iter().map(|(name, value)| {
+        let node = Node {
+            name: name.clone(),
+            args: vec![value.clone()],
+            props: Vec::new(),
+            children: Vec::new(),
+            anchor: value.anchor.clone(),
+        };
+        (node, true)
+    });
+    props.chain(target.children.iter().map(|child| (child.clone(), false))).collect()
+}
+
+fn values(attr: &AttrDef, node: &Node, problems: &mut Problems) -> Vec<GivenValue> {
+    if attr.shape == Shape::Map {
+        return map_values(node, problems);
+    }
+    read::no_children(node, problems);
+    let allow_empty = options(attr, node, problems);
+    if attr.ty == AttrType::Bool && node.args.is_empty() {
+        let scalar = Scalar::Bool(true);
+        let value = Value { scalar, annotation: None, anchor: node.anchor.clone() };
+        return vec![GivenValue { key: None, value, allow_empty }];
+    }
+    if attr.shape == Shape::Single && node.args.len() != 1 {
+        let message = format!("`{}` takes one value, not {}", attr.name, node.args.len());
+        let anchor = node.args.get(1).map_or(&node.anchor, |value| &value.anchor);
+        problems.push(noted(Diagnostic::error(BAD_NODE, message).at(anchor), attr));
+    }
+    let value = |value: &Value| GivenValue { key: None, value: value.clone(), allow_empty };
+    node.args.iter().map(value).collect()
+}
+
+/// The properties that hold for each value of the node; says whether a glob may be empty.
+fn options(attr: &AttrDef, node: &Node, problems: &mut Problems) -> bool {
+    let mut allow_empty = false;
+    for (name, value) in &node.props {
+        if name == "allow-empty" && attr.ty.is_file() {
+            allow_empty = read::flag(value, problems).unwrap_or(false);
+        } else {
+            let message = format!("`{}` takes no property `{name}`", node.name);
+            let problem = Diagnostic::error(UNKNOWN_PROPERTY, message).at(&value.anchor);
+            let known = attr.ty.is_file().then_some("allow-empty");
+            problems.push(problem.maybe_hint(did_you_mean(name, known)));
+        }
+    }
+    allow_empty
+}
+
+fn map_values(node: &Node, problems: &mut Problems) -> Vec<GivenValue> {
+    read::no_args(node, problems);
+    let mut pairs: Vec<(&String, &Value)> =
+        node.props.iter().map(|(name, value)| (name, value)).collect();
+    for child in &node.children {
+        read::only_props(child, &[], problems);
+        read::no_children(child, problems);
+        let value = read::one_arg(child, "a value", problems);
+        pairs.extend(value.map(|value| (&child.name, value)));
+    }
+    let mut values: Vec<GivenValue> = Vec::new();
+    for (key, value) in pairs {
+        if let Some(first) = values.iter().find(|other| other.key.as_ref() == Some(key)) {
+            problems.push(repeated(key, value, &first.value));
+            continue;
+        }
+        let value = value.clone();
+        values.push(GivenValue { key: Some(key.clone()), value, allow_empty: false });
+    }
+    values
+}
+
+fn unknown(node: &Node, rule: &RuleDef) -> Diagnostic {
+    if rule_reader::TASK_NODES.contains(&"run") && rule.name == "task" {
+        return rule_reader::unknown_task_node(&node.name, node);
+    }
+    let names: Vec<&str> = rule.attrs.iter().map(|attr| attr.name.as_str()).collect();
+    let known = names.iter().copied().chain(crate::schema::COMMON);
+    let hint = did_you_mean(&node.name, known)
+        .unwrap_or_else(|| format!("`{}` has {}", rule.name, read::list(&names)));
+    let message = format!("`{}` has no attribute `{}`", rule.name, node.name);
+    let problem = Diagnostic::error(UNKNOWN_ATTRIBUTE, message).at(&node.anchor).hint(hint);
+    match rule.anchor.spot {
+        Spot::Node { .. } => problem.noted(&rule.anchor, "the rule"),
+        _ => problem,
+    }
+}
+
+/// `problem`, with the place where `attr` is declared, if it is declared in a file.
+pub(super) fn noted(problem: Diagnostic, attr: &AttrDef) -> Diagnostic {
+    match attr.anchor.spot {
+        Spot::Node { .. } => problem.noted(&attr.anchor, "declared here"),
+        _ => problem,
+    }
+}

@@ -1,0 +1,117 @@
+//! Interpolation in a target's own values: `{vars.x}` and `{name}`, known without its rule.
+
+use crate::codes::{LIST_IN_TEXT, UNKNOWN_INTERPOLATION, UNKNOWN_VAR};
+use crate::diagnostic::{Anchor, Diagnostic};
+use crate::interpolate::{Part, Template, written};
+use crate::read::Problems;
+use crate::suggest::did_you_mean;
+use crate::syntax::{Scalar, Value};
+use crate::value::AttrValue;
+use crate::vars::{VarValue, Vars};
+
+/// What a target's values may interpolate.
+#[derive(Clone, Copy)]
+pub(crate) struct Names<'a> {
+    /// The target's name.
+    pub(crate) target: &'a str,
+    /// The variables; none for the defaults of a rule.
+    pub(crate) vars: Option<&'a Vars>,
+}
+
+impl<'a> Names<'a> {
+    /// The plain values that `value` stands for: one, or as many as a list variable has.
+    pub(crate) fn values(self, value: &Value) -> Result<Vec<Value>, Diagnostic> {
+        let Scalar::Text(text) = &value.scalar else { return Ok(vec![value.clone()]) };
+        if !text.contains(['{', '}']) {
+            return Ok(vec![value.clone()]);
+        }
+        let template = Template::parse(text, &value.anchor)?;
+        let of = |scalar| Value { scalar, ..value.clone() };
+        if let Some(["vars", name]) = parts(template.whole_field()).as_deref() {
+            let var = self.var(name, &value.anchor)?;
+            return Ok(var.scalars.iter().cloned().map(of).collect());
+        }
+        self.text(&template).map(|text| vec![of(Scalar::Text(text))])
+    }
+
+    /// `template` with every interpolation filled in.
+    fn text(self, template: &Template) -> Result<String, Diagnostic> {
+        let mut text = String::new();
+        for part in &template.parts {
+            match part {
+                Part::Text(plain) => text.push_str(plain),
+                Part::Field(path) => text.push_str(&self.field(path, &template.anchor)?),
+                Part::Value(value) => text.push_str(&value.text().unwrap_or_default()),
+            }
+        }
+        Ok(text)
+    }
+
+    fn field(self, path: &[String], anchor: &Anchor) -> Result<String, Diagnostic> {
+        match parts(Some(path)).as_deref() {
+            Some(["name"]) => Ok(self.target.to_owned()),
+            Some(["vars", name]) => {
+                let var = self.var(name, anchor)?;
+                var.value.text().ok_or_else(|| {
+                    let message = format!("`{name}` is a list, and a text has room for one value");
+                    Diagnostic::error(LIST_IN_TEXT, message).at(anchor)
+                })
+            }
+            _ => Err(unknown(path, anchor)),
+        }
+    }
+
+    /// Fills in the variables of a template that a rule's body will read.
+    pub(crate) fn bind(self, template: &mut Template, problems: &mut Problems) {
+        let anchor = template.anchor.clone();
+        for part in &mut template.parts {
+            let Part::Field(path) = &*part else { continue };
+            let [vars, name] = path.as_slice() else { continue };
+            if vars == "vars"
+                && let Some(var) = problems.take(self.var(name, &anchor))
+            {
+                *part = Part::Value(var.value.clone());
+            }
+        }
+    }
+
+    fn var(self, name: &str, anchor: &Anchor) -> Result<&'a VarValue, Diagnostic> {
+        let Some(vars) = self.vars else {
+            return Err(unknown(&["vars".into(), name.into()], anchor));
+        };
+        vars.value(name).ok_or_else(|| {
+            Diagnostic::error(UNKNOWN_VAR, format!("no variable named `{name}`")).at(anchor).hint(
+                did_you_mean(name, vars.names()).unwrap_or_else(|| {
+                    "declare it in `vars` of this file or of WORKSPACE.kdl".into()
+                }),
+            )
+        })
+    }
+}
+
+fn parts(path: Option<&[String]>) -> Option<Vec<&str>> {
+    path.map(|path| path.iter().map(String::as_str).collect())
+}
+
+fn unknown(path: &[String], anchor: &Anchor) -> Diagnostic {
+    let message = format!("`{}` names nothing here", written(path));
+    Diagnostic::error(UNKNOWN_INTERPOLATION, message)
+        .at(anchor)
+        .hint("a target's values may interpolate `{name}` and `{vars.x}`")
+}
+
+impl AttrValue {
+    /// How it reads in a text; nothing for lists, files, secrets and other values that do not.
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::Bool(flag) => Some(flag.to_string()),
+            Self::Int(number) => Some(number.to_string()),
+            Self::Float(number) => Some(number.0.to_string()),
+            Self::Text(text) => Some(text.clone()),
+            Self::Duration(duration) => Some(crate::units::seconds(*duration)),
+            Self::Size(bytes) => Some(bytes.to_string()),
+            Self::Label(label, _) => Some(label.to_string()),
+            Self::File(_) | Self::Secret(_) | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Which programs a task may start: the base set, toolchains, and what the workspace allows.
+
+use crate::codes::TOOL_NOT_ALLOWED;
+use crate::declare::DeclaredTool;
+use crate::diagnostic::{Anchor, Diagnostic};
+use crate::rule::ToolchainDef;
+use crate::task::ToolDef;
+use crate::workspace::WorkspaceDef;
+
+/// The name of the tool that stands for `sh` and the coreutils; its programs are not listed.
+pub const BASE: &str = "base";
+
+/// The programs that every workspace allows: `sh` and the coreutils.
+pub const BASE_PROGRAMS: [&str; 64] = [
+    "[",
+    "arch",
+    "b2sum",
+    "base32",
+    "base64",
+    "basename",
+    "basenc",
+    "cat",
+    "chmod",
+    "cksum",
+    "comm",
+    "cp",
+    "csplit",
+    "cut",
+    "date",
+    "dd",
+    "dirname",
+    "du",
+    "echo",
+    "env",
+    "expand",
+    "expr",
+    "factor",
+    "false",
+    "fmt",
+    "fold",
+    "head",
+    "install",
+    "join",
+    "link",
+    "ln",
+    "ls",
+    "md5sum",
+    "mkdir",
+    "mktemp",
+    "mv",
+    "nl",
+    "numfmt",
+    "od",
+    "paste",
+    "pr",
+    "printf",
+    "pwd",
+    "readlink",
+    "realpath",
+    "rm",
+    "rmdir",
+    "seq",
+    "sh",
+    "sha1sum",
+    "sha256sum",
+    "sha512sum",
+    "shuf",
+    "sleep",
+    "sort",
+    "split",
+    "stat",
+    "sum",
+    "tac",
+    "tail",
+    "tee",
+    "test",
+    "touch",
+    "tr",
+];
+
+/// Further coreutils, apart only to keep the table readable.
+const MORE_BASE_PROGRAMS: [&str; 16] = [
+    "true",
+    "truncate",
+    "tsort",
+    "uname",
+    "unexpand",
+    "uniq",
+    "unlink",
+    "wc",
+    "yes",
+    "sha224sum",
+    "sha384sum",
+    "ptx",
+    "pathchk",
+    "sync",
+    "timeout",
+    "nproc",
+];
+
+/// Whether `program` belongs to the base set.
+pub fn is_base(program: &str) -> bool {
+    BASE_PROGRAMS.contains(&program) || MORE_BASE_PROGRAMS.contains(&program)
+}
+
+/// The base set as a tool.
+pub(crate) fn base() -> ToolDef {
+    ToolDef { name: BASE.into(), programs: Vec::new(), data: Vec::new() }
+}
+
+/// The tool that `name` means, given the toolchain of that name if there is one.
+pub(crate) fn tool(name: &str, toolchain: Option<&ToolchainDef>) -> ToolDef {
+    match toolchain {
+        Some(toolchain) => of_toolchain(toolchain),
+        None if is_base(name) => base(),
+        None => ToolDef { name: name.into(), programs: vec![name.into()], data: Vec::new() },
+    }
+}
+
+/// `toolchain` as a tool.
+pub(crate) fn of_toolchain(toolchain: &ToolchainDef) -> ToolDef {
+    ToolDef {
+        name: toolchain.name.clone(),
+        programs: toolchain.programs.clone(),
+        data: toolchain.data.clone(),
+    }
+}
+
+/// Whether a toolchain's entry `known`, a name or a path, is what a rule calls `program`.
+pub(crate) fn is_program(known: &str, program: &str) -> bool {
+    known == program || known.rsplit('/').next() == Some(program)
+}
+
+/// The tools of a target as `workspace` has them, and those it does not allow.
+pub(crate) fn allowed(
+    tools: &[DeclaredTool],
+    workspace: &WorkspaceDef,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<ToolDef> {
+    let mut allowed = Vec::new();
+    for declared in tools {
+        let own = workspace.toolchains.iter().find(|own| own.name == declared.tool.name);
+        let tool = own.map_or_else(|| declared.tool.clone(), |own| of_toolchain(own));
+        if !declared.trusted && own.is_none() {
+            problems.extend(not_allowed(&tool, &declared.anchor, workspace));
+        }
+        allowed.push(tool);
+    }
+    allowed
+}
+
+fn not_allowed(tool: &ToolDef, anchor: &Anchor, workspace: &WorkspaceDef) -> Option<Diagnostic> {
+    let known = |name: &String| workspace.tools.contains(name) || is_base(name);
+    if workspace.tools.contains(&tool.name) || tool.programs.iter().all(known) {
+        return None;
+    }
+    let message = format!("the workspace does not allow the tool `{}`", tool.name);
+    let hint = format!("add `tools {{ allow \"{}\" }}` to WORKSPACE.kdl", tool.name);
+    Some(Diagnostic::error(TOOL_NOT_ALLOWED, message).at(anchor).hint(hint))
+}

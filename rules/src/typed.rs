@@ -1,0 +1,236 @@
+//! From a plain value to one of an attribute's type.
+
+use crate::codes::{
+    BAD_GLOB, BAD_LABEL, BAD_NAME, BAD_PATH, NOT_IN_ENUM, OUT_OF_RANGE, UNKNOWN_ANNOTATION,
+    WRONG_UNIT,
+};
+use crate::diagnostic::{Anchor, Diagnostic};
+use crate::label::{Label, LabelError, Reference, WsPath, is_name, is_reference};
+use crate::read::{list, wrong_type};
+use crate::rule::{AttrDef, AttrType};
+use crate::suggest::did_you_mean;
+use crate::syntax::{Float, Scalar, Value};
+use crate::units;
+use crate::value::{AttrValue, FileName, FileUse};
+
+/// `value`, without interpolations, as one value of `attr`; paths and labels are those of `folder`.
+pub(crate) fn typed(
+    value: &Value,
+    attr: &AttrDef,
+    folder: &WsPath,
+) -> Result<AttrValue, Diagnostic> {
+    check_annotation(value, attr.ty)?;
+    match (attr.ty, &value.scalar) {
+        (AttrType::Bool, Scalar::Bool(flag)) => Ok(AttrValue::Bool(*flag)),
+        (AttrType::Int, Scalar::Int(number)) =>
+        {
+            #[expect(clippy::cast_precision_loss, reason = "bounds beyond 2^53 mean nothing")]
+            in_range(*number as f64, value, attr).map(|()| AttrValue::Int(*number))
+        }
+        (AttrType::Float, Scalar::Int(number)) => {
+            #[expect(clippy::cast_precision_loss, reason = "the attribute asks for a float")]
+            let number = *number as f64;
+            in_range(number, value, attr).map(|()| AttrValue::Float(Float(number)))
+        }
+        (AttrType::Float, Scalar::Float(number)) if number.0.is_finite() => {
+            in_range(number.0, value, attr).map(|()| AttrValue::Float(*number))
+        }
+        (AttrType::Json, scalar) => Ok(AttrValue::Text(json(scalar, value)?)),
+        (AttrType::Duration | AttrType::Size | AttrType::Color, scalar) => {
+            unit(attr.ty, scalar).ok_or_else(|| wrong_unit(attr.ty, value))
+        }
+        (ty, Scalar::Text(text)) => from_text(ty, text, value, attr, folder),
+        (ty, _) => Err(mismatch(value, ty, attr)),
+    }
+}
+
+fn from_text(
+    ty: AttrType,
+    text: &str,
+    value: &Value,
+    attr: &AttrDef,
+    folder: &WsPath,
+) -> Result<AttrValue, Diagnostic> {
+    match ty {
+        AttrType::Text => Ok(AttrValue::Text(text.into())),
+        AttrType::Enum => choice(text, value, attr),
+        AttrType::File | AttrType::Tree | AttrType::Artifact => {
+            let what = file_name(text, value, folder)?;
+            Ok(AttrValue::File(FileUse { what, anchor: value.anchor.clone() }))
+        }
+        AttrType::Label => {
+            let label = Label::parse(text, folder).map_err(|e| bad_label(&e, &value.anchor))?;
+            Ok(AttrValue::Label(label, value.anchor.clone()))
+        }
+        AttrType::Secret if is_name(text) => Ok(AttrValue::Secret(text.into())),
+        AttrType::Secret => {
+            Err(Diagnostic::error(BAD_NAME, format!("`{text}` is no secret's name"))
+                .at(&value.anchor)
+                .hint("a secret is named here; its value never stands in a rule file"))
+        }
+        _ => Err(mismatch(value, ty, attr)),
+    }
+}
+
+/// The problem of a text that is no label.
+pub(crate) fn bad_label(error: &LabelError, anchor: &Anchor) -> Diagnostic {
+    let code = match error {
+        LabelError::Absolute { .. }
+        | LabelError::Leaves { .. }
+        | LabelError::PathCharacter { .. } => BAD_PATH,
+        _ => BAD_LABEL,
+    };
+    let hint = match error {
+        LabelError::NoColon { text } if is_name(text) => Some(format!("did you mean `:{text}`?")),
+        LabelError::NoColon { .. } | LabelError::NoPackage { .. } => {
+            Some("write `:name` for a target of this package, `//package:name` for another".into())
+        }
+        LabelError::Absolute { text } => {
+            Some(format!("write `/{text}` for a path from the workspace's root"))
+        }
+        LabelError::Leaves { .. } => Some("copy or link the file into the workspace".into()),
+        _ => None,
+    };
+    Diagnostic::error(code, error.to_string()).at(anchor).maybe_hint(hint)
+}
+
+fn check_annotation(value: &Value, ty: AttrType) -> Result<(), Diagnostic> {
+    match value.annotation.as_deref() {
+        None => Ok(()),
+        Some("glob") if ty.is_file() => Ok(()),
+        Some("glob") => {
+            Err(Diagnostic::error(BAD_GLOB, "a `(glob)` stands for files, and this is no file")
+                .at(&value.anchor))
+        }
+        Some(other) => {
+            let message = format!("`({other})` means nothing here");
+            let hint = did_you_mean(other, ["glob"]);
+            Err(Diagnostic::error(UNKNOWN_ANNOTATION, message).at(&value.anchor).maybe_hint(hint))
+        }
+    }
+}
+
+fn file_name(text: &str, value: &Value, folder: &WsPath) -> Result<FileName, Diagnostic> {
+    if value.annotation.is_some() {
+        let pattern = text.to_owned();
+        return check_glob(text, &value.anchor)
+            .map(|()| FileName::Glob { pattern, allow_empty: false });
+    }
+    if is_reference(text) {
+        let reference = Reference::parse(text, folder);
+        return reference.map(FileName::Reference).map_err(|e| bad_label(&e, &value.anchor));
+    }
+    let path = folder.join(text).map_err(|error| bad_label(&error, &value.anchor))?;
+    Ok(FileName::Path(path))
+}
+
+fn check_glob(pattern: &str, anchor: &Anchor) -> Result<(), Diagnostic> {
+    let fault = |message: &str, hint: &str| {
+        let message = format!("`{pattern}` {message}");
+        Err(Diagnostic::error(BAD_GLOB, message).at(anchor).hint(hint))
+    };
+    if pattern.starts_with('/') {
+        return fault("does not begin in this package", "give that folder's files a `filegroup`");
+    }
+    if pattern.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return fault("has a part that is empty, `.` or `..`", "begin at the package's folder");
+    }
+    if pattern.split('/').any(|part| part.contains("**") && part != "**") {
+        return fault("has a `**` beside other characters", "`**` stands for whole folders");
+    }
+    if pattern.contains(['\\', '\n'])
+        || pattern.matches('[').count() != pattern.matches(']').count()
+    {
+        return fault("is not written as a pattern", "use `*`, `?`, `[a-z]` and `**`");
+    }
+    Ok(())
+}
+
+fn choice(text: &str, value: &Value, attr: &AttrDef) -> Result<AttrValue, Diagnostic> {
+    if attr.values.iter().any(|known| known == text) {
+        return Ok(AttrValue::Text(text.into()));
+    }
+    let names: Vec<&str> = attr.values.iter().map(String::as_str).collect();
+    let hint = did_you_mean(text, names.iter().copied())
+        .unwrap_or_else(|| format!("`{}` is one of {}", attr.name, list(&names)));
+    let message = format!("`{}` cannot be `{text}`", attr.name);
+    Err(Diagnostic::error(NOT_IN_ENUM, message).at(&value.anchor).hint(hint))
+}
+
+fn in_range(number: f64, value: &Value, attr: &AttrDef) -> Result<(), Diagnostic> {
+    let low = attr.min.filter(|min| number < min.0);
+    let high = attr.max.filter(|max| number > max.0);
+    let Some((side, bound)) = low.map(|b| ("at least", b)).or_else(|| high.map(|b| ("at most", b)))
+    else {
+        return Ok(());
+    };
+    let message = format!("`{}` is {side} {}, not {number}", attr.name, bound.0);
+    Err(Diagnostic::error(OUT_OF_RANGE, message).at(&value.anchor))
+}
+
+fn unit(ty: AttrType, scalar: &Scalar) -> Option<AttrValue> {
+    let Scalar::Text(text) = scalar else { return None };
+    match ty {
+        AttrType::Duration => units::duration(text).map(AttrValue::Duration),
+        AttrType::Size => units::size(text).map(AttrValue::Size),
+        _ => units::color(text).map(AttrValue::Text),
+    }
+}
+
+fn wrong_unit(ty: AttrType, value: &Value) -> Diagnostic {
+    let (wanted, example) = match ty {
+        AttrType::Duration => ("a duration", "`200ms`, `2.5s`, `5m` or `1h`"),
+        AttrType::Size => ("a size", "`100B`, `64MiB` or `1.5GB`"),
+        _ => ("a colour", "`#1a1a2e` or, with opacity, `#1a1a2e80`"),
+    };
+    let message = format!("expected {wanted}, found {}", value.scalar.described());
+    let hint = match (&value.scalar, ty) {
+        (Scalar::Int(number), AttrType::Duration) => format!("write `\"{number}s\"` for seconds"),
+        (Scalar::Int(number), AttrType::Size) => format!("write `\"{number}B\"` for bytes"),
+        _ => format!("write it as {example}"),
+    };
+    Diagnostic::error(WRONG_UNIT, message).at(&value.anchor).hint(hint)
+}
+
+fn mismatch(value: &Value, ty: AttrType, attr: &AttrDef) -> Diagnostic {
+    let wanted = match ty {
+        AttrType::Bool => "`#true` or `#false`",
+        AttrType::Int => "a whole number",
+        AttrType::Float => "a number",
+        AttrType::File => "a file: a path or a label",
+        AttrType::Tree => "a directory: a path or a label",
+        AttrType::Artifact => "a file or directory: a path or a label",
+        AttrType::Label => "a label",
+        AttrType::Secret => "a secret's name",
+        _ => "a text",
+    };
+    let problem = wrong_type(value, &format!("{wanted} for `{}`", attr.name));
+    match &value.scalar {
+        Scalar::Text(text) if matches!(ty, AttrType::Int | AttrType::Float) => {
+            let number = text.parse::<f64>().is_ok();
+            problem.maybe_hint(number.then(|| format!("write `{text}` without quotes")))
+        }
+        Scalar::Text(text) if ty == AttrType::Bool && matches!(text.as_str(), "true" | "false") => {
+            problem.hint(format!("write `#{text}`"))
+        }
+        Scalar::Int(number) if ty == AttrType::Text => {
+            problem.hint(format!("write `\"{number}\"`"))
+        }
+        _ => problem,
+    }
+}
+
+/// A JSON value as canonical text: no spaces, keys sorted.
+fn json(scalar: &Scalar, value: &Value) -> Result<String, Diagnostic> {
+    let fault = |message| Diagnostic::error(WRONG_UNIT, message).at(&value.anchor);
+    match scalar {
+        Scalar::Text(text) => serde_json::from_str::<serde_json::Value>(text)
+            .map(|json| json.to_string())
+            .map_err(|error| fault(format!("this is not JSON: {error}"))),
+        Scalar::Int(number) => Ok(number.to_string()),
+        Scalar::Float(number) if number.0.is_finite() => Ok(number.0.to_string()),
+        Scalar::Float(_) => Err(fault("JSON has no such number".into())),
+        Scalar::Bool(flag) => Ok(flag.to_string()),
+        Scalar::Null => Ok("null".into()),
+    }
+}
