@@ -161,7 +161,7 @@ impl Executor {
                 return Err(failure);
             }
             _ if self.options.keep_scratch.is_some() => {
-                let _ = fs::remove_dir_all(scratch.folder());
+                let _ = scratch.clear().map(|()| fs::remove_dir_all(scratch.folder()));
             }
             _ => {
                 let _ = scratch.clear();

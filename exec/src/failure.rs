@@ -141,6 +141,17 @@ pub enum Cause {
     },
 }
 
+impl Cause {
+    /// Whether the machine is to blame, the disk or a helper for example, and not the task.
+    pub fn is_environment(&self) -> bool {
+        match self {
+            Self::Launcher(_) | Self::Scratch { .. } | Self::Input { .. } => true,
+            Self::Store { source, .. } => matches!(source, PutError::Index(_) | PutError::Io(_)),
+            _ => false,
+        }
+    }
+}
+
 impl Failure {
     /// A failure before any process ran.
     pub(crate) fn early(cause: Cause) -> Box<Self> {

@@ -18,6 +18,9 @@ mod cancel;
 mod client;
 mod family;
 mod launcher;
+mod log;
+mod running;
+mod spawn;
 mod wire;
 
 mod collect;

@@ -145,6 +145,21 @@ mod tests {
     }
 
     #[test]
+    fn a_runpath_makes_the_search_paths_of_others_void() {
+        let mut facts = crate::elf::facts(Path::new("/proc/self/exe")).unwrap().unwrap();
+        facts.rpath = vec!["$ORIGIN/../lib".to_owned()];
+        facts.runpath = Vec::new();
+        let inherited = [PathBuf::from("/opt/app")];
+        let path = Path::new("/usr/bin/tool");
+        let folders = |facts: &ElfFacts| {
+            Asker { path, facts, inherited: &inherited }.folders().collect::<Vec<_>>()
+        };
+        assert_eq!(folders(&facts), ["/usr/bin/../lib", "/opt/app"].map(PathBuf::from));
+        facts.runpath = vec!["${ORIGIN}/x".to_owned()];
+        assert_eq!(folders(&facts), ["/usr/bin/x"].map(PathBuf::from));
+    }
+
+    #[test]
     fn a_foreign_or_cut_cache_is_no_cache() {
         assert_eq!(parse_cache(b"something else"), None);
         let mut cut = CACHE_MAGIC.to_vec();

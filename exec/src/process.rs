@@ -54,17 +54,17 @@ impl Process<'_> {
         let Self { action, scratch, .. } = self;
         let program = toolbox::program(self.closures, program)
             .ok_or_else(|| Cause::UndeclaredProgram { program: program.to_owned() })?;
-        let routed = |role: &Option<String>, otherwise: PathBuf| {
-            role.as_ref().map_or(Ok(otherwise), |role| scratch.routed(role))
-        };
+        let routed =
+            |role: &Option<String>| role.as_ref().map(|role| scratch.routed(role)).transpose();
         Ok(Run {
             program: program.to_owned(),
             args: args.to_vec(),
             env: self.env()?,
             cwd: scratch.root(),
-            stdin: routed(&action.stdin, PathBuf::from("/dev/null"))?,
-            stdout: routed(&action.stdout, scratch.log())?,
-            stderr: routed(&action.stderr, scratch.log())?,
+            stdin: routed(&action.stdin)?.unwrap_or_else(|| PathBuf::from("/dev/null")),
+            stdout: routed(&action.stdout)?,
+            stderr: routed(&action.stderr)?,
+            log: scratch.log(),
             rules: self.level.confines_files().then(|| self.rules()),
             timeout_ms: self.grants.timeout.map(millis),
             grace_ms: millis(self.grace),

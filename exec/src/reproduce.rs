@@ -21,7 +21,12 @@ pub(crate) fn command_line(run: &Run, secrets: &[&str], cwd: Option<&Path>) -> S
     for arg in &run.args {
         let _ = write!(line, " {}", quoted(arg));
     }
-    let _ = write!(line, " < {}", quoted(&run.stdin.to_string_lossy()));
+    let routed = [("<", Some(&run.stdin)), (">", run.stdout.as_ref()), ("2>", run.stderr.as_ref())];
+    for (sign, path) in routed {
+        if let Some(path) = path {
+            let _ = write!(line, " {sign} {}", quoted(&path.to_string_lossy()));
+        }
+    }
     line
 }
 
@@ -56,15 +61,16 @@ mod tests {
                 .into(),
             cwd: "/w".into(),
             stdin: "/dev/null".into(),
-            stdout: "/log".into(),
-            stderr: "/log".into(),
+            stdout: None,
+            stderr: Some("/w/out/errors".into()),
+            log: "/log".into(),
             rules: None,
             timeout_ms: None,
             grace_ms: 0,
         };
         assert_eq!(
             command_line(&run, &["KEY"], Some(Path::new("/w"))),
-            "cd /w && env -i KEY=\"$KEY\" LANG=C.UTF-8 /bin/tool 'a b' < /dev/null"
+            "cd /w && env -i KEY=\"$KEY\" LANG=C.UTF-8 /bin/tool 'a b' < /dev/null 2> /w/out/errors"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! One action that starts a process: from scratch folder to outputs in the store.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ impl Task<'_> {
         let exited =
             launched.map_err(|error| failed(Cause::Launcher(error), None, Duration::ZERO))?;
         let duration = Duration::from_millis(exited.duration_ms);
-        let log = self.log().map_err(|cause| failed(cause, None, duration))?;
+        let log = self.log(&exited).map_err(|cause| failed(cause, None, duration))?;
         let outputs = restored
             .and_then(|()| self.judge(program, &exited))
             .and_then(|()| self.outputs())
@@ -110,8 +111,11 @@ impl Task<'_> {
         restored.map_err(|source| failed("restore the modes in", &self.scratch.root(), source))
     }
 
-    fn log(&self) -> Result<Option<FileRef>, Cause> {
+    fn log(&self, exited: &Exited) -> Result<Option<FileRef>, Cause> {
         let path = self.scratch.log();
+        if let Some(errno) = exited.log_errno {
+            return Err(failed("write", &path, io::Error::from_raw_os_error(errno)));
+        }
         if !has_bytes(&path) {
             return Ok(None);
         }

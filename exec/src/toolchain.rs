@@ -202,9 +202,13 @@ impl Toolchains {
 /// A closure whose files have been found and not yet read.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
+    /// What [`Closure::programs`] will be.
     pub(crate) programs: BTreeMap<String, PathBuf>,
+    /// Regular files with their role and name.
     pub(crate) files: Vec<(Role, String, PathBuf)>,
-    pub(crate) links: Vec<(String, PathBuf, Digest)>,
+    /// What cannot be read as a file, with the digest that stands for it.
+    pub(crate) unread: Vec<(String, PathBuf, Digest)>,
+    /// Folders of data, and files that links in them lead to.
     pub(crate) readable: BTreeSet<PathBuf>,
 }
 
@@ -225,7 +229,7 @@ impl Found {
                 Role::Data => false,
             };
         }
-        for (name, path, digest) in self.links {
+        for (name, path, digest) in self.unread {
             components.insert(path.to_string_lossy().into_owned(), digest);
             parts.insert(Part { role: Role::Data, name, digest });
         }

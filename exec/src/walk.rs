@@ -57,7 +57,11 @@ impl<'a> Walk<'a> {
         for entry in WalkDir::new(&root).follow_links(true).sort_by_file_name() {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) => self.datum(&root, &name, entry.path())?,
+                Ok(entry) if entry.file_type().is_file() => {
+                    self.datum(&root, &name, entry.path())?;
+                }
+                // Reading a pipe or a device would wait, or not end.
+                Ok(entry) => self.special(below(&root, &name, entry.path()), entry.path()),
                 Err(error) => self.link(&root, &name, error)?,
             }
         }
@@ -172,13 +176,17 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    fn special(&mut self, name: String, path: &Path) {
+        self.found.unread.push((name, path.to_owned(), Digest::of(b"special file")));
+    }
+
     /// A link that leads nowhere or in a circle counts as its own text.
     fn link(&mut self, root: &Path, name: &Path, error: walkdir::Error) -> Result<(), ToolError> {
         let path = error.path().unwrap_or(root).to_owned();
         match fs::read_link(&path) {
             Ok(text) => {
                 let digest = Digest::of(text.as_os_str().as_bytes());
-                self.found.links.push((below(root, name, &path), path, digest));
+                self.found.unread.push((below(root, name, &path), path, digest));
                 Ok(())
             }
             Err(_) => Err(read_error(&path, error.into())),

@@ -34,10 +34,12 @@ pub(crate) struct Run {
     pub(crate) cwd: PathBuf,
     /// The file that is its standard input.
     pub(crate) stdin: PathBuf,
-    /// The file its standard output is appended to, which is created.
-    pub(crate) stdout: PathBuf,
-    /// The same for standard error; may be the same file.
-    pub(crate) stderr: PathBuf,
+    /// The output that its standard output is appended to; the log otherwise.
+    pub(crate) stdout: Option<PathBuf>,
+    /// The same for standard error.
+    pub(crate) stderr: Option<PathBuf>,
+    /// The file for what it prints, made if it prints anything.
+    pub(crate) log: PathBuf,
     /// What Landlock lets it do; `None` starts it unrestricted.
     pub(crate) rules: Option<Rules>,
     /// After how many milliseconds it is stopped.
@@ -75,6 +77,8 @@ pub(crate) struct Exited {
     pub(crate) cancelled: bool,
     /// How many descendants outlived it and were killed.
     pub(crate) orphans: u32,
+    /// Why its log could not be written, if so.
+    pub(crate) log_errno: Option<i32>,
     /// How long it ran, in milliseconds of wall time.
     pub(crate) duration_ms: u64,
 }

@@ -58,6 +58,30 @@ fn what_it_prints_is_kept_in_order() {
 }
 
 #[test]
+fn it_can_print_to_the_devices_of_its_standard_files() {
+    let mut scene = Scene::new();
+    let action = scene.script("echo one > /dev/stderr; echo two > /dev/stdout; cat < /dev/stdin");
+    let executed = scene.run(&action).unwrap();
+    assert_eq!(scene.text(executed.result.log), "one\ntwo\n");
+}
+
+#[test]
+fn a_process_that_closes_its_output_runs_on() {
+    let mut scene = Scene::new();
+    let action = scene.script("exec > out/a 2> out/a; echo end").out("out/a");
+    let executed = scene.run(&action).unwrap();
+    assert_eq!(scene.output(&executed, "out/a"), "end\n");
+    assert_eq!(executed.result.log, None);
+}
+
+#[test]
+fn more_output_than_a_pipe_holds_is_kept_whole() {
+    let mut scene = Scene::new();
+    let executed = scene.run(&scene.program("seq", &["100000"])).unwrap();
+    assert_eq!(scene.text(executed.result.log).lines().count(), 100_000);
+}
+
+#[test]
 fn a_failed_process_leaves_its_log_and_its_command() {
     let mut scene = Scene::new();
     let failure = scene.run(&scene.script("echo oops; exit 3")).unwrap_err();

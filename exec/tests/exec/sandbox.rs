@@ -60,6 +60,20 @@ fn nothing_is_written_outside_the_writable_folders() {
 }
 
 #[test]
+fn a_tasks_chmod_does_not_reach_the_store() {
+    let mut scene = Scene::new();
+    let (file, tree) = (scene.input("input"), scene.input_tree(&[("b", "b")]));
+    let script = "test ! -x in/a && chmod 777 in/a in/tree/b";
+    let action = scene.script(script).with_input("in/a", file).with_input("in/tree", tree);
+    scene.run(&action).unwrap();
+    scene.run(&action).unwrap();
+    let listed = scene.script("ls -l in/tree > out/list");
+    let listed = listed.with_input("in/tree", tree).out("out/list");
+    let executed = scene.run(&listed).unwrap();
+    assert!(scene.output(&executed, "out/list").contains("-r--r--r--"));
+}
+
+#[test]
 fn an_undeclared_program_cannot_be_started_by_its_path() {
     if !confined(Level::confines_files) {
         return;

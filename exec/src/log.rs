@@ -1,0 +1,104 @@
+//! What a task prints, on its way from a pipe to a file.
+//!
+//! A pipe, so that the task can open `/dev/stderr` again, which for a file outside its reach the
+//! sandbox would deny; and so that a task that prints without end does not fill the disk.
+
+use std::fs::File;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// How much is kept.
+const LIMIT: usize = 64 << 20;
+const CUT_OFF: &[u8] = b"\n[vwfb: the log is cut off here, after 64 MiB]\n";
+
+/// The reading end and the file.
+pub(crate) struct Log {
+    /// `None` once nobody can write any more.
+    pipe: Option<PipeReader>,
+    path: PathBuf,
+    /// Made with the first byte.
+    file: Option<File>,
+    left: usize,
+    failed: Option<io::Error>,
+}
+
+impl Log {
+    /// A log that becomes the file `path`, and the end to print to.
+    pub(crate) fn open(path: &Path) -> io::Result<(Self, PipeWriter)> {
+        let (pipe, printed) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&pipe, true)?;
+        let path = path.to_owned();
+        Ok((Self { pipe: Some(pipe), path, file: None, left: LIMIT, failed: None }, printed))
+    }
+
+    /// The reading end, for polling.
+    pub(crate) fn pipe(&self) -> Option<&PipeReader> {
+        self.pipe.as_ref()
+    }
+
+    /// Keeps all that has been printed by now.
+    pub(crate) fn drain(&mut self) {
+        let mut chunk = [0; 16 * 1024];
+        while let Some(mut pipe) = self.pipe.as_ref() {
+            match pipe.read(&mut chunk) {
+                Ok(0) => self.pipe = None,
+                Ok(count) => self.keep(&chunk[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// The error number of the write that failed, if one did; what came after it is lost.
+    pub(crate) fn errno(&self) -> Option<i32> {
+        self.failed.as_ref().map(|error| error.raw_os_error().unwrap_or_default())
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.failed.is_some() || self.left == 0 {
+            return;
+        }
+        let kept = bytes.len().min(self.left);
+        self.left -= kept;
+        let end = if self.left == 0 { CUT_OFF } else { &[] };
+        if let Err(error) = self.write(&[&bytes[..kept], end]) {
+            self.failed = Some(error);
+        }
+    }
+
+    fn write(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(File::create(&self.path)?),
+        };
+        parts.iter().try_for_each(|part| file.write_all(part))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_printed_is_kept_up_to_the_limit() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("log");
+        let (mut log, mut printed) = Log::open(&path).unwrap();
+        log.drain();
+        assert!(!path.exists());
+        log.left = 5;
+        printed.write_all(b"hello, world").unwrap();
+        drop(printed);
+        log.drain();
+        assert!(log.pipe().is_none() && log.errno().is_none());
+        assert_eq!(std::fs::read(&path).unwrap(), [b"hello", CUT_OFF].concat());
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_says_so() {
+        let (mut log, mut printed) = Log::open(Path::new("/no/such/folder/log")).unwrap();
+        printed.write_all(b"x").unwrap();
+        log.drain();
+        assert_eq!(log.errno(), Some(2));
+    }
+}

@@ -1,0 +1,148 @@
+//! A task that a launcher runs: its clock, its end and what it prints.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitStatus, pidfd_open};
+
+use crate::family::{self, Ended};
+use crate::log::Log;
+use crate::spawn::{Rulesets, refused, spawn};
+use crate::wire::{Exited, Reply, Run};
+
+/// The task that a launcher runs.
+pub(crate) struct Running {
+    main: Pid,
+    log: Log,
+    pidfd: OwnedFd,
+    started: Instant,
+    grace: Duration,
+    stop: Stop,
+    timed_out: bool,
+    cancelled: bool,
+}
+
+/// What a wait was ended by.
+pub(crate) struct Ready {
+    /// The main process has ended.
+    pub(crate) ended: bool,
+    /// There is a request, or no vwfb any more.
+    pub(crate) requests: bool,
+}
+
+/// How far the task has been asked to end.
+enum Stop {
+    /// Not at all; at this instant it will be.
+    At(Option<Instant>),
+    /// TERM was sent; KILL follows at this instant.
+    Asked(Instant),
+    /// KILL was sent.
+    Killed,
+}
+
+impl Running {
+    /// Starts it.
+    pub(crate) fn start(run: &Run, rulesets: &mut Rulesets) -> Result<Self, Reply> {
+        let started = Instant::now();
+        let (child, log) = spawn(run, rulesets)?;
+        let main = Pid::from_child(&child);
+        let pidfd = pidfd_open(main, PidfdFlags::empty())
+            .map_err(|error| refused("cannot watch the process", &error.into()))?;
+        let deadline = run.timeout_ms.map(|timeout| started + Duration::from_millis(timeout));
+        Ok(Self {
+            main,
+            log,
+            pidfd,
+            started,
+            grace: Duration::from_millis(run.grace_ms),
+            stop: Stop::At(deadline),
+            timed_out: false,
+            cancelled: false,
+        })
+    }
+
+    /// Waits for the end, a request or the next deadline; what it prints meanwhile is kept.
+    pub(crate) fn wait(&mut self, requests: &impl AsFd) -> io::Result<Ready> {
+        let timeout = self.next_deadline().map(timespec_until);
+        let mut fds =
+            vec![PollFd::new(&self.pidfd, PollFlags::IN), PollFd::new(requests, PollFlags::IN)];
+        fds.extend(self.log.pipe().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready = |index: usize| fds.get(index).is_some_and(|fd| !fd.revents().is_empty());
+        let (found, printed) = (Ready { ended: ready(0), requests: ready(1) }, ready(2));
+        if printed {
+            self.log.drain();
+        }
+        Ok(found)
+    }
+
+    /// Kills and reaps all that is left of it.
+    pub(crate) fn end(mut self) -> io::Result<Exited> {
+        let ended = family::end(Some(self.main))?;
+        self.log.drain();
+        Ok(self.exited(&ended))
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        match self.stop {
+            Stop::At(deadline) => deadline,
+            Stop::Asked(kill) => Some(kill),
+            Stop::Killed => None,
+        }
+    }
+
+    /// Does what the clock asks for.
+    pub(crate) fn keep_time(&mut self) {
+        let now = Instant::now();
+        match self.stop {
+            Stop::At(Some(deadline)) if now >= deadline => {
+                self.timed_out = true;
+                self.terminate();
+            }
+            Stop::Asked(kill) if now >= kill => {
+                family::signal_group(self.main, Signal::KILL);
+                self.stop = Stop::Killed;
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks it to end.
+    pub(crate) fn cancel(&mut self) {
+        if let Stop::At(_) = self.stop {
+            self.cancelled = true;
+            self.terminate();
+        }
+    }
+
+    fn terminate(&mut self) {
+        family::signal_group(self.main, Signal::TERM);
+        self.stop = Stop::Asked(Instant::now() + self.grace);
+    }
+
+    fn exited(&self, ended: &Ended) -> Exited {
+        Exited {
+            code: ended.status.and_then(WaitStatus::exit_status),
+            signal: ended.status.and_then(WaitStatus::terminating_signal),
+            timed_out: self.timed_out,
+            cancelled: self.cancelled,
+            orphans: ended.killed,
+            log_errno: self.log.errno(),
+            duration_ms: self.started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
+        }
+    }
+}
+
+fn timespec_until(instant: Instant) -> Timespec {
+    // Rounded up, so that the deadline has passed when the wait ends.
+    let left = instant.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+    Timespec {
+        tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: left.subsec_nanos().into(),
+    }
+}
