@@ -1,16 +1,71 @@
-//! Conflicts between the outputs of different targets.
+//! Problems that only several targets together have: outputs in one place, and cycles.
 
+use crate::codes::{CYCLE, OUTPUT_CONFLICT};
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Diagnostic};
-use crate::label::Label;
+use crate::label::{Label, WsPath};
+use crate::task::OutputDef;
 
 /// The outputs that cannot stand beside one another: one path twice, or one inside another.
-pub fn check_outputs<'d>(_targets: impl IntoIterator<Item = &'d Declared>) -> Vec<Diagnostic> {
-    Vec::new()
+pub fn check_outputs<'d>(targets: impl IntoIterator<Item = &'d Declared>) -> Vec<Diagnostic> {
+    let mut outputs: Vec<(&OutputDef, &Declared)> = targets
+        .into_iter()
+        .flat_map(|target| target.outputs.iter().map(move |output| (output, target)))
+        .collect();
+    // Part by part, so that whatever is inside a folder follows it at once.
+    outputs
+        .sort_by(|(a, x), (b, y)| parts(&a.path).cmp(parts(&b.path)).then(x.label.cmp(&y.label)));
+    let mut problems = Vec::new();
+    let mut above: Vec<(&OutputDef, &Declared)> = Vec::new();
+    for (output, target) in outputs {
+        above.retain(|(folder, _)| output.path.is_within(&folder.path));
+        if let Some((folder, first)) = above.last() {
+            problems.push(conflict(output, target, folder, first));
+        }
+        above.push((output, target));
+    }
+    problems
+}
+
+fn parts(path: &WsPath) -> impl Iterator<Item = &str> {
+    path.as_str().split('/')
+}
+
+fn conflict(
+    output: &OutputDef,
+    target: &Declared,
+    other: &OutputDef,
+    first: &Declared,
+) -> Diagnostic {
+    let message = if output.path == other.path {
+        format!("`{}` and `{}` both make `{}`", first.label, target.label, output.path)
+    } else {
+        format!(
+            "`{}` of `{}` lies inside `{}` of `{}`",
+            output.path, target.label, other.path, first.label
+        )
+    };
+    Diagnostic::error(OUTPUT_CONFLICT, message)
+        .noted(&target.anchor, "made here")
+        .noted(&first.anchor, "and here")
+        .hint("give one of them another name or path")
 }
 
 /// The problem of targets that need one another in a circle: each label with the place where it
 /// names the next, the last naming the first.
-pub fn cycle(_path: &[(Label, Anchor)]) -> Diagnostic {
-    Diagnostic::error(crate::codes::CYCLE, "")
+pub fn cycle(path: &[(Label, Anchor)]) -> Diagnostic {
+    let mut names: Vec<String> = path.iter().map(|(label, _)| format!("`{label}`")).collect();
+    let message = match names.as_slice() {
+        [only] => format!("{only} needs itself"),
+        _ => {
+            names.extend(names.first().cloned());
+            format!("targets need one another in a circle: {}", names.join(" -> "))
+        }
+    };
+    let mut problem = Diagnostic::error(CYCLE, message).hint("take one of these references out");
+    for (index, (_, anchor)) in path.iter().enumerate() {
+        let next = &path[(index + 1) % path.len()].0;
+        problem = problem.noted(anchor, format!("needs `{next}`"));
+    }
+    problem
 }

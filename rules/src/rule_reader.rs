@@ -7,7 +7,7 @@ use crate::codes::{
     TWO_ACTIONS, UNKNOWN_ATTRIBUTE, UNKNOWN_OUTPUT, WRONG_TYPE, WRONG_UNIT,
 };
 use crate::diagnostic::Diagnostic;
-use crate::interpolate::{Part, Template};
+use crate::interpolate::Template;
 use crate::label::WsPath;
 use crate::read::{self, Problems};
 use crate::rule::{
@@ -560,11 +560,4 @@ pub(crate) fn unknown_task_node(name: &str, node: &Node) -> Diagnostic {
     Diagnostic::error(UNKNOWN_ATTRIBUTE, format!("`task` has no attribute `{name}`"))
         .at(&node.anchor)
         .maybe_hint(did_you_mean(name, known))
-}
-
-impl Template {
-    /// Whether it has no interpolation left.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.parts.iter().all(|part| matches!(part, Part::Text(_)))
-    }
 }

@@ -1,0 +1,171 @@
+//! Filling in a rule's texts for one target.
+
+use std::collections::BTreeMap;
+
+use super::roles::Slot;
+use crate::declare::Declared;
+use crate::interpolate::{Part, Template};
+use crate::rule::Shape;
+use crate::shell;
+use crate::value::AttrValue;
+
+/// What one interpolation stands for. That rules interpolate only what there is, and lists only
+/// where there is room for them, is checked when they are read.
+enum Words {
+    /// An attribute that is not set.
+    Unset,
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Fills in texts.
+pub(super) struct Expansion<'a> {
+    pub(super) declared: &'a Declared,
+    pub(super) slots: &'a BTreeMap<String, Vec<Slot>>,
+}
+
+impl Expansion<'_> {
+    /// Whether the attribute `condition` is set and neither `#false` nor empty.
+    pub(super) fn holds(&self, condition: Option<&str>) -> bool {
+        let Some(name) = condition else { return true };
+        match self.declared.attrs.get(name) {
+            None | Some(AttrValue::Bool(false)) => false,
+            Some(AttrValue::List(values)) => !values.is_empty(),
+            Some(AttrValue::Map(values)) => !values.is_empty(),
+            Some(_) => true,
+        }
+    }
+
+    /// The arguments that one template stands for: a list alone gives its elements, a list within
+    /// a text repeats the text for each.
+    pub(super) fn args(&self, template: &Template) -> Vec<String> {
+        let mut args = vec![String::new()];
+        for part in &template.parts {
+            let words = self.words(part);
+            match words {
+                Words::Unset if template.parts.len() == 1 => return Vec::new(),
+                Words::Unset => {}
+                Words::One(word) => args.iter_mut().for_each(|arg| arg.push_str(&word)),
+                Words::Many(words) => {
+                    let with = |arg: &String| -> Vec<String> {
+                        words.iter().map(|word| format!("{arg}{word}")).collect()
+                    };
+                    args = args.iter().flat_map(with).collect();
+                }
+            }
+        }
+        args
+    }
+
+    /// The text of a template; nothing if an attribute in it is not set.
+    pub(super) fn text(&self, template: &Template) -> Option<String> {
+        let mut text = String::new();
+        for part in &template.parts {
+            match self.words(part) {
+                Words::Unset => return None,
+                Words::One(word) => text.push_str(&word),
+                Words::Many(words) => text.push_str(&words.join(" ")),
+            }
+        }
+        Some(text)
+    }
+
+    /// A script, each interpolation as quoted words.
+    pub(super) fn script(&self, template: &Template) -> String {
+        let mut script = String::new();
+        for part in &template.parts {
+            match (part, self.words(part)) {
+                (Part::Text(text), _) => script.push_str(text),
+                (_, Words::Unset) => script.push_str("''"),
+                (_, Words::One(word)) => script.push_str(&shell::quoted(&word)),
+                (_, Words::Many(words)) => {
+                    let words: Vec<String> = words.iter().map(|word| shell::quoted(word)).collect();
+                    script.push_str(&words.join(" "));
+                }
+            }
+        }
+        script
+    }
+
+    /// The secret's name, if the template is wholly a secret.
+    pub(super) fn secret(&self, template: &Template) -> Option<String> {
+        let attr = template.whole_field()?.first()?;
+        match self.declared.attrs.get(attr) {
+            Some(AttrValue::Secret(name)) => Some(name.clone()),
+            _ => None,
+        }
+    }
+
+    fn words(&self, part: &Part) -> Words {
+        match part {
+            Part::Text(text) => Words::One(text.clone()),
+            Part::Value(value) => plain_words(value),
+            Part::Field(path) => self.field(path),
+        }
+    }
+
+    fn field(&self, path: &[String]) -> Words {
+        let rule = &self.declared.rule;
+        if let Some(attr) = rule.attr(&path[0]) {
+            let single = attr.shape == Shape::Single;
+            return match (self.declared.attrs.get(&attr.name), path.get(1)) {
+                (None, _) if single => Words::Unset,
+                (None, _) => Words::Many(Vec::new()),
+                (Some(_), part) if attr.ty.is_file() => self.files(&attr.name, attr.shape, part),
+                (Some(value), _) => plain_words(value),
+            };
+        }
+        match path {
+            [name] if name == "name" => Words::One(self.declared.label.target()),
+            [_] => self.outs(&rule.default_outs()),
+            [_, out] => match rule.groups.iter().find(|group| group.name == *out) {
+                Some(group) => {
+                    let names: Vec<&str> = group.outs.iter().map(String::as_str).collect();
+                    self.outs(&names)
+                }
+                None => self.outs(&[out]),
+            },
+            _ => Words::Unset,
+        }
+    }
+
+    fn files(&self, attr: &str, shape: Shape, part: Option<&String>) -> Words {
+        let slots = self.slots.get(attr).map(Vec::as_slice).unwrap_or_default();
+        let word = |slot: &Slot| match (part.map(String::as_str), &slot.key) {
+            (Some("name"), _) => slot.path.name().to_owned(),
+            (Some("stem"), _) => slot.path.stem().to_owned(),
+            (Some("ext"), _) => slot.path.extension().unwrap_or_default().to_owned(),
+            (_, Some(key)) => format!("{key}={}", slot.role),
+            (_, None) => slot.role.clone(),
+        };
+        match (shape, slots) {
+            (Shape::Single, [slot]) => Words::One(word(slot)),
+            (Shape::Single, _) => Words::Unset,
+            _ => Words::Many(slots.iter().map(word).collect()),
+        }
+    }
+
+    fn outs(&self, names: &[&str]) -> Words {
+        let role = |name: &&str| {
+            let out = self.declared.outputs.iter().find(|out| out.name == **name)?;
+            Some(out.role.clone())
+        };
+        let mut roles: Vec<String> = names.iter().filter_map(role).collect();
+        match roles.len() {
+            1 => roles.pop().map_or(Words::Unset, Words::One),
+            _ => Words::Many(roles),
+        }
+    }
+}
+
+fn plain_words(value: &AttrValue) -> Words {
+    match value {
+        AttrValue::List(values) => Words::Many(values.iter().filter_map(AttrValue::text).collect()),
+        AttrValue::Map(values) => {
+            let pair =
+                |(key, value): (&String, &AttrValue)| Some(format!("{key}={}", value.text()?));
+            Words::Many(values.iter().filter_map(pair).collect())
+        }
+        value => value.text().map_or(Words::Unset, Words::One),
+    }
+}

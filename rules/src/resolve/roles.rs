@@ -1,0 +1,113 @@
+//! Where a task finds its inputs: paths relative to its working directory.
+
+use std::collections::BTreeMap;
+
+use super::files::Found;
+use crate::codes::INPUT_COLLISION;
+use crate::declare::Declared;
+use crate::diagnostic::Diagnostic;
+use crate::label::WsPath;
+use crate::read::Problems;
+use crate::rule::Shape;
+use crate::task::InputRef;
+
+/// An input in its place.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    /// Its path in the sandbox.
+    pub(super) role: String,
+    /// Its path outside, for `{src.stem}`.
+    pub(super) path: WsPath,
+    /// Its key in a map attribute.
+    pub(super) key: Option<String>,
+    from: InputRef,
+}
+
+/// The inputs of every attribute, in their places.
+pub(super) fn slots(
+    declared: &Declared,
+    found: BTreeMap<String, Vec<Found>>,
+) -> BTreeMap<String, Vec<Slot>> {
+    let placed = found.into_iter().map(|(attr, found)| {
+        let shape = declared.rule.attr(&attr).map_or(Shape::Single, |attr| attr.shape);
+        let slots = found.into_iter().enumerate().map(|(index, found)| {
+            let role = if declared.rule.keep_names {
+                kept(&found.path, &declared.label.package)
+            } else {
+                numbered(&attr, shape, index, &found)
+            };
+            Slot { role, path: found.path, key: found.key, from: found.from }
+        });
+        let slots = slots.collect();
+        (attr, slots)
+    });
+    placed.collect()
+}
+
+/// The inputs by path; two different ones with one path are noted.
+pub(super) fn inputs(
+    declared: &Declared,
+    slots: &BTreeMap<String, Vec<Slot>>,
+    problems: &mut Problems,
+) -> BTreeMap<String, InputRef> {
+    let mut inputs: BTreeMap<String, InputRef> = BTreeMap::new();
+    for slot in slots.values().flatten() {
+        let first = inputs.entry(slot.role.clone()).or_insert_with(|| slot.from.clone());
+        if *first != slot.from {
+            problems.push(collision(declared, &slot.role, &slot.role));
+        }
+    }
+    let mut above: Vec<&str> = Vec::new();
+    for role in inputs.keys() {
+        above.retain(|folder| is_below(role, folder));
+        if let Some(folder) = above.last() {
+            problems.push(collision(declared, role, folder));
+        }
+        above.push(role);
+    }
+    inputs
+}
+
+fn collision(declared: &Declared, role: &str, other: &str) -> Diagnostic {
+    let message = if role == other {
+        format!("two inputs would both be `{role}`")
+    } else {
+        format!("the input `{role}` would lie inside the input `{other}`")
+    };
+    Diagnostic::error(INPUT_COLLISION, message)
+        .at(&declared.anchor)
+        .hint("rename one of the files, or say `keep-names #false`")
+}
+
+fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// A place under the input's own name, as its own package sees it.
+fn kept(path: &WsPath, package: &WsPath) -> String {
+    match path.below(package) {
+        Some(below) if !below.is_empty() => format!("in/{below}"),
+        _ if path.is_root() => "in/workspace".into(),
+        _ => format!("in/{path}"),
+    }
+}
+
+/// A place under the attribute's name; nothing of the input's own but its extension.
+fn numbered(attr: &str, shape: Shape, index: usize, found: &Found) -> String {
+    let extension = found.path.extension().filter(|_| !found.tree);
+    let extension = extension.map(|text| format!(".{text}")).unwrap_or_default();
+    match (shape, &found.key) {
+        (Shape::Map, Some(key)) => format!("in/{attr}/{}{extension}", plain_key(key)),
+        (Shape::List | Shape::Map, _) => format!("in/{attr}/{:04}{extension}", index + 1),
+        (Shape::Single, _) => format!("in/{attr}{extension}"),
+    }
+}
+
+/// A key as part of a path.
+fn plain_key(key: &str) -> String {
+    let plain = |c: char| if c == '/' || c.is_control() { '_' } else { c };
+    match key {
+        "." | ".." => "_".into(),
+        key => key.chars().map(plain).collect(),
+    }
+}
