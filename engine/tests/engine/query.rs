@@ -1,0 +1,97 @@
+//! The query language on a workspace of rule files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use vwfb_cas::SystemClock;
+use vwfb_engine::query::{Format, Query, QueryError};
+use vwfb_engine::workspace::{Place, Workspace};
+use vwfb_rules::label::WsPath;
+use vwfb_rules::vars::Overrides;
+
+const BUILD: &str = r#"
+task "words" {
+    srcs "words.txt"
+    out "sorted.txt"
+    tags "quick"
+    script "sort {srcs} > {out}"
+}
+task "count" {
+    srcs ":words" ":inputs"
+    out "count.txt"
+    script "cat {srcs} | wc -l > {out}"
+}
+filegroup "inputs" { srcs (glob)"more/*.txt" }
+alias "result" { actual ":count" }
+task "broken" nonsense=1
+"#;
+
+fn workspace(root: &Path) -> Workspace {
+    let write = |path: &str, text: &str| {
+        let path = root.join("ws").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("WORKSPACE.kdl", "workspace \"w\"\n");
+    write("text/BUILD.kdl", BUILD);
+    write("text/words.txt", "b\na\n");
+    write("text/more/one.txt", "1\n");
+    write("text/more/two.txt", "2\n");
+    let place =
+        Place { root: root.join("ws"), store: root.join("store"), overrides: Overrides::default() };
+    Workspace::open(place, Arc::new(SystemClock)).unwrap()
+}
+
+fn ask(query: &str) -> Result<Vec<String>, QueryError> {
+    let dir = tempfile::tempdir().unwrap();
+    let workspace = workspace(dir.path());
+    let graph = workspace.query_graph(&WsPath::new("text").unwrap());
+    let answer = Query::parse(query)?.answer(&graph)?;
+    Ok(answer.print(Format::Label).lines().map(str::to_owned).collect())
+}
+
+#[track_caller]
+fn check(query: &str, expected: &[&str]) {
+    assert_eq!(ask(query).unwrap(), expected, "{query}");
+}
+
+#[test]
+fn labels_are_relative_to_the_current_folder() {
+    check(":words", &["//text:words"]);
+    check("//text:words", &["//text:words"]);
+    check(
+        "//...",
+        &["//text:broken", "//text:result", "//text:count", "//text:inputs", "//text:words"],
+    );
+}
+
+#[test]
+fn dependencies_lead_through_aliases_and_groups() {
+    check("deps(:result)", &["//text:result", "//text:count", "//text:inputs", "//text:words"]);
+    check("rdeps(//..., :inputs, 1)", &["//text:count", "//text:inputs"]);
+}
+
+#[test]
+fn files_are_found_by_their_paths() {
+    check("inputs(:words)", &["text/words.txt"]);
+    check("inputs(:inputs)", &["text/more/one.txt", "text/more/two.txt"]);
+    check("outputs(:count)", &["vwfb-out/text/count.txt"]);
+    check("rdeps(//..., words.txt, 1) - words.txt", &["//text:words"]);
+    check("kind(task, rdeps(//..., //text/more/one.txt))", &["//text:count"]);
+}
+
+#[test]
+fn kinds_and_attributes_are_those_of_the_rule_file() {
+    check("kind(filegroup, //...)", &["//text:inputs"]);
+    check("attr(tags, quick, //...)", &["//text:words"]);
+    check("attr(name, ^count$, //...)", &["//text:count"]);
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_names_a_near_one() {
+    let error = ask("deps(:word)").unwrap_err();
+    assert_eq!(error.column(), 6);
+    assert_eq!(error.hint().as_deref(), Some("did you mean `//text:words`?"));
+    assert!(ask("//nowhere/...").is_err());
+    assert!(ask("no-such-file.txt").is_err());
+}
