@@ -208,7 +208,7 @@ impl Reader {
             '\'' => self.stack.push(Inside::Single),
             '"' => self.stack.push(Inside::Double),
             '#' if !self.in_word && inside != Some(Inside::Brace) => {
-                self.stack.push(Inside::Comment)
+                self.stack.push(Inside::Comment);
             }
             '(' if inside == Some(Inside::Paren) => self.stack.push(Inside::Paren),
             ')' if inside == Some(Inside::Paren) => drop(self.stack.pop()),

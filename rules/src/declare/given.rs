@@ -117,6 +117,7 @@ fn values(attr: &AttrDef, node: &Node, problems: &mut Problems) -> Vec<GivenValu
         let message = format!("`{}` takes one value, not {}", attr.name, node.args.len());
         let anchor = node.args.get(1).map_or(&node.anchor, |value| &value.anchor);
         problems.push(noted(Diagnostic::error(BAD_NODE, message).at(anchor), attr));
+        return Vec::new();
     }
     let value = |value: &Value| GivenValue { key: None, value: value.clone(), allow_empty };
     node.args.iter().map(value).collect()

@@ -107,7 +107,8 @@ impl<'a> Files<'a> {
             for one in &found {
                 self.check_kind(attr, one, &file.anchor);
             }
-            if attr.shape != Shape::List {
+            // An alias stands for whatever its target offers.
+            if attr.shape != Shape::List && self.declared.runs() {
                 self.check_single(attr, &found, file);
             }
         }

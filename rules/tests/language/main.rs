@@ -1,0 +1,5 @@
+//! The rule language from text to tasks and diagnostics, on workspaces in memory.
+
+mod problems;
+mod tasks;
+mod world;
