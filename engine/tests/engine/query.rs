@@ -1,13 +1,9 @@
 //! The query language on a workspace of rule files.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use vwfb_cas::SystemClock;
 use vwfb_engine::query::{Format, Query, QueryError};
-use vwfb_engine::workspace::{Place, Workspace};
 use vwfb_rules::label::WsPath;
-use vwfb_rules::vars::Overrides;
+
+use crate::scene::Scene;
 
 const BUILD: &str = r#"
 task "words" {
@@ -26,33 +22,19 @@ alias "result" { actual ":count" }
 task "broken" nonsense=1
 "#;
 
-fn workspace(root: &Path) -> Workspace {
-    let write = |path: &str, text: &str| {
-        let path = root.join("ws").join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
-    write("WORKSPACE.kdl", "workspace \"w\"\n");
-    write("text/BUILD.kdl", BUILD);
-    write("text/words.txt", "b\na\n");
-    write("text/more/one.txt", "1\n");
-    write("text/more/two.txt", "2\n");
-    let place =
-        Place { root: root.join("ws"), store: root.join("store"), overrides: Overrides::default() };
-    Workspace::open(place, Arc::new(SystemClock)).unwrap()
-}
-
 fn ask(query: &str) -> Result<Vec<String>, QueryError> {
-    let dir = tempfile::tempdir().unwrap();
-    let workspace = workspace(dir.path());
-    let graph = workspace.query_graph(&WsPath::new("text").unwrap());
+    let scene = Scene::new("");
+    scene.write("text/BUILD.kdl", BUILD).write("text/words.txt", "b\na\n");
+    scene.write("text/more/one.txt", "1\n").write("text/more/two.txt", "2\n");
+    let folder = WsPath::new("text").expect("it is a path");
+    let graph = scene.open().query_graph(&folder);
     let answer = Query::parse(query)?.answer(&graph)?;
     Ok(answer.print(Format::Label).lines().map(str::to_owned).collect())
 }
 
 #[track_caller]
 fn check(query: &str, expected: &[&str]) {
-    assert_eq!(ask(query).unwrap(), expected, "{query}");
+    assert_eq!(ask(query).expect(query), expected, "{query}");
 }
 
 #[test]
