@@ -1,3 +1,92 @@
-//! The command line.
+//! The command line: reads arguments, calls the engine, and renders what it answers.
 
-fn main() {}
+mod args;
+mod error;
+
+mod labels;
+mod locate;
+mod session;
+mod sources;
+mod ui;
+mod units;
+
+mod board;
+mod events;
+mod progress;
+mod report;
+mod signals;
+
+mod build;
+mod cache;
+mod check;
+mod clean;
+mod completions;
+mod docs;
+mod explain;
+mod fmt;
+mod info;
+mod log;
+mod plan;
+mod query;
+mod version;
+mod why;
+
+mod bug;
+
+use std::env;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Command, CommandLine};
+use crate::build::LAUNCHER_ARGUMENT;
+use crate::error::{CommandError, Exit};
+use crate::session::Context;
+use crate::ui::Ui;
+
+fn main() -> ExitCode {
+    if env::args_os().nth(1).is_some_and(|argument| argument == LAUNCHER_ARGUMENT) {
+        return vwfb_exec::launcher_main();
+    }
+    bug::catch();
+    let CommandLine { global, command } = match CommandLine::try_parse() {
+        Ok(parsed) => parsed,
+        Err(stop) => {
+            // Help and usage errors alike: where neither stream takes them, nobody reads.
+            let _gone = stop.print();
+            return if stop.use_stderr() { Exit::USAGE.into() } else { Exit::SUCCESS.into() };
+        }
+    };
+    let ui = Ui::new(&global);
+    let ended = locate::current_folder(&global).and_then(|folder| {
+        let ctx = Context { ui: ui.clone(), folder, global };
+        dispatch(&ctx, &command)
+    });
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            ui.error(&error);
+            error.exit().into()
+        }
+    }
+}
+
+fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, CommandError> {
+    match command {
+        Command::Build(args) => build::run(ctx, args),
+        Command::Plan(args) => plan::run(ctx, args),
+        Command::Query(args) => query::run(ctx, args),
+        Command::Check(args) => check::run(ctx, args),
+        Command::Why(args) => why::run(ctx, args),
+        Command::Explain(args) => explain::run(ctx, args),
+        Command::Log(args) => log::run(ctx, args),
+        Command::Clean(args) => clean::run(ctx, args),
+        Command::Cache(args) => cache::run(ctx, args),
+        Command::Info(args) => info::run(ctx, args),
+        Command::Fmt(args) => fmt::run(ctx, args),
+        Command::Completions(args) => completions::run(ctx, args),
+        Command::Version => version::run(ctx),
+        Command::Complete(args) => completions::complete(ctx, args),
+        Command::Docs(args) => docs::run(ctx, args),
+    }
+}

@@ -1,0 +1,370 @@
+//! The command line's grammar. The texts here are also the command reference in `docs/`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use vwfb_rules::vars::VarOverride;
+
+use crate::units;
+
+/// Builds films, pictures, audio and other generated media from rule files.
+///
+/// Every task runs once for the same inputs: a changed sentence makes one clip again, not the film.
+#[derive(Debug, Parser)]
+#[command(name = "vwfb", version, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct CommandLine {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    /// The command.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct GlobalArgs {
+    /// Keep results in DIR [default: $VWFB_STORE, else vwfb in the user's cache folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// Work as if started in DIR
+    #[arg(short = 'C', global = true, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorWhen,
+    /// Print results and errors only
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make targets and put their outputs into vwfb-out/
+    Build(BuildArgs),
+    /// Show what a build would run and what is cached, without running it
+    Plan(PlanArgs),
+    /// Ask the graph of targets: deps, rdeps, allpaths, somepath, kind, attr, filter, outputs, inputs
+    #[command(after_long_help = QUERY_HELP)]
+    Query(QueryArgs),
+    /// Report everything that is wrong with rule files, without running anything
+    Check(CheckArgs),
+    /// Say which component of which key changed since a target's last success
+    Why(WhyArgs),
+    /// Print the page about a diagnostic, or list all codes
+    Explain(ExplainArgs),
+    /// Print what a target's task wrote when it last ran
+    Log(LogArgs),
+    /// Remove vwfb-out/, and with --expunge also results
+    Clean(CleanArgs),
+    /// Look after the store
+    Cache(CacheArgs),
+    /// Show the workspace, the store, the sandbox and the tools
+    Info(InfoArgs),
+    /// Rewrite rule files in canonical form, comments kept
+    Fmt(FmtArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the name and version
+    Version,
+    /// List labels that begin with a text, for completion scripts
+    #[command(name = "__complete", hide = true)]
+    Complete(CompleteArgs),
+    /// Print a page of the reference
+    #[command(name = "__docs", hide = true)]
+    Docs(DocsArgs),
+}
+
+const QUERY_HELP: &str = "\
+Examples:
+  vwfb query 'deps(//shorts:final) except kind(tts, //...)'
+  vwfb query deps //shorts:final --output tree
+  vwfb query rdeps //... //shorts:audio";
+
+/// The values of variables.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct VarArgs {
+    /// Set a variable where it is declared, or of one package: //pkg:name=value
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = VarOverride::parse)]
+    pub(crate) vars: Vec<VarOverride>,
+    /// Use a set of overrides of WORKSPACE.kdl
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+}
+
+/// `vwfb build`
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Targets: //package:target, :target, //package, //...
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+    /// How many tasks run at once [default: the number of cores]
+    #[arg(short, long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Start nothing more once a task has failed
+    #[arg(long, overrides_with = "keep_going")]
+    pub(crate) fail_fast: bool,
+    /// Go on with what does not depend on a failed task [default]
+    #[arg(short, long)]
+    pub(crate) keep_going: bool,
+    /// How far to confine tasks to their declared files and network
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    pub(crate) sandbox: Sandbox,
+    /// Write one JSON object a line to FILE for everything that happens
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<PathBuf>,
+    /// Keep the working folders of failed tasks in .vwfb/failed/
+    #[arg(long)]
+    pub(crate) keep_failed: bool,
+    /// Show what would run, without running it: the same as `vwfb plan`
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// How far to confine tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sandbox {
+    /// As far as the kernel can.
+    Auto,
+    /// Files and network, or it is an error.
+    Require,
+    /// Not at all.
+    Off,
+}
+
+/// `vwfb plan`
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Targets: //package:target, :target, //package, //...
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `vwfb query`
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// An expression, in one word or several
+    #[arg(required = true, value_name = "EXPRESSION")]
+    pub(crate) words: Vec<String>,
+    /// How to print the answer
+    #[arg(short, long, value_name = "FORMAT", default_value = "label")]
+    pub(crate) output: QueryOutput,
+    /// Print JSON: the same as --output json
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) json: bool,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+}
+
+/// How to print a query's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueryOutput {
+    /// One label or file a line.
+    Label,
+    /// What needs what, by indentation.
+    Tree,
+    /// An array of objects.
+    Json,
+    /// A graph for Graphviz.
+    Dot,
+    /// A flowchart for Mermaid.
+    Mermaid,
+}
+
+/// `vwfb check`
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Targets to check, with all they need [default: //...]
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+}
+
+/// `vwfb why`
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// A target: //package:target or :target
+    #[arg(value_name = "LABEL")]
+    pub(crate) label: String,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `vwfb explain`
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The code between the brackets of `error[code]`
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
+}
+
+/// `vwfb log`
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// A target: //package:target or :target
+    #[arg(value_name = "LABEL")]
+    pub(crate) label: String,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+}
+
+/// `vwfb clean`
+#[derive(Debug, Args)]
+pub(crate) struct CleanArgs {
+    /// With --expunge, whose results to forget [default: all of this workspace]
+    #[arg(value_name = "LABEL")]
+    pub(crate) labels: Vec<String>,
+    /// Also forget results, so that the next build runs the tasks again
+    #[arg(long)]
+    pub(crate) expunge: bool,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+}
+
+/// `vwfb cache`
+#[derive(Debug, Args)]
+pub(crate) struct CacheArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+}
+
+/// What to do with the store.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Show how much the store holds
+    Stats {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read everything in the store and set aside what is damaged
+    Verify {
+        /// Make the index again from the files
+        #[arg(long)]
+        rebuild: bool,
+    },
+    /// Remove what nobody needs, longest unused first
+    Gc(GcArgs),
+}
+
+/// `vwfb cache gc`
+#[derive(Debug, Args)]
+pub(crate) struct GcArgs {
+    /// Remove what was not used for longer: 12h, 30d, 8w
+    #[arg(long, value_name = "AGE", value_parser = units::age)]
+    pub(crate) max_age: Option<Duration>,
+    /// Remove what was not used for longest until the rest is no larger: 500MB, 10GiB
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    pub(crate) max_size: Option<u64>,
+    /// Only list what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `vwfb info`
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `vwfb fmt`
+#[derive(Debug, Args)]
+pub(crate) struct FmtArgs {
+    /// Files and folders [default: the current folder]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// List the files that would change, and fail if there are any
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Format standard input to standard output
+    #[arg(long, conflicts_with_all = ["paths", "check"])]
+    pub(crate) stdin: bool,
+}
+
+/// `vwfb completions`
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `vwfb __complete`
+#[derive(Debug, Args)]
+pub(crate) struct CompleteArgs {
+    /// What is typed so far
+    #[arg(value_name = "TEXT", default_value = "", action = ArgAction::Set)]
+    pub(crate) text: String,
+}
+
+/// `vwfb __docs`
+#[derive(Debug, Args)]
+pub(crate) struct DocsArgs {
+    /// The page
+    #[arg(value_name = "PAGE")]
+    pub(crate) page: Page,
+}
+
+/// A generated page of the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Page {
+    /// Every command.
+    Commands,
+    /// Every built-in rule.
+    Rules,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_contradicts_itself_nowhere() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn the_last_of_fail_fast_and_keep_going_holds() {
+        let parsed = CommandLine::try_parse_from(["vwfb", "build", "--fail-fast", "-k", "//a"]);
+        let Command::Build(build) = parsed.unwrap().command else { panic!("it is a build") };
+        assert!(!build.fail_fast);
+    }
+}

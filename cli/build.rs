@@ -1,0 +1,180 @@
+//! `vwfb build`: makes targets, and tells how that went.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use vwfb_engine::build::{Options, Placed};
+use vwfb_engine::event::{Counts, Event, Reporter};
+use vwfb_engine::graph::TaskGraph;
+use vwfb_engine::local::Local;
+use vwfb_engine::workers::Inbox;
+use vwfb_engine::workspace::Request;
+use vwfb_exec::{ExecOptions, Level, SandboxMode};
+
+use crate::args::{BuildArgs, PlanArgs, Sandbox};
+use crate::error::{CommandError, Exit};
+use crate::events::EventLog;
+use crate::plan;
+use crate::progress::Progress;
+use crate::report::Report;
+use crate::session::{Context, Session, no_target};
+use crate::signals::Listener;
+use crate::sources::Sources;
+use crate::ui::Ui;
+
+/// The argument that makes this program a task launcher.
+pub(crate) const LAUNCHER_ARGUMENT: &str = "__launcher";
+
+/// How long a task that is asked to end may take.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Builds.
+pub(crate) fn run(ctx: &Context, args: &BuildArgs) -> Result<Exit, CommandError> {
+    if args.dry_run {
+        let BuildArgs { targets, vars, .. } = args;
+        let args = PlanArgs { targets: targets.clone(), vars: vars.clone(), json: false };
+        return plan::run(ctx, &args);
+    }
+    if args.targets.is_empty() {
+        return Err(no_target(ctx));
+    }
+    let sources = Sources::new(ctx.located()?.root);
+    let path = args.events.as_deref().map(|path| ctx.folder.join(path));
+    let mut events = path.map(|path| EventLog::create(&path, sources)).transpose()?;
+    let ended = load_and_build(ctx, args, &mut events);
+    match events {
+        Some(events) if ended.is_ok() => events.finish().and(ended),
+        _ => ended,
+    }
+}
+
+fn load_and_build(
+    ctx: &Context,
+    args: &BuildArgs,
+    events: &mut Option<EventLog>,
+) -> Result<Exit, CommandError> {
+    let ended = Session::open(ctx, &args.vars).and_then(|mut session| {
+        let level = sandbox_level(&ctx.ui, args.sandbox)?;
+        let loaded = session.load(ctx, &args.targets)?;
+        for problem in &loaded.problems {
+            tell(events, &Event::Diagnostic(Box::new(problem.clone())));
+        }
+        if loaded.has_errors() {
+            tell(events, &not_begun(Exit::INPUT));
+            return Ok(Exit::INPUT);
+        }
+        let graph = session.workspace.graph(&loaded.targets);
+        build(ctx, args, &mut session, &graph, level, events)
+    });
+    if let Err(error) = &ended {
+        tell(events, &not_begun(error.exit()));
+    }
+    ended
+}
+
+fn tell(events: &mut Option<EventLog>, event: &Event) {
+    if let Some(events) = events {
+        events.event(event);
+    }
+}
+
+/// The last event of a run that was stopped before any task could end.
+fn not_begun(exit: Exit) -> Event {
+    let (counts, duration) = (Counts::default(), Duration::ZERO);
+    Event::RunFinished { counts, duration, exit_code: exit.code() }
+}
+
+fn sandbox_level(ui: &Ui, asked: Sandbox) -> Result<Level, CommandError> {
+    let level = vwfb_exec::level(match asked {
+        Sandbox::Auto => SandboxMode::Auto,
+        Sandbox::Require => SandboxMode::Require,
+        Sandbox::Off => SandboxMode::Off,
+    })?;
+    if !(level.confines_tcp() && level.confines_signals()) {
+        ui.status(format_args!("sandbox: {level}"));
+    }
+    Ok(level)
+}
+
+fn build(
+    ctx: &Context,
+    args: &BuildArgs,
+    session: &mut Session,
+    graph: &TaskGraph,
+    level: Level,
+    events: &mut Option<EventLog>,
+) -> Result<Exit, CommandError> {
+    let Session { workspace, sources, .. } = session;
+    let root = workspace.root().to_owned();
+    let store = Arc::clone(workspace.store());
+    let inbox = Inbox::default();
+    let progress = Progress::begin(&ctx.ui);
+    let listener = Listener::begin(inbox.canceller(), progress.screen().clone())?;
+    let report =
+        Report::new(&ctx.ui, progress.screen(), Arc::clone(&store), sources.clone(), &root);
+    let runner = Local::new(store, Arc::clone(workspace.tools()), exec_options(args, level, &root));
+    let request = Request {
+        options: &Options {
+            jobs: jobs(args),
+            fail_fast: args.fail_fast,
+            resources: workspace.resources(),
+        },
+        runner: Arc::new(runner),
+        sandbox: level.to_string(),
+        inbox: &inbox,
+        exit_code: |built| Exit::of_build(built).code(),
+    };
+    let mut reporters = Reporters { progress, report, events };
+    let built = workspace.build(graph, &request, &mut reporters);
+    let Reporters { progress, report, .. } = reporters;
+    drop(listener);
+    drop(progress);
+    report.summary();
+    let built = built?;
+    print_outputs(&ctx.ui, &built.placed)?;
+    Ok(Exit::of_build(&built))
+}
+
+/// How many tasks run at once.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn jobs(args: &BuildArgs) -> usize {
+    args.jobs.map_or_else(cores, usize::from)
+}
+
+fn exec_options(args: &BuildArgs, level: Level, root: &Path) -> ExecOptions {
+    ExecOptions {
+        // Not the path that it was started by: a new vwfb may have been installed there since.
+        launcher: "/proc/self/exe".into(),
+        launcher_argument: LAUNCHER_ARGUMENT.to_owned(),
+        level,
+        grace: GRACE,
+        keep_scratch: args.keep_failed.then(|| root.join(".vwfb/failed")),
+    }
+}
+
+/// Prints where the outputs are, the first output of the last target last.
+fn print_outputs(ui: &Ui, placed: &[Placed]) -> Result<(), CommandError> {
+    let paths = placed.iter().flat_map(|target| target.paths.iter().rev());
+    let lines: String = paths.map(|path| format!("{}\n", path.display())).collect();
+    ui.out(lines)
+}
+
+/// All who listen to a build.
+struct Reporters<'e> {
+    progress: Progress,
+    report: Report,
+    events: &'e mut Option<EventLog>,
+}
+
+impl Reporter for Reporters<'_> {
+    fn event(&mut self, event: &Event) {
+        self.progress.event(event);
+        self.report.event(event);
+        tell(self.events, event);
+    }
+}

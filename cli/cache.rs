@@ -1,0 +1,172 @@
+//! `vwfb cache`: counts, verifies and cleans up the store. It needs no workspace, but names labels
+//! where there is one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+use vwfb_cas::{ActionKey, Clock, GcOptions, GcReport, Stats, Store, SystemClock, UnixMillis};
+use vwfb_cas::{VerifyOptions, VerifyReport};
+
+use crate::args::{CacheArgs, CacheCommand, GcArgs, VarArgs};
+use crate::error::{CommandError, Exit};
+use crate::session::{Context, Session};
+use crate::ui::Ui;
+use crate::units;
+
+/// Looks after the store.
+pub(crate) fn run(ctx: &Context, args: &CacheArgs) -> Result<Exit, CommandError> {
+    match &args.command {
+        CacheCommand::Stats { json } => stats(ctx, *json),
+        CacheCommand::Verify { rebuild } => verify(ctx, *rebuild),
+        CacheCommand::Gc(args) => gc(ctx, args),
+    }
+}
+
+fn stats(ctx: &Context, json: bool) -> Result<Exit, CommandError> {
+    let store = Store::open(&ctx.store()?)?;
+    let stats = store.stats()?;
+    if json {
+        ctx.ui.out_line(format!("{:#}", stats_as_json(&store, &stats)))?;
+    } else {
+        ctx.ui.out(stats_as_text(&store, &stats))?;
+    }
+    Ok(Exit::SUCCESS)
+}
+
+fn stats_as_json(store: &Store, stats: &Stats) -> serde_json::Value {
+    json!({
+        "store": store.root(),
+        "objects": stats.objects,
+        "bytes": stats.bytes,
+        "results": stats.results,
+        "missing": stats.missing,
+        "quarantined": stats.quarantined,
+        "index_bytes": stats.index_bytes,
+        "processes": stats.leases,
+        "workspaces": stats.workspaces.len(),
+        "oldest_use_ms": stats.oldest_use.map(|moment| moment.0),
+        "newest_use_ms": stats.newest_use.map(|moment| moment.0),
+    })
+}
+
+fn stats_as_text(store: &Store, stats: &Stats) -> String {
+    let mut lines = vec![
+        ("store", store.root().display().to_string()),
+        ("results", stats.results.to_string()),
+        ("files and trees", stats.objects.to_string()),
+        ("size", units::bytes(stats.bytes)),
+        ("index", units::bytes(stats.index_bytes)),
+        ("workspaces", stats.workspaces.len().to_string()),
+        ("open in", format!("{} processes", stats.leases)),
+    ];
+    if let Some(oldest) = stats.oldest_use {
+        lines.push(("longest unused", ago(oldest)));
+    }
+    if stats.missing > 0 {
+        lines.push(("lost", format!("{} blobs", stats.missing)));
+    }
+    if stats.quarantined > 0 {
+        lines.push(("damaged", format!("{} files set aside", stats.quarantined)));
+    }
+    lines.iter().map(|(name, value)| format!("{name:<16} {value}\n")).collect()
+}
+
+fn ago(moment: UnixMillis) -> String {
+    let since = SystemClock.now().0.saturating_sub(moment.0);
+    units::told(Duration::from_millis(u64::try_from(since).unwrap_or(0)))
+}
+
+fn verify(ctx: &Context, rebuild: bool) -> Result<Exit, CommandError> {
+    let folder = ctx.store()?;
+    let report = Store::open(&folder)?.verify(VerifyOptions { rebuild })?;
+    let labels = if report.broken_results.is_empty() { Labels::default() } else { Labels::of(ctx) };
+    ctx.ui.out(found(&report, &labels))?;
+    let (objects, size) = (report.objects, units::bytes(report.bytes));
+    ctx.ui.status(format_args!("read {objects} files and trees, {size}"));
+    if rebuild {
+        let (blobs, results) = (report.adopted_objects, report.adopted_results);
+        ctx.ui.status(format_args!("took up {blobs} files and {results} results anew"));
+    }
+    if report.is_sound() {
+        return Ok(Exit::SUCCESS);
+    }
+    ctx.ui.status("the next build makes again what is lost");
+    Ok(Exit::FAILED)
+}
+
+/// Everything that is wrong, a line each.
+fn found(report: &VerifyReport, labels: &Labels) -> String {
+    let mut text = String::new();
+    for blob in &report.damaged {
+        text.push_str(&format!("damaged {blob}\n"));
+    }
+    for blob in &report.missing {
+        text.push_str(&format!("missing {blob}\n"));
+    }
+    for key in &report.broken_results {
+        text.push_str(&format!("broken result {}\n", labels.name(*key)));
+    }
+    for fault in &report.index_faults {
+        text.push_str(&format!("index: {fault}\n"));
+    }
+    if report.records_mended > 0 {
+        text.push_str(&format!("records written again: {}\n", report.records_mended));
+    }
+    text
+}
+
+fn gc(ctx: &Context, args: &GcArgs) -> Result<Exit, CommandError> {
+    let store = Store::open(&ctx.store()?)?;
+    let options = GcOptions {
+        max_age: args.max_age,
+        max_bytes: args.max_size,
+        dry_run: args.dry_run,
+        ..GcOptions::default()
+    };
+    let report = store.gc(&options)?;
+    drop(store);
+    let labels = if report.results.is_empty() { Labels::default() } else { Labels::of(ctx) };
+    ctx.ui.out(removed(&report, &labels))?;
+    gc_summary(&ctx.ui, &report, args.dry_run);
+    Ok(Exit::SUCCESS)
+}
+
+/// The results that went, by label where it is known.
+fn removed(report: &GcReport, labels: &Labels) -> String {
+    let line = |result: &vwfb_cas::RemovedResult| {
+        format!("{:>10}  {}\n", units::bytes(result.bytes), labels.name(result.key))
+    };
+    report.results.iter().map(line).collect()
+}
+
+fn gc_summary(ui: &Ui, report: &GcReport, dry_run: bool) {
+    let verb = if dry_run { "would remove" } else { "removed" };
+    ui.status(format_args!(
+        "{verb} {} results and {} files, {}; kept {} results and {} files, {}",
+        report.results.len(),
+        report.objects + report.strays,
+        units::bytes(report.bytes),
+        report.kept_results,
+        report.kept_objects,
+        units::bytes(report.kept_bytes),
+    ));
+}
+
+/// The labels that the current workspace knows for keys.
+#[derive(Default)]
+struct Labels(BTreeMap<ActionKey, String>);
+
+impl Labels {
+    /// Those of the workspace around the current folder, if there is one that can be read.
+    fn of(ctx: &Context) -> Self {
+        let session = Session::open(ctx, &VarArgs::default());
+        let known = session.ok().and_then(|session| session.workspace.state().successes().ok());
+        let known = known.unwrap_or_default();
+        Self(known.into_iter().map(|(label, success)| (success.key, label)).collect())
+    }
+
+    fn name(&self, key: ActionKey) -> String {
+        self.0.get(&key).cloned().unwrap_or_else(|| format!("of the key {}", key.digest().short()))
+    }
+}

@@ -1,0 +1,32 @@
+//! `vwfb check`: everything that is wrong with rule files, without running anything.
+
+use vwfb_rules::diagnostic::Severity;
+
+use crate::args::CheckArgs;
+use crate::error::{CommandError, Exit};
+use crate::session::{Context, Session};
+use crate::ui::Style;
+
+/// Checks.
+pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, CommandError> {
+    let session = Session::open(ctx, &args.vars)?;
+    let all = ["//...".to_owned()];
+    let targets = if args.targets.is_empty() { &all[..] } else { &args.targets };
+    let loaded = session.load(ctx, targets)?;
+    let errors = loaded.problems.iter().filter(|p| p.severity == Severity::Error).count();
+    let warnings = loaded.problems.len() - errors;
+    let style = if errors > 0 { Style::Error } else { Style::Good };
+    let told = format!(
+        "{}: {}, {}",
+        counted(loaded.targets.len(), "target"),
+        counted(errors, "error"),
+        counted(warnings, "warning"),
+    );
+    ctx.ui.status(ctx.ui.styled(style, told));
+    Ok(if errors > 0 { Exit::INPUT } else { Exit::SUCCESS })
+}
+
+/// `1 error`, `2 errors`
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

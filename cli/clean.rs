@@ -1,0 +1,46 @@
+//! `vwfb clean`: removes the output folder, and with `--expunge` also results.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use vwfb_rules::label::Label;
+
+use crate::args::CleanArgs;
+use crate::error::{CommandError, Exit};
+use crate::session::{Context, Session};
+
+/// Cleans.
+pub(crate) fn run(ctx: &Context, args: &CleanArgs) -> Result<Exit, CommandError> {
+    if !args.expunge {
+        return if args.labels.is_empty() { outputs(ctx) } else { Err(CommandError::CleanLabels) };
+    }
+    let session = Session::open(ctx, &args.vars)?;
+    let labels: Vec<Label> =
+        args.labels.iter().map(|text| session.label(text)).collect::<Result<_, _>>()?;
+    if labels.is_empty() {
+        outputs(ctx)?;
+    }
+    let count = session.workspace.forget(&labels)?;
+    ctx.ui.status(format_args!("forgot the results of {count} targets"));
+    Ok(Exit::SUCCESS)
+}
+
+fn outputs(ctx: &Context) -> Result<Exit, CommandError> {
+    let folder = ctx.located()?.root.join("vwfb-out");
+    if remove(&folder)? {
+        ctx.ui.status(format_args!("removed {}", folder.display()));
+    } else {
+        ctx.ui.status(format_args!("there is no {}", folder.display()));
+    }
+    Ok(Exit::SUCCESS)
+}
+
+/// Removes a folder with all in it, and follows no link; whether there was one.
+fn remove(folder: &Path) -> Result<bool, CommandError> {
+    match fs::remove_dir_all(folder) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(CommandError::Io { deed: "remove", path: folder.to_owned(), source }),
+    }
+}

@@ -1,0 +1,329 @@
+//! What can stop a command, as people read it, and the exit codes. No other file decides either.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use vwfb_cas::{CommitError, GcError, OpenError, ReadError, VerifyError};
+use vwfb_engine::event::TaskResult;
+use vwfb_engine::query::QueryError;
+use vwfb_engine::state::StateError;
+use vwfb_engine::workspace::{Built, EnvironmentError, OpenWorkspaceError};
+use vwfb_exec::SandboxMissing;
+use vwfb_rules::label::LabelError;
+
+/// A process's exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exit(u8);
+
+impl Exit {
+    /// All is well; a provisional result counts as that.
+    pub(crate) const SUCCESS: Self = Self(0);
+    /// A task failed, or `fmt --check` or `cache verify` found something.
+    pub(crate) const FAILED: Self = Self(1);
+    /// The command line is not understood.
+    pub(crate) const USAGE: Self = Self(2);
+    /// The workspace is not understood.
+    pub(crate) const INPUT: Self = Self(3);
+    /// The machine stands in the way: the disk, the store, a missing tool, the kernel.
+    pub(crate) const ENVIRONMENT: Self = Self(4);
+    /// vwfb broke a promise of its own. Code 5 is for builds that wait for people.
+    pub(crate) const INTERNAL: Self = Self(70);
+
+    /// A signal asked to stop: 130 for SIGINT, 143 for SIGTERM.
+    pub(crate) fn of_signal(signal: i32) -> Self {
+        Self(u8::try_from(128 + signal).unwrap_or(u8::MAX))
+    }
+
+    /// The one of two that is told: 70, 130 and 143, 4, 3, 2, 1, 5, 0.
+    pub(crate) fn and(self, other: Self) -> Self {
+        if other.rank() > self.rank() { other } else { self }
+    }
+
+    /// What a build came to.
+    pub(crate) fn of_build(built: &Built) -> Self {
+        let failed = built.counts.of(TaskResult::Failed) > 0;
+        let work = if failed { Self::FAILED } else { Self::SUCCESS };
+        let machine = if built.environment_failed { Self::ENVIRONMENT } else { Self::SUCCESS };
+        let signal = built.interrupted.map_or(Self::SUCCESS, Self::of_signal);
+        work.and(machine).and(signal)
+    }
+
+    const fn rank(self) -> u8 {
+        match self.0 {
+            0 => 0,
+            5 => 1,
+            1 => 2,
+            2 => 3,
+            3 => 4,
+            4 => 5,
+            70 => 7,
+            _ => 6,
+        }
+    }
+
+    /// The number.
+    pub(crate) const fn code(self) -> u8 {
+        self.0
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.0)
+    }
+}
+
+/// What stopped a command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// A command that works on targets was given none.
+    #[error("no target is named")]
+    NoTarget {
+        /// Packages to choose from.
+        packages: Vec<String>,
+    },
+    /// A word is no target pattern.
+    #[error("`{text}` is no target pattern")]
+    Pattern {
+        /// The word.
+        text: String,
+        /// What is wrong with it.
+        source: LabelError,
+    },
+    /// A word is no label.
+    #[error("`{text}` is no label")]
+    Label {
+        /// The word.
+        text: String,
+        /// What is wrong with it.
+        source: LabelError,
+    },
+    /// A query has no answer.
+    #[error("{source}\n  {query}\n  {}^", " ".repeat(source.column().saturating_sub(1)))]
+    Query {
+        /// Its text.
+        query: String,
+        /// Why.
+        source: QueryError,
+    },
+    /// There is no page about a code.
+    #[error("no diagnostic has the code `{code}`")]
+    NoPage {
+        /// The code.
+        code: String,
+        /// The nearest one.
+        near: Option<&'static str>,
+    },
+    /// The folder of `-C` cannot be entered.
+    #[error("cannot work in `{}`", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Labels were given to `clean`, which without `--expunge` removes the whole output folder.
+    #[error("`vwfb clean` takes labels only with `--expunge`")]
+    CleanLabels,
+    /// No folder above holds `WORKSPACE.kdl`.
+    #[error("`{}` is not in a workspace", folder.display())]
+    NoWorkspace {
+        /// Where the search began.
+        folder: PathBuf,
+    },
+    /// The folder's name cannot be written in a rule file.
+    #[error("the folder `{}` is not named in UTF-8", path.display())]
+    FolderName {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file named on the command line cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Nothing says where the store may be.
+    #[error("there is no place for the store: neither `XDG_CACHE_HOME` nor `HOME` is set")]
+    NoCache,
+    /// The workspace cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenWorkspaceError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    OpenStore(#[from] OpenError),
+    /// The workspace's memory cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A build or plan cannot go on.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// A required sandbox is missing.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxMissing),
+    /// The store cannot be cleaned or counted.
+    #[error(transparent)]
+    Gc(#[from] GcError),
+    /// The store cannot be verified.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// A blob of the store cannot be read.
+    #[error("cannot read the log of `{label}`")]
+    Log {
+        /// Whose log.
+        label: String,
+        /// Why.
+        source: ReadError,
+    },
+    /// Results cannot be forgotten.
+    #[error("cannot forget results in the store")]
+    Forget(#[from] CommitError),
+    /// The file of `--events` cannot be written.
+    #[error("cannot write events to `{}`", path.display())]
+    Events {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something else cannot be written or removed.
+    #[error("cannot {deed} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        deed: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Standard output or input fails.
+    #[error("cannot use standard {stream}")]
+    Stream {
+        /// `output` or `input`.
+        stream: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Signals cannot be heard.
+    #[error("cannot listen for signals")]
+    Signals {
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl CommandError {
+    /// Its exit code.
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::NoTarget { .. }
+            | Self::Pattern { .. }
+            | Self::Label { .. }
+            | Self::Query { .. }
+            | Self::NoPage { .. }
+            | Self::Folder { .. }
+            | Self::CleanLabels => Exit::USAGE,
+            Self::NoWorkspace { .. } | Self::FolderName { .. } | Self::Read { .. } => Exit::INPUT,
+            Self::NoCache
+            | Self::Open(_)
+            | Self::OpenStore(_)
+            | Self::State(_)
+            | Self::Environment(_)
+            | Self::Sandbox(_)
+            | Self::Gc(_)
+            | Self::Verify(_)
+            | Self::Log { .. }
+            | Self::Forget(_)
+            | Self::Events { .. }
+            | Self::Io { .. }
+            | Self::Stream { .. }
+            | Self::Signals { .. } => Exit::ENVIRONMENT,
+        }
+    }
+
+    /// What to do next.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoTarget { packages } => return Some(choose_from(packages)),
+            Self::Query { source, .. } => return source.hint(),
+            Self::Pattern { .. } => "write `//package:target`, `:target`, `//package` or `//...`",
+            Self::Label { .. } => "write `//package:target` or `:target`",
+            Self::NoPage { near: Some(near), .. } => {
+                return Some(format!("did you mean `{near}`?"));
+            }
+            Self::NoPage { near: None, .. } => "`vwfb explain` lists all codes",
+            Self::NoWorkspace { .. } => {
+                "a workspace is a folder with a `WORKSPACE.kdl`, which may be as short as \
+                 `workspace \"films\"`"
+            }
+            Self::NoCache => "name a folder with `--store DIR` or in `VWFB_STORE`",
+            Self::Sandbox(_) => "`--sandbox=auto` confines tasks as far as the kernel can",
+            Self::CleanLabels => "`vwfb clean` alone removes `vwfb-out`",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn choose_from(packages: &[String]) -> String {
+    match packages {
+        [] => "this workspace has no package yet: a package is a folder with a `BUILD.kdl`".into(),
+        packages => {
+            let named: Vec<String> = packages.iter().map(|name| format!("`{name}`")).collect();
+            format!("name a target, or all of a package: {}, or `//...`", named.join(", "))
+        }
+    }
+}
+
+/// An error with its sources, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_of_several_codes_is_told() {
+        let interrupted = Exit::of_signal(2);
+        assert_eq!(interrupted.code(), 130);
+        assert_eq!(Exit::of_signal(15).code(), 143);
+        let in_order = [
+            Exit::INTERNAL,
+            interrupted,
+            Exit::ENVIRONMENT,
+            Exit::INPUT,
+            Exit::FAILED,
+            Exit(5),
+            Exit::SUCCESS,
+        ];
+        for (place, graver) in in_order.iter().enumerate() {
+            for lesser in &in_order[place..] {
+                assert_eq!(graver.and(*lesser), *graver);
+                assert_eq!(lesser.and(*graver), *graver);
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_sources() {
+        let source = io::Error::from(io::ErrorKind::NotFound);
+        let error = CommandError::Folder { path: "film".into(), source };
+        assert_eq!(chain(&error), "cannot work in `film`: entity not found");
+    }
+}

@@ -1,0 +1,75 @@
+//! Finds the current folder, the workspace around it, and the store.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use vwfb_engine::workspace::WORKSPACE_FILE;
+use vwfb_rules::label::WsPath;
+
+use crate::args::GlobalArgs;
+use crate::error::CommandError;
+
+/// Where vwfb was started, or where `-C` sends it; absolute and without links.
+pub(crate) fn current_folder(global: &GlobalArgs) -> Result<PathBuf, CommandError> {
+    let named = global.directory.clone().unwrap_or_else(|| PathBuf::from("."));
+    match fs::canonicalize(&named) {
+        Ok(folder) if folder.is_dir() => Ok(folder),
+        Ok(path) => {
+            Err(CommandError::Folder { path, source: std::io::ErrorKind::NotADirectory.into() })
+        }
+        Err(source) => Err(CommandError::Folder { path: named, source }),
+    }
+}
+
+/// A place within a workspace.
+#[derive(Debug, Clone)]
+pub(crate) struct Located {
+    /// The workspace's folder.
+    pub(crate) root: PathBuf,
+    /// The current folder within it.
+    pub(crate) current: WsPath,
+}
+
+/// The workspace around `folder`: the nearest folder at or above it with a `WORKSPACE.kdl`.
+pub(crate) fn workspace(folder: &Path) -> Result<Located, CommandError> {
+    let found = folder.ancestors().find(|above| above.join(WORKSPACE_FILE).is_file());
+    let Some(root) = found else {
+        return Err(CommandError::NoWorkspace { folder: folder.to_owned() });
+    };
+    let below = folder.strip_prefix(root).ok().and_then(Path::to_str);
+    let current = below.and_then(|below| WsPath::new(below).ok());
+    let current = current.ok_or_else(|| CommandError::FolderName { path: folder.to_owned() })?;
+    Ok(Located { root: root.to_owned(), current })
+}
+
+/// The store's folder: `--store`, else `VWFB_STORE`, else `vwfb` in the user's cache folder.
+pub(crate) fn store(global: &GlobalArgs, current: &Path) -> Result<PathBuf, CommandError> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(named) = global.store.clone().or_else(|| set("VWFB_STORE")) {
+        return Ok(current.join(named));
+    }
+    // A relative XDG_CACHE_HOME is to be ignored, says the XDG base directory specification.
+    let cache = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    let cache = cache.or_else(|| set("HOME").map(|home| home.join(".cache")));
+    cache.map(|cache| cache.join("vwfb")).ok_or(CommandError::NoCache)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_workspace_above_is_the_one() {
+        let outer = tempfile::tempdir().unwrap();
+        let inner = outer.path().join("films/shorts");
+        fs::create_dir_all(&inner).unwrap();
+        assert!(matches!(workspace(&inner), Err(CommandError::NoWorkspace { .. })));
+        fs::write(outer.path().join(WORKSPACE_FILE), "").unwrap();
+        let located = workspace(&inner).unwrap();
+        assert_eq!(located.root, outer.path());
+        assert_eq!(located.current.as_str(), "films/shorts");
+        fs::write(outer.path().join("films").join(WORKSPACE_FILE), "").unwrap();
+        assert_eq!(workspace(&inner).unwrap().current.as_str(), "shorts");
+    }
+}

@@ -1,0 +1,86 @@
+//! `vwfb plan`: what a build would run and what is cached, without running it.
+
+use serde::Serialize;
+use vwfb_engine::forecast::{Fate, Forecast};
+
+use crate::args::PlanArgs;
+use crate::error::{CommandError, Exit};
+use crate::events::millis;
+use crate::session::{Context, Session};
+use crate::ui::{Style, Ui};
+use crate::units;
+
+/// Plans.
+pub(crate) fn run(ctx: &Context, args: &PlanArgs) -> Result<Exit, CommandError> {
+    let mut session = Session::open(ctx, &args.vars)?;
+    let loaded = session.load(ctx, &args.targets)?;
+    if loaded.has_errors() {
+        return Ok(Exit::INPUT);
+    }
+    let graph = session.workspace.graph(&loaded.targets);
+    let forecasts = session.workspace.forecast(&graph)?;
+    if args.json {
+        ctx.ui.out_line(json(&forecasts))?;
+    } else {
+        ctx.ui.out(lines(&forecasts))?;
+        summary(&ctx.ui, &forecasts);
+    }
+    let can = !forecasts.iter().any(|task| matches!(task.fate, Fate::Cannot(_)));
+    Ok(if can { Exit::SUCCESS } else { Exit::ENVIRONMENT })
+}
+
+/// Every task of which something is to be told; what is unchanged is only counted.
+fn lines(forecasts: &[Forecast]) -> String {
+    let told = forecasts.iter().filter(|task| task.fate != Fate::Unchanged);
+    told.map(|task| {
+        let note = match &task.fate {
+            Fate::Cannot(why) => format!(": {why}"),
+            Fate::Runs | Fate::MayRun if !task.last_duration.is_zero() => {
+                format!(" (took {})", units::told(task.last_duration))
+            }
+            _ => String::new(),
+        };
+        format!("{:<9} {}{note}\n", task.fate.as_str(), task.label)
+    })
+    .collect()
+}
+
+fn summary(ui: &Ui, forecasts: &[Forecast]) {
+    let mut parts = Vec::new();
+    for word in ["runs", "may-run", "cached", "unchanged", "cannot-run"] {
+        let count = forecasts.iter().filter(|task| task.fate.as_str() == word).count();
+        if count > 0 {
+            parts.push(format!("{word} {count}"));
+        }
+    }
+    let told = if parts.is_empty() { "nothing to run".to_owned() } else { parts.join(", ") };
+    ui.status(ui.styled(Style::Dim, told));
+}
+
+#[derive(Serialize)]
+struct JsonTask {
+    label: String,
+    fate: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    last_duration_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+fn json(forecasts: &[Forecast]) -> String {
+    let tasks: Vec<JsonTask> = forecasts
+        .iter()
+        .map(|task| JsonTask {
+            label: task.label.to_string(),
+            fate: task.fate.as_str(),
+            key: task.key.map(|key| key.to_string()),
+            last_duration_ms: millis(task.last_duration),
+            reason: match &task.fate {
+                Fate::Cannot(why) => Some(why.clone()),
+                _ => None,
+            },
+        })
+        .collect();
+    serde_json::to_string_pretty(&tasks).expect("tasks have only texts and numbers")
+}

@@ -1,0 +1,170 @@
+//! Shows a run while it goes on: a bar on a terminal, lines elsewhere, nothing when quiet.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use vwfb_engine::event::{Event, Reporter, TaskFinished, TaskResult};
+
+use crate::board::Board;
+use crate::ui::{Style, Ui, terminal_width};
+use crate::units;
+
+/// How often the bar is drawn.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// After how long without news a line says what still runs, where there is no bar.
+const HEARTBEAT: Duration = Duration::from_mins(1);
+
+/// A reporter that draws.
+pub(crate) struct Progress {
+    screen: Screen,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A handle with which any thread can print without tearing the bar.
+#[derive(Clone)]
+pub(crate) struct Screen(Arc<Shared>);
+
+struct Shared {
+    ui: Ui,
+    state: Mutex<State>,
+    over: Condvar,
+}
+
+struct State {
+    board: Board,
+    /// How many lines of the bar stand on the terminal.
+    drawn: usize,
+    last_news: Instant,
+    is_over: bool,
+}
+
+impl Progress {
+    /// Begins to draw, on a thread of its own.
+    pub(crate) fn begin(ui: &Ui) -> Self {
+        let state = State {
+            board: Board::new(Instant::now()),
+            drawn: 0,
+            last_news: Instant::now(),
+            is_over: false,
+        };
+        let screen = Screen(Arc::new(Shared {
+            ui: ui.clone(),
+            state: Mutex::new(state),
+            over: Condvar::new(),
+        }));
+        let thread = (!ui.is_quiet()).then(|| {
+            let screen = screen.clone();
+            std::thread::spawn(move || screen.keep_drawing())
+        });
+        Self { screen, thread }
+    }
+
+    /// A handle for other threads.
+    pub(crate) fn screen(&self) -> &Screen {
+        &self.screen
+    }
+}
+
+impl Drop for Progress {
+    /// Takes the bar away.
+    fn drop(&mut self) {
+        self.screen.state().is_over = true;
+        self.screen.0.over.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+impl Reporter for Progress {
+    fn event(&mut self, event: &Event) {
+        let now = Instant::now();
+        self.screen.state().board.event(event, now);
+        if let Event::TaskFinished(finished) = event {
+            self.finished(finished);
+        }
+    }
+}
+
+impl Progress {
+    fn finished(&self, finished: &TaskFinished) {
+        let ui = &self.screen.0.ui;
+        if finished.result != TaskResult::Ran || ui.is_live() || ui.is_quiet() {
+            return;
+        }
+        let done = self.screen.state().board.done_of_total();
+        let took = units::told(finished.duration);
+        self.screen.say(&format!("{} {} in {took}", ui.styled(Style::Dim, done), finished.label));
+    }
+}
+
+impl Screen {
+    /// Prints a line, above the bar if there is one.
+    pub(crate) fn say(&self, line: &str) {
+        let mut state = self.state();
+        self.erase(&mut state);
+        self.0.ui.say(line);
+        state.last_news = Instant::now();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep_drawing(&self) {
+        let mut state = self.state();
+        while !state.is_over {
+            let waited = self.0.over.wait_timeout(state, FRAME);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if self.0.ui.is_live() {
+                self.draw(&mut state);
+            } else {
+                self.heartbeat(&mut state);
+            }
+        }
+        self.erase(&mut state);
+    }
+
+    fn draw(&self, state: &mut State) {
+        let lines = state.board.lines(Instant::now(), terminal_width());
+        let mut text = erasure(state.drawn);
+        for (place, line) in lines.iter().enumerate() {
+            let style = if place == 0 { Style::Good } else { Style::Dim };
+            text.push_str(&self.0.ui.styled(style, line));
+            text.push('\n');
+        }
+        state.drawn = lines.len();
+        write(&text);
+    }
+
+    fn erase(&self, state: &mut State) {
+        if state.drawn > 0 {
+            write(&erasure(state.drawn));
+            state.drawn = 0;
+        }
+    }
+
+    fn heartbeat(&self, state: &mut State) {
+        if state.last_news.elapsed() < HEARTBEAT {
+            return;
+        }
+        state.last_news = Instant::now();
+        if let Some(running) = state.board.still_running(Instant::now()) {
+            self.0.ui.say(running);
+        }
+    }
+}
+
+/// Moves to the first of `lines` lines above and clears to the end of the screen.
+fn erasure(lines: usize) -> String {
+    if lines == 0 { String::new() } else { format!("\x1b[{lines}A\r\x1b[J") }
+}
+
+fn write(text: &str) {
+    let mut stderr = io::stderr().lock();
+    // Where standard error is gone there is nobody left to tell.
+    let _gone = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}

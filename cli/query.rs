@@ -1,0 +1,37 @@
+//! `vwfb query`: asks the graph of targets.
+
+use vwfb_engine::query::{Format, Query, QueryError};
+
+use crate::args::{QueryArgs, QueryOutput};
+use crate::error::{CommandError, Exit};
+use crate::session::{Context, Session};
+
+/// Asks.
+///
+/// The answer is given also where some package is wrong; the code then says that it may be short
+/// of something.
+pub(crate) fn run(ctx: &Context, args: &QueryArgs) -> Result<Exit, CommandError> {
+    let failed = |source: QueryError| {
+        let query = args.words.join(" ");
+        CommandError::Query { query, source }
+    };
+    let query = Query::from_words(&args.words).map_err(failed)?;
+    let session = Session::open(ctx, &args.vars)?;
+    let everything = session.load(ctx, &["//...".to_owned()])?;
+    let graph = session.workspace.query_graph(&session.current);
+    let answer = query.answer(&graph).map_err(failed)?;
+    ctx.ui.out(answer.print(format(ctx, args)))?;
+    Ok(if everything.has_errors() { Exit::INPUT } else { Exit::SUCCESS })
+}
+
+fn format(ctx: &Context, args: &QueryArgs) -> Format {
+    match args.output {
+        _ if args.json => Format::Json,
+        QueryOutput::Label => Format::Label,
+        QueryOutput::Tree if ctx.ui.unicode() => Format::Tree,
+        QueryOutput::Tree => Format::AsciiTree,
+        QueryOutput::Json => Format::Json,
+        QueryOutput::Dot => Format::Dot,
+        QueryOutput::Mermaid => Format::Mermaid,
+    }
+}

@@ -1,0 +1,214 @@
+//! What a build tells people when tasks fail and at its end.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use vwfb_cas::{Artifact, FileRef, Placement, Store};
+use vwfb_engine::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
+use vwfb_rules::label::Label;
+
+use crate::error::chain;
+use crate::progress::Screen;
+use crate::sources::Sources;
+use crate::ui::{Style, Ui};
+use crate::units;
+
+/// How many lines of a failed task's output are shown.
+const LOG_LINES: usize = 20;
+
+/// How much of the end of a log is read for that.
+const LOG_TAIL: u64 = 64 * 1024;
+
+/// How many labels of a kind the summary names.
+const NAMED: usize = 20;
+
+/// A reporter that tells failures at once and keeps what the summary needs.
+pub(crate) struct Report {
+    ui: Ui,
+    screen: Screen,
+    store: Arc<Store>,
+    sources: Sources,
+    /// The workspace's own folder, where logs are put.
+    own_folder: PathBuf,
+    failed: Vec<Label>,
+    blocked: Vec<(Label, String)>,
+    finished: Option<(Counts, Duration)>,
+}
+
+impl Report {
+    /// Nothing to tell yet.
+    pub(crate) fn new(
+        ui: &Ui,
+        screen: &Screen,
+        store: Arc<Store>,
+        sources: Sources,
+        root: &Path,
+    ) -> Self {
+        Self {
+            ui: ui.clone(),
+            screen: screen.clone(),
+            store,
+            sources,
+            own_folder: root.join(".vwfb"),
+            failed: Vec::new(),
+            blocked: Vec::new(),
+            finished: None,
+        }
+    }
+
+    /// Prints what became of the tasks.
+    pub(crate) fn summary(&self) {
+        let Some((counts, duration)) = self.finished else { return };
+        let ui = &self.ui;
+        for label in self.failed.iter().take(NAMED) {
+            ui.status(format_args!("{} {label}", ui.styled(Style::Error, "failed")));
+        }
+        more(ui, self.failed.len(), "failed");
+        for (label, cause) in self.blocked.iter().take(NAMED) {
+            ui.status(format_args!("{} {label}: {cause}", ui.styled(Style::Warning, "blocked")));
+        }
+        more(ui, self.blocked.len(), "blocked");
+        ui.status(format_args!("{} in {}", told(&counts), units::told(duration)));
+    }
+
+    fn failure(&self, finished: &TaskFinished) {
+        let label = &finished.label;
+        let reason = finished.reason.as_deref().unwrap_or("it failed");
+        let ran = if finished.duration.is_zero() {
+            String::new()
+        } else {
+            format!(" after {}", units::told(finished.duration))
+        };
+        let word = self.ui.styled(Style::Error, "error");
+        let mut lines = vec![format!("{word}: `{label}` failed{ran}: {reason}")];
+        if let Some(log) = finished.log {
+            lines.extend(self.end_of_log(label, log));
+        }
+        if let Some(command) = &finished.reproduce {
+            let kept = command.starts_with("cd ");
+            lines.push(format!("  reproduce: {command}"));
+            if !kept {
+                let again = format!("vwfb build {label} --keep-failed");
+                lines.push(format!("  its working folder is kept by: {again}"));
+            }
+        }
+        self.screen.say(&lines.join("\n"));
+    }
+
+    fn end_of_log(&self, label: &Label, log: FileRef) -> Vec<String> {
+        let Ok(text) = self.tail(log) else {
+            return vec!["  its output is not in the store any more".to_owned()];
+        };
+        let all: Vec<&str> = text.lines().map(visible).collect();
+        let shown = &all[all.len().saturating_sub(LOG_LINES)..];
+        let bar = self.ui.styled(Style::Dim, "|");
+        let mut lines: Vec<String> =
+            shown.iter().map(|line| format!("  {bar} {line}").trim_end().to_owned()).collect();
+        lines.push(match self.full_log(label, log) {
+            Ok(path) => format!("  full log: {}", path.display()),
+            Err(why) => format!("  full log: vwfb log {label} (no file of it: {why})"),
+        });
+        lines
+    }
+
+    fn tail(&self, log: FileRef) -> Result<String, Box<dyn std::error::Error>> {
+        let mut file = self.store.open_blob(log.blob)?;
+        file.seek(SeekFrom::Start(log.size.saturating_sub(LOG_TAIL)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Puts the log where an editor can open it.
+    fn full_log(&self, label: &Label, log: FileRef) -> Result<PathBuf, String> {
+        let relative = log_path(label);
+        self.store
+            .materialise_below(&Artifact::File(log), &self.own_folder, &relative, Placement::Owned)
+            .map_err(|error| chain(&error))?;
+        Ok(self.own_folder.join(relative))
+    }
+}
+
+impl Reporter for Report {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::TaskFinished(finished) => match finished.result {
+                TaskResult::Failed => {
+                    self.failure(finished);
+                    self.failed.push(finished.label.clone());
+                }
+                TaskResult::Blocked => {
+                    let cause = finished.reason.as_deref().unwrap_or_default().to_owned();
+                    self.blocked.push((finished.label.clone(), cause));
+                }
+                _ => {}
+            },
+            Event::Diagnostic(diagnostic) => {
+                let text = self.ui.rendered(diagnostic, &self.sources);
+                self.screen.say(text.trim_end());
+            }
+            Event::RunFinished { counts, duration, .. } => {
+                self.finished = Some((*counts, *duration));
+            }
+            Event::RunStarted { .. } | Event::TaskReady { .. } | Event::TaskStarted { .. } => {}
+        }
+    }
+}
+
+fn more(ui: &Ui, count: usize, word: &str) {
+    if count > NAMED {
+        ui.status(format_args!("and {} more {word}", count - NAMED));
+    }
+}
+
+/// `ran 3, cached 1`: every result that some task had.
+fn told(counts: &Counts) -> String {
+    let parts: Vec<String> = TaskResult::ALL
+        .iter()
+        .filter(|result| counts.of(**result) > 0)
+        .map(|result| format!("{} {}", result.as_str(), counts.of(*result)))
+        .collect();
+    if parts.is_empty() { "nothing to run".to_owned() } else { parts.join(", ") }
+}
+
+/// What a terminal would have left of a line that was written over.
+fn visible(line: &str) -> &str {
+    line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default()
+}
+
+/// Where a label's log is put below `.vwfb/`.
+fn log_path(label: &Label) -> PathBuf {
+    let file = format!("{}.log", label.target().replace('/', "%2F"));
+    Path::new("logs").join(label.package.as_str()).join(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use vwfb_rules::label::WsPath;
+
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_written_over_is_shown_as_it_ended() {
+        assert_eq!(visible("frame 1\rframe 2\r"), "frame 2");
+        assert_eq!(visible("plain"), "plain");
+    }
+
+    #[test]
+    fn each_label_has_a_log_file_of_its_own() {
+        let label = Label::parse("//a/b:c[x/y].d", &WsPath::root()).unwrap();
+        assert_eq!(log_path(&label), Path::new("logs/a/b/c[x%2Fy].d.log"));
+    }
+
+    #[test]
+    fn the_summary_keeps_results_apart() {
+        let mut counts = Counts::default();
+        assert_eq!(told(&counts), "nothing to run");
+        counts.add(TaskResult::Ran);
+        counts.add(TaskResult::CutOff);
+        counts.add(TaskResult::Ran);
+        assert_eq!(told(&counts), "ran 2, cut-off 1");
+    }
+}

@@ -1,0 +1,109 @@
+//! What commands begin with: the context they are given, an open workspace, and its targets.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use vwfb_cas::SystemClock;
+use vwfb_engine::check::Loaded;
+use vwfb_engine::workspace::{Place, Workspace};
+use vwfb_rules::label::{Label, WsPath};
+use vwfb_rules::pattern::Pattern;
+use vwfb_rules::vars::Overrides;
+
+use crate::args::{GlobalArgs, VarArgs};
+use crate::error::CommandError;
+use crate::labels;
+use crate::locate::{self, Located};
+use crate::sources::Sources;
+use crate::ui::Ui;
+
+/// What every command is given.
+pub(crate) struct Context {
+    /// Prints.
+    pub(crate) ui: Ui,
+    /// The current folder.
+    pub(crate) folder: PathBuf,
+    /// The options of every command.
+    pub(crate) global: GlobalArgs,
+}
+
+impl Context {
+    /// The workspace around the current folder.
+    pub(crate) fn located(&self) -> Result<Located, CommandError> {
+        locate::workspace(&self.folder)
+    }
+
+    /// The store's folder.
+    pub(crate) fn store(&self) -> Result<PathBuf, CommandError> {
+        locate::store(&self.global, &self.folder)
+    }
+}
+
+/// An open workspace, seen from a folder in it.
+pub(crate) struct Session {
+    /// The workspace.
+    pub(crate) workspace: Workspace,
+    /// The folder in it that patterns are relative to.
+    pub(crate) current: WsPath,
+    /// Its rule files' texts.
+    pub(crate) sources: Sources,
+}
+
+impl Session {
+    /// Opens the workspace around the current folder.
+    pub(crate) fn open(ctx: &Context, vars: &VarArgs) -> Result<Self, CommandError> {
+        let Located { root, current } = ctx.located()?;
+        let sources = Sources::new(root.clone());
+        let overrides = Overrides { profile: vars.profile.clone(), vars: vars.vars.clone() };
+        let place = Place { root, store: ctx.store()?, overrides };
+        let workspace = Workspace::open(place, Arc::new(SystemClock))?;
+        Ok(Self { workspace, current, sources })
+    }
+
+    /// The targets that `words` mean, with what is wrong with them shown.
+    pub(crate) fn load(&self, ctx: &Context, words: &[String]) -> Result<Loaded, CommandError> {
+        if words.is_empty() {
+            return Err(no_target(ctx));
+        }
+        let loaded = self.workspace.load(&patterns(words, &self.current)?);
+        ctx.ui.diagnostics(&loaded.problems, &self.sources);
+        Ok(loaded)
+    }
+
+    /// The label written `text`, seen from the current folder.
+    pub(crate) fn label(&self, text: &str) -> Result<Label, CommandError> {
+        label(text, &self.current)
+    }
+}
+
+/// The label written `text`, seen from the folder `current`.
+pub(crate) fn label(text: &str, current: &WsPath) -> Result<Label, CommandError> {
+    let wrong = |source| CommandError::Label { text: text.to_owned(), source };
+    match Pattern::parse(text, current).map_err(wrong)? {
+        Pattern::Target(label) => Ok(label),
+        Pattern::Below(_) | Pattern::Package(_) => {
+            // It means several targets; a label proper says what is wrong with that.
+            Label::parse(text, current).map_err(wrong)
+        }
+    }
+}
+
+/// The patterns of a command line.
+pub(crate) fn patterns(words: &[String], current: &WsPath) -> Result<Vec<Pattern>, CommandError> {
+    let parsed = words.iter().map(|word| {
+        Pattern::parse(word, current)
+            .map_err(|source| CommandError::Pattern { text: word.clone(), source })
+    });
+    parsed.collect()
+}
+
+/// How many packages are named to someone who names none.
+const NAMED_PACKAGES: usize = 5;
+
+/// The error of naming no target, with the packages nearest to the current folder.
+pub(crate) fn no_target(ctx: &Context) -> CommandError {
+    let packages = ctx.located().map(|located| labels::packages_near(&located));
+    let packages = packages.unwrap_or_default();
+    let named = packages.iter().take(NAMED_PACKAGES).map(|package| format!("//{package}"));
+    CommandError::NoTarget { packages: named.collect() }
+}
