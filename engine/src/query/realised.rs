@@ -34,13 +34,24 @@ impl RealisedGraph {
         Self { nodes, labels, current: current.clone() }
     }
 
-    /// The file that `text` names, if a target reads or makes it.
-    fn file(&self, text: &str) -> Option<Item> {
-        let path = self.current.join(text).ok()?;
-        let knows = |node: &QueryNode| {
-            node.inputs.contains(path.as_str()) || node.outputs.contains(path.as_str())
+    /// The file that `text` names, if a target reads or makes it. What has an extension can be
+    /// nothing but a file.
+    fn file(&self, text: &str) -> Result<Option<Item>, PatternError> {
+        let Ok(path) = self.current.join(text) else { return Ok(None) };
+        let files = || self.nodes.values().flat_map(|node| node.inputs.iter().chain(&node.outputs));
+        if files().any(|file| file == path.as_str()) {
+            return Ok(Some(Item::File(path.to_string())));
+        }
+        if text.ends_with("...") || path.extension().is_none() {
+            return Ok(None);
+        }
+        let near = nearest(path.as_str(), files().map(String::as_str));
+        let hint = match near {
+            Some(near) => format!("did you mean `//{near}`?"),
+            None => "`vwfb query 'inputs(//...)'` lists the files that targets read".to_owned(),
         };
-        self.nodes.values().any(knows).then(|| Item::File(path.as_str().to_owned()))
+        let message = format!("no target reads or makes `{path}`");
+        Err(PatternError { message, hint: Some(hint) })
     }
 
     fn nothing(&self, pattern: &Pattern) -> PatternError {
@@ -73,7 +84,7 @@ impl QueryGraph for RealisedGraph {
             message: error.to_string(),
             hint: Some("a pattern is written `//...`, `//folder:name` or `:name`".to_owned()),
         };
-        let file = if pattern.contains(':') { None } else { self.file(pattern) };
+        let file = if pattern.contains(':') { None } else { self.file(pattern)? };
         if let Some(file) = file {
             return Ok(BTreeSet::from([file]));
         }

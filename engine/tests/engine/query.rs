@@ -75,5 +75,7 @@ fn a_pattern_that_matches_nothing_names_a_near_one() {
     assert_eq!(error.column(), 6);
     assert_eq!(error.hint().as_deref(), Some("did you mean `//text:words`?"));
     assert!(ask("//nowhere/...").is_err());
-    assert!(ask("no-such-file.txt").is_err());
+    let error = ask("word.txt").unwrap_err();
+    assert_eq!(error.to_string(), "no target reads or makes `text/word.txt`");
+    assert_eq!(error.hint().as_deref(), Some("did you mean `//text/words.txt`?"));
 }
