@@ -112,12 +112,12 @@ pub enum QueryError {
         reason: String,
     },
     /// A pattern names nothing.
-    #[error("{source}")]
+    #[error("{refusal}")]
     Pattern {
         /// Where, in characters from 1.
         column: usize,
-        /// Why.
-        source: PatternError,
+        /// Why; no source, as its words are this error's.
+        refusal: PatternError,
     },
 }
 
@@ -139,7 +139,7 @@ impl QueryError {
             Self::Syntax { hint, .. } | Self::UnknownFunction { hint, .. } => Some(hint.clone()),
             Self::Arguments { usage, .. } => Some(format!("it is called as `{usage}`")),
             Self::Regex { .. } => Some("put a `\\` before a character meant as itself".to_owned()),
-            Self::Pattern { source, .. } => source.hint.clone(),
+            Self::Pattern { refusal, .. } => refusal.hint.clone(),
         }
     }
 }

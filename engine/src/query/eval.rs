@@ -61,7 +61,7 @@ impl Evaluation<'_, '_> {
 
     fn pattern(&self, column: usize, pattern: &str) -> Result<Set, QueryError> {
         let items = self.graph.expand(pattern);
-        let items = items.map_err(|source| QueryError::Pattern { column, source })?;
+        let items = items.map_err(|refusal| QueryError::Pattern { column, refusal })?;
         let id = |item| self.index.id(item).ok_or_else(|| unknown(column, item));
         items.iter().map(id).collect()
     }
@@ -157,7 +157,7 @@ fn unknown(column: usize, item: &Item) -> QueryError {
         Item::Target(label) => format!("no target `{label}`"),
         Item::File(path) => format!("no target reads or makes `{path}`"),
     };
-    QueryError::Pattern { column, source: PatternError { message, hint: None } }
+    QueryError::Pattern { column, refusal: PatternError { message, hint: None } }
 }
 
 /// How far an optional depth lets a search go.
