@@ -4,6 +4,8 @@
 //! every build: it costs about a microsecond a node, and no text makes it overflow its stack. Tests
 //! hold the two to the same answers.
 
+#[cfg(test)]
+mod agreement;
 mod cursor;
 mod numbers;
 mod strings;
@@ -105,6 +107,9 @@ fn read_node(cursor: &mut Cursor<'_>, depth: usize) -> Read<Option<RawNode>> {
                 }
                 node.children = children;
                 has_children = true;
+            }
+            _ if skipped && !spaced => {
+                return Err(cursor.fault(here..here + 2, "a space stands before `/-`"));
             }
             _ if skipped => {
                 read_entry(cursor)?;

@@ -1,5 +1,7 @@
 //! What formatting keeps and what it settles.
 
+#![expect(clippy::disallowed_methods, reason = "a test may look at the repository")]
+
 use std::path::{Path, PathBuf};
 
 use kdl::KdlDocument;
