@@ -30,6 +30,12 @@ pub struct FormatError {
 /// Formatting twice gives what formatting once gives. The result is compared with `text` before it
 /// is returned: should it mean anything else or lack a comment, `text` itself is returned.
 ///
+/// ```
+/// let text = "task  greet{ out \"hello.txt\"; // kept\n}";
+/// let formatted = "task \"greet\" {\n    out \"hello.txt\" // kept\n}\n";
+/// assert_eq!(vwfb_rules::format::format(text).as_deref(), Ok(formatted));
+/// ```
+///
 /// # Errors
 /// If `text` is not KDL 2, or nests deeper than rule files may.
 pub fn format(text: &str) -> Result<String, FormatError> {

@@ -108,9 +108,6 @@ fn read_node(cursor: &mut Cursor<'_>, depth: usize) -> Read<Option<RawNode>> {
                 node.children = children;
                 has_children = true;
             }
-            _ if skipped && !spaced => {
-                return Err(cursor.fault(here..here + 2, "a space stands before `/-`"));
-            }
             _ if skipped => {
                 read_entry(cursor)?;
             }
