@@ -42,6 +42,17 @@ pub(super) enum Argument {
 impl Query {
     /// Reads a query, in full (`deps(//a) except //b`) or in the short form that shells like
     /// (`deps //a`): a function's name, then its arguments with spaces between them.
+    ///
+    /// ```
+    /// use vwfb_engine::query::Query;
+    ///
+    /// assert!(Query::parse("deps(//shorts:final) except kind(tts, //...)").is_ok());
+    /// assert!(Query::parse("deps //shorts:final except kind(tts, //...)").is_ok());
+    /// assert_eq!(Query::parse("//a:b dps").unwrap_err().column(), 7);
+    /// ```
+    ///
+    /// # Errors
+    /// If `text` is no query: with the column, what is wrong there and what to write instead.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
         let mut parser = Parser { chars: text.chars().collect(), at: 0, depth: 0 };
         let expression = parser.query()?;
