@@ -191,3 +191,11 @@ fn tools(db: &dyn Db, def: &TaskDef) -> Result<BTreeMap<String, vwfb_cas::Digest
     }
     Ok(tools)
 }
+
+/// The action and key of `target`, for tests that ask without a run.
+///
+/// # Errors
+/// See [`Unkeyed`].
+pub fn keyed(db: &dyn Db, target: Target) -> Result<Arc<Keyed>, Unkeyed> {
+    action(db, target).clone()
+}

@@ -9,9 +9,7 @@ use vwfb_rules::pattern::Pattern;
 use vwfb_rules::{check_outputs, check_overrides, codes, cycle, nearest};
 
 use crate::db::{Database, Db, Settings, Target};
-use crate::package::{
-    package_def, package_file, package_vars, rule_file, rule_table, target_names, workspace,
-};
+use crate::package::{package_def, package_file, rule_file, rule_table, target_names, workspace};
 use crate::target::{declared, references, task};
 
 /// The targets that patterns mean, and what is wrong with them and all they need.
@@ -174,7 +172,6 @@ impl<'db> Check<'db> {
             self.rule_file(&used.path);
         }
         self.add(&rule_table(self.db, file).problems);
-        self.add(&package_vars(self.db, file).problems);
     }
 
     fn rule_file(&mut self, path: &WsPath) {

@@ -3,6 +3,8 @@
 //! A fact is read through [`System`] the first time a query asks for it and is a salsa input from
 //! then on; [`Database::refresh`] and [`Database::set_outcome`] are the only ways to change one.
 
+#![expect(missing_docs, reason = "salsa's macros write accessors without docs")]
+
 use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -261,6 +263,11 @@ impl Database {
             Self { storage: salsa::Storage::new(log), facts: Arc::new(Facts::new(system)), ran };
         Settings::new(&db, overrides, machine.platform);
         db
+    }
+
+    /// The door to the world.
+    pub fn system(&self) -> Arc<dyn System> {
+        Arc::clone(&self.facts.system)
     }
 
     /// The names of the queries that ran since the last call, for reuse tests.

@@ -18,10 +18,10 @@ use crate::tools::Tools;
 use crate::workers::{Sources, Unprovided, chain};
 
 /// The folders that vwfb itself writes, which match no glob or pattern.
-pub const OWN_FOLDERS: [&str; 2] = [".vwfb", "vwfb-out"];
+pub(crate) const OWN_FOLDERS: [&str; 2] = [".vwfb", "vwfb-out"];
 
 /// A workspace folder.
-pub struct Disk {
+pub(crate) struct Disk {
     root: PathBuf,
     store: Arc<Store>,
     stamps: Arc<Stamps>,
@@ -30,7 +30,7 @@ pub struct Disk {
 
 impl Disk {
     /// The workspace at `root`, an absolute path.
-    pub const fn new(
+    pub(crate) const fn new(
         root: PathBuf,
         store: Arc<Store>,
         stamps: Arc<Stamps>,

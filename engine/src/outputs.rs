@@ -12,7 +12,7 @@ use crate::stamps::Stamps;
 use crate::workers::chain;
 
 /// The output folder of one workspace and configuration.
-pub struct OutputFolder {
+pub(crate) struct OutputFolder {
     folder: PathBuf,
     store: Arc<Store>,
     stamps: Arc<Stamps>,
@@ -20,7 +20,7 @@ pub struct OutputFolder {
 
 impl OutputFolder {
     /// Outputs below `folder`, which is made when the first is placed.
-    pub const fn new(folder: PathBuf, store: Arc<Store>, stamps: Arc<Stamps>) -> Self {
+    pub(crate) const fn new(folder: PathBuf, store: Arc<Store>, stamps: Arc<Stamps>) -> Self {
         Self { folder, store, stamps }
     }
 

@@ -103,8 +103,8 @@ pub(crate) fn rule_table(db: &dyn Db, file: RuleText) -> Checked<Arc<RuleTable>>
 
 /// The variables that the targets of a package see.
 #[salsa::tracked(returns(ref))]
-pub(crate) fn package_vars(db: &dyn Db, file: RuleText) -> Checked<Vars> {
-    let Some(package) = package_def(db, file) else { return Checked::default() };
+pub(crate) fn package_vars(db: &dyn Db, file: RuleText) -> Vars {
+    let Some(package) = package_def(db, file) else { return Vars::default() };
     let overrides = Settings::get(db).overrides(db);
     vwfb_rules::vars(&workspace(db).value, &package.value, overrides)
 }

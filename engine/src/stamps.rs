@@ -17,14 +17,14 @@ const TRIES: usize = 5;
 
 /// The digests of files by absolute path.
 #[derive(Debug)]
-pub struct Stamps {
+pub(crate) struct Stamps {
     known: HashMap<String, Stamped>,
     fresh: Mutex<BTreeMap<String, Stamped>>,
 }
 
 impl Stamps {
     /// A table that begins with what was recorded.
-    pub const fn new(known: HashMap<String, Stamped>) -> Self {
+    pub(crate) const fn new(known: HashMap<String, Stamped>) -> Self {
         Self { known, fresh: Mutex::new(BTreeMap::new()) }
     }
 
@@ -32,7 +32,7 @@ impl Stamps {
     ///
     /// # Errors
     /// If it is no regular file, cannot be read, or does not keep still.
-    pub fn of(&self, path: &Path) -> io::Result<Stamped> {
+    pub(crate) fn of(&self, path: &Path) -> io::Result<Stamped> {
         let name = path.to_str();
         for _ in 0..TRIES {
             let before = stamp(path)?;
@@ -60,7 +60,7 @@ impl Stamps {
     }
 
     /// What was read since the last call, to be recorded.
-    pub fn take_fresh(&self) -> BTreeMap<String, Stamped> {
+    pub(crate) fn take_fresh(&self) -> BTreeMap<String, Stamped> {
         self.fresh().clone()
     }
 

@@ -376,16 +376,36 @@ impl State {
         })
     }
 
-    /// Forgets every success and attempt of this configuration, and returns the keys.
+    /// Forgets every success and attempt in every configuration, and returns the keys.
     ///
     /// # Errors
     /// See [`State::begin_run`].
     pub fn forget(&self) -> Result<Vec<ActionKey>, StateError> {
-        let keys = self.successes()?.into_values().map(|success| success.key).collect();
+        let keys = self.current_keys()?;
+        self.with(|db| {
+            db.execute_batch("DELETE FROM successes; DELETE FROM attempts;")?;
+            Ok(keys)
+        })
+    }
+
+    /// Forgets the successes and attempts of some labels in this configuration, and returns the
+    /// keys.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn forget_labels(&self, labels: &[String]) -> Result<Vec<ActionKey>, StateError> {
+        let successes = self.successes()?;
+        let keys = labels.iter().filter_map(|label| successes.get(label)).map(|known| known.key);
+        let keys = keys.collect();
         self.with(|db| {
             let config = self.config.as_bytes().as_slice();
-            db.execute("DELETE FROM successes WHERE config = ?1", [config])?;
-            db.execute("DELETE FROM attempts WHERE config = ?1", [config])?;
+            for table in ["successes", "attempts"] {
+                let sql = format!("DELETE FROM {table} WHERE label = ?1 AND config = ?2");
+                let mut delete = db.prepare(&sql)?;
+                for label in labels {
+                    delete.execute(params![label, config])?;
+                }
+            }
             Ok(keys)
         })
     }

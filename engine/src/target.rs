@@ -17,7 +17,7 @@ pub(crate) fn declared(db: &dyn Db, target: Target) -> Checked<Option<Arc<Declar
     let Some(def) = target_def(db, target) else { return Checked::default() };
     let package = &target.label(db).package;
     let file = package_file(db, package);
-    let vars = &package_vars(db, file).value;
+    let vars = package_vars(db, file);
     vwfb_rules::declare(package, &def, &rule_table(db, file).value, vars)
 }
 

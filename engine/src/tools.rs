@@ -25,7 +25,7 @@ pub struct Tools {
 
 impl Tools {
     /// The tools that the workspace at `root` may declare.
-    pub fn new(root: PathBuf, stamps: Arc<Stamps>, state: Arc<State>) -> Self {
+    pub(crate) fn new(root: PathBuf, stamps: Arc<Stamps>, state: Arc<State>) -> Self {
         Self { root, stamps, state, toolchains: Toolchains::new(&[]), closures: Mutex::default() }
     }
 

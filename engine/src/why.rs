@@ -12,6 +12,7 @@ use crate::key::{FieldChange, KeyRecord};
 use crate::plan::{Step, TaskId};
 use crate::run::{EnvironmentError, Ground, Run};
 use crate::state::{State, Success};
+use crate::system::{System, Text};
 
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,11 +62,12 @@ impl Reporter for Silent {
 /// If the store or the workspace's state cannot be read.
 pub(crate) fn why(ground: Ground<'_>, label: &Label) -> Result<Why, EnvironmentError> {
     let (store, state, graph) = (ground.store.clone(), ground.state, ground.graph);
+    let system = ground.db.system();
     let known = state.successes().map_err(|error| EnvironmentError::of(&error))?;
     let mut silent = Silent;
     let mut run = Run::begin(ground, &mut silent)?;
     run.settle_known()?;
-    let teller = Teller { graph, state, store: &store, known: &known };
+    let teller = Teller { graph, state, store: &store, system: &*system, known: &known };
     let mut causes = Vec::new();
     for (id, path) in paths_down(graph, label) {
         // A task that waits for another is explained by that other one.
@@ -110,6 +112,7 @@ struct Teller<'a> {
     graph: &'a TaskGraph,
     state: &'a State,
     store: &'a Store,
+    system: &'a dyn System,
     known: &'a std::collections::HashMap<String, Success>,
 }
 
@@ -198,15 +201,22 @@ impl Teller<'_> {
         }
     }
 
-    /// The first line that differs, where the store still has both texts.
+    /// The first line that differs, where the store still has the old text and the new one is in
+    /// the store or the workspace.
     fn first_line(&self, path: &WsPath, change: &Change) -> Vec<String> {
-        let text = |value: &Option<String>| {
-            let digest: Digest = value.as_ref()?.split(' ').next_back()?.parse().ok()?;
-            String::from_utf8(self.store.read(BlobId(digest)).ok()?).ok()
+        let digest = |value: &Option<String>| -> Option<Digest> {
+            value.as_ref()?.split(' ').next_back()?.parse().ok()
         };
-        let (Some(before), Some(after)) = (text(&change.before), text(&change.after)) else {
-            return Vec::new();
+        let stored = |digest| String::from_utf8(self.store.read(BlobId(digest)).ok()?).ok();
+        let present = |digest| match self.system.text(path) {
+            Text::Present(text) => {
+                (Digest::of(text.as_bytes()) == digest).then(|| text.to_string())
+            }
+            Text::Absent | Text::Unreadable(_) => None,
         };
+        let before = digest(&change.before).and_then(stored);
+        let after = digest(&change.after).and_then(|now| present(now).or_else(|| stored(now)));
+        let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
         let (mut old, mut new) = (before.lines(), after.lines());
         for number in 1.. {
             match (old.next(), new.next()) {

@@ -19,13 +19,17 @@ use crate::forecast::{Forecast, forecast};
 use crate::graph::TaskGraph;
 use crate::outputs::OutputFolder;
 use crate::package::workspace;
-use crate::run::{EnvironmentError, Ground};
+use crate::query::RealisedGraph;
+use crate::run::Ground;
 use crate::stamps::Stamps;
 use crate::state::{State, StateError};
 use crate::system::Text;
 use crate::tools::Tools;
 use crate::why::{Why, why};
 use crate::workers::{Inbox, Runner, Shared};
+
+pub use crate::package::{BUILD_FILE, WORKSPACE_FILE};
+pub use crate::run::EnvironmentError;
 
 /// Where and how to open a workspace.
 #[derive(Debug, Clone)]
@@ -157,6 +161,11 @@ impl Workspace {
         }
     }
 
+    /// Looks again at every file and tool that was looked at, so that changes are seen.
+    pub fn refresh(&mut self) {
+        self.db.refresh();
+    }
+
     /// The targets that `patterns` mean, and what is wrong with them and all they need.
     pub fn load(&self, patterns: &[Pattern]) -> Loaded {
         load(&self.db, patterns)
@@ -174,6 +183,11 @@ impl Workspace {
             Text::Present(text) => Some(text.to_string()),
             Text::Absent | Text::Unreadable(_) => None,
         }
+    }
+
+    /// Every target as queries see it; patterns are relative to the folder `current`.
+    pub fn query_graph(&self, current: &WsPath) -> RealisedGraph {
+        RealisedGraph::of(&self.db, current)
     }
 
     /// The tasks that `targets` need; they must be free of errors.
@@ -198,6 +212,24 @@ impl Workspace {
     pub fn why(&mut self, label: &Label) -> Result<Why, EnvironmentError> {
         let graph = self.graph(std::slice::from_ref(label));
         why(self.ground(&graph), label)
+    }
+
+    /// Forgets what is known of `labels`, of everything if there are none,
+    /// so that the next build runs their tasks again. Returns how many had succeeded.
+    ///
+    /// # Errors
+    /// If the store or the workspace's memory cannot be written.
+    pub fn forget(&self, labels: &[Label]) -> Result<usize, EnvironmentError> {
+        let keys = if labels.is_empty() {
+            self.state.forget()
+        } else {
+            let names: Vec<String> = labels.iter().map(ToString::to_string).collect();
+            self.state.forget_labels(&names)
+        };
+        let keys = keys.map_err(|error| EnvironmentError::of(&error))?;
+        self.store.forget(&keys).map_err(|error| EnvironmentError::of(&error))?;
+        self.publish_roots()?;
+        Ok(keys.len())
     }
 
     /// Builds the requested targets of `graph` and puts their outputs in place.

@@ -1,0 +1,131 @@
+//! Bytes that the store has lost are made again in the same build, by their producer alone.
+
+use std::fs;
+use std::path::Path;
+
+use vwfb_engine::event::Event;
+
+use crate::scene::Scene;
+
+const CHAIN: &str = r#"
+task "a" { srcs "a.txt"; out "a.out"; script "join {srcs} {out}" }
+task "b" { srcs ":a" "b.txt"; out "b.out"; script "join {srcs} {out}" }
+"#;
+
+fn chain() -> Scene {
+    let scene = Scene::new(CHAIN);
+    scene.write("a.txt", "made by a").write("b.txt", "1");
+    scene.build("//:b").expect("ran a b");
+    scene
+}
+
+/// Every file of the store that holds `bytes`.
+fn blobs(folder: &Path, bytes: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(blobs(&path, bytes));
+        } else if fs::read(&path).is_ok_and(|content| content == bytes.as_bytes()) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// `a` makes the very bytes of its source, so the blob of both is gone.
+fn lose(scene: &Scene, bytes: &str) {
+    let found = blobs(&scene.store_folder(), bytes);
+    assert!(!found.is_empty(), "the store has `{bytes}`");
+    for path in found {
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_lost_input_is_made_again_in_the_same_build() {
+    let scene = chain();
+    lose(&scene, "made by a");
+    scene.write("b.txt", "2");
+    scene.build("//:b").expect("ran a b");
+    assert_eq!(scene.output("b.out"), "made by a2");
+}
+
+#[test]
+fn lost_bytes_that_nobody_needs_are_not_made_again() {
+    let scene = chain();
+    lose(&scene, "made by a");
+    scene.build("//:b").expect("unchanged a b");
+}
+
+#[test]
+fn a_lost_output_that_must_be_put_in_place_is_made_again() {
+    let scene = chain();
+    lose(&scene, "made by a1");
+    fs::remove_dir_all(scene.root().join("vwfb-out")).unwrap();
+    scene.build("//:b").expect("unchanged a; ran b");
+    assert_eq!(scene.output("b.out"), "made by a1");
+}
+
+#[test]
+fn a_damaged_input_is_put_aside_and_made_again() {
+    let scene = chain();
+    for path in blobs(&scene.store_folder(), "made by a") {
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "made by b").unwrap();
+    }
+    // The size is right, so only verification can tell.
+    let store = scene.store();
+    let report = store.verify(vwfb_cas::VerifyOptions::default()).unwrap();
+    assert!(!report.is_sound());
+    drop(store);
+    scene.write("b.txt", "2");
+    scene.build("//:b").expect("ran a b");
+    assert_eq!(scene.output("b.out"), "made by a2");
+}
+
+#[test]
+fn a_store_that_was_deleted_is_filled_again_as_far_as_needed() {
+    let scene = chain();
+    fs::remove_dir_all(scene.store_folder()).unwrap();
+    scene.build("//:b").expect("unchanged a b");
+    scene.write("b.txt", "2");
+    scene.build("//:b").expect("ran a b");
+}
+
+#[test]
+fn a_task_that_is_made_again_is_counted_once() {
+    let scene = chain();
+    lose(&scene, "made by a");
+    scene.write("b.txt", "2");
+    let seen = scene.build("//:b");
+    let Some(Event::RunFinished { counts, .. }) = seen.events.last() else {
+        panic!("a run ends with its summary");
+    };
+    assert_eq!(counts.total(), 2);
+}
+
+#[test]
+fn a_lost_sampled_result_is_an_error_and_never_another_sample() {
+    let scene = Scene::new(
+        r#"
+        rule "sample" {
+            attr "src" type="file"
+            out "o" path="{name}.out"
+            results "sampled"
+            script "join {src} {o}"
+        }
+        sample "a" src="a.txt"
+        task "b" { srcs ":a" "b.txt"; out "b.out"; script "join {srcs} {out}" }
+        "#
+        .replace("{o}\"", "{out.o}\"")
+        .as_str(),
+    );
+    scene.write("a.txt", "a sample").write("b.txt", "1");
+    scene.build("//:b").expect("ran a b");
+    lose(&scene, "a sample");
+    scene.write("b.txt", "2");
+    let seen = scene.build("//:b");
+    seen.expect("unchanged a; failed b");
+    assert!(seen.reasons["b"].contains("vwfb clean --expunge //:a"), "{:?}", seen.reasons);
+}
