@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use given::{Given, GivenAttr, nodes_of, noted};
 
-use crate::codes::{MISSING_ATTRIBUTE, OUTPUT_OUTSIDE, UNKNOWN_RULE, WRONG_TYPE};
+use crate::codes::{MISSING_ATTRIBUTE, OUTPUT_OUTSIDE, SECRET_MISUSE, UNKNOWN_RULE, WRONG_TYPE};
 use crate::core_rules::common_attrs;
 use crate::diagnostic::{Anchor, Checked, Diagnostic, Spot};
 use crate::evaluate::Names;
@@ -17,7 +17,7 @@ use crate::library;
 use crate::media::Media;
 use crate::package::TargetDef;
 use crate::read::Problems;
-use crate::rule::{AttrDef, Body, Limits, OutDef, RuleDef, Shape};
+use crate::rule::{AttrDef, AttrType, Body, Limits, OutDef, RuleDef, Shape};
 use crate::rule_check;
 use crate::rule_reader::{RuleReader, TASK_NODES};
 use crate::suggest::did_you_mean;
@@ -186,6 +186,10 @@ impl Declaring<'_> {
         let mut values: Vec<(Option<String>, AttrValue)> = Vec::new();
         let before = self.problems.count();
         for one in &given.values {
+            if def.ty == AttrType::Secret && one.value.text().is_some_and(|t| t.contains('{')) {
+                self.problems.push(interpolated_secret(def, &one.value));
+                continue;
+            }
             let plain = self.names.values(&one.value).map_err(|problem| noted(problem, def));
             for plain in self.problems.take(plain).into_iter().flatten() {
                 let value = typed(&plain, def, self.pkg).map_err(|problem| noted(problem, def));
@@ -332,6 +336,13 @@ impl Declaring<'_> {
         }
         tools
     }
+}
+
+fn interpolated_secret(def: &AttrDef, value: &Value) -> Diagnostic {
+    let message = format!("`{}` is a secret's name and cannot be interpolated", def.name);
+    Diagnostic::error(SECRET_MISUSE, message)
+        .at(&value.anchor)
+        .hint("write the name itself, so that no variable decides which secret is read")
 }
 
 fn unknown_rule(target: &TargetDef, rules: &RuleTable) -> Diagnostic {

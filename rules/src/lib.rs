@@ -42,7 +42,7 @@ pub mod workspace;
 pub use core_rules::{common_attrs, core_rules};
 pub use declare::{Declared, declare};
 pub use outputs::{check_outputs, cycle};
-pub use package::package;
+pub use package::{bad_package, package};
 pub use render::render;
 pub use resolve::{provides, references, task};
 pub use rule_file::rule_file;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::codes::{BAD_NODE, DUPLICATE_TARGET, RESERVED_NAME};
+use crate::codes::{BAD_NODE, BAD_PACKAGE_NAME, DUPLICATE_TARGET, RESERVED_NAME};
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
-use crate::label::WsPath;
+use crate::label::{WsPath, check_package};
 use crate::read::{self, Problems};
 use crate::rule_file::RuleFile;
 use crate::syntax::{Node, nodes};
@@ -84,6 +84,14 @@ pub fn package(file: &WsPath, text: &str) -> Checked<PackageDef> {
     Checked { value: def, problems: problems.0 }
 }
 
+/// What is wrong with the place of the `BUILD.kdl` at `file`, if its folder cannot be a package.
+pub fn bad_package(file: &WsPath) -> Option<Diagnostic> {
+    let error = check_package(&file.parent()?).err()?;
+    let hint = "rename the folder, or move its BUILD.kdl up";
+    let anchor = Anchor::file(file.clone());
+    Some(Diagnostic::error(BAD_PACKAGE_NAME, error.to_string()).at(&anchor).hint(hint))
+}
+
 fn target(node: Node, problems: &mut Problems) -> Option<TargetDef> {
     let Some(value) = node.args.first() else {
         let message = format!("`{}` needs a name", node.name);
@@ -138,6 +146,16 @@ mod tests {
         let problems = checked("task \"a\"\ntask \"a\"\ntask\ntask \"all\"\ntask \"a b\"").problems;
         let codes: Vec<&str> = problems.iter().map(|problem| problem.code.as_str()).collect();
         assert_eq!(codes, ["duplicate-target", "bad-node", "reserved-name", "bad-name"]);
+    }
+
+    #[test]
+    fn a_folder_must_be_able_to_stand_in_a_label() {
+        let problem = |path: &str| bad_package(&WsPath::new(path).unwrap());
+        assert_eq!(problem("shorts/BUILD.kdl"), None);
+        assert_eq!(problem("BUILD.kdl"), None);
+        let problem = problem("a:b/BUILD.kdl").unwrap();
+        assert_eq!(problem.code, BAD_PACKAGE_NAME);
+        assert!(problem.message.contains("`a:b` cannot be a package"));
     }
 
     #[test]

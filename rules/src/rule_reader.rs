@@ -1,24 +1,28 @@
 //! The `rule` node, and the same nodes inside a `task`.
 
+mod outs;
+mod parts;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use parts::{env, resource};
+use parts::{template, template_arg, templates, timeout};
 
 use crate::codes::{
     BAD_NODE, DUPLICATE_NAME, NO_ACTION, NO_OUTPUT, NOT_IN_ENUM, REPEATED_ATTRIBUTE, RESERVED_NAME,
-    TWO_ACTIONS, UNKNOWN_ATTRIBUTE, UNKNOWN_OUTPUT, WRONG_TYPE, WRONG_UNIT,
+    TWO_ACTIONS, UNKNOWN_ATTRIBUTE,
 };
 use crate::diagnostic::Diagnostic;
-use crate::interpolate::Template;
 use crate::label::WsPath;
 use crate::read::{self, Problems};
 use crate::rule::{
-    ArgGroup, AttrDef, AttrType, Body, GroupDef, Limits, OutDef, RuleDef, Shape, Stdio, ToolUse,
+    ArgGroup, AttrDef, AttrType, Body, GroupDef, Limits, RuleDef, Shape, Stdio, ToolUse,
 };
 use crate::rule_check;
 use crate::schema;
 use crate::suggest::did_you_mean;
 use crate::syntax::{Node, Scalar, Value};
 use crate::task::Results;
-use crate::units;
 
 /// The nodes of a rule.
 const NODES: [&str; 20] = [
@@ -206,80 +210,6 @@ impl RuleReader {
         }
     }
 
-    fn out(&mut self, node: &Node, problems: &mut Problems) {
-        let Some(name) = read::name_arg(node, "the output's name", problems) else { return };
-        read::only_props(node, &["path", "type", "media", "doc"], problems);
-        let Some(path) = read::prop(node, "path") else {
-            let problem = Diagnostic::error(BAD_NODE, "an output needs a path").at(&node.anchor);
-            problems.push(problem.hint(format!("write `path=\"{{name}}.{name}\"`")));
-            return;
-        };
-        let Some(path) = template(path, problems) else { return };
-        self.add_out(name.into(), path, node, problems);
-    }
-
-    /// In a `task` the arguments are paths; `name=` names the only one.
-    fn free_out(&mut self, node: &Node, problems: &mut Problems) {
-        read::only_props(node, &["name", "type", "media", "doc"], problems);
-        let name = read::text_prop(node, "name", problems);
-        if node.args.is_empty() || (name.is_some() && node.args.len() > 1) {
-            let _ = read::one_arg(node, "the output's path", problems);
-            return;
-        }
-        for value in &node.args {
-            let Some(path) = template(value, problems) else { continue };
-            let name = match (name, read::prop(node, "name")) {
-                (Some(name), Some(value)) if read::check_name(name, value, problems) => name.into(),
-                _ => name_of_path(value.text().unwrap_or_default()),
-            };
-            self.add_out(name, path, node, problems);
-        }
-    }
-
-    fn add_out(&mut self, name: String, path: Template, node: &Node, problems: &mut Problems) {
-        if let Some(first) = self.rule.outs.iter().find(|out| out.name == name) {
-            let problem =
-                Diagnostic::error(DUPLICATE_NAME, format!("two outputs are named `{name}`"))
-                    .noted(&path.anchor, "again here")
-                    .noted(&first.anchor, "first here");
-            let hint = self.free.then(|| "name one of them with `name=`".into());
-            return problems.push(problem.maybe_hint(hint));
-        }
-        let mut out = OutDef {
-            name,
-            path,
-            tree: out_is_tree(node, problems),
-            media: schema::media(node, problems),
-            doc: read::text_prop(node, "doc", problems).map(Into::into),
-            anchor: node.anchor.clone(),
-        };
-        for child in &node.children {
-            match child.name.as_str() {
-                "doc" => out.doc = read::text_arg(child, "a text", problems).map(Into::into),
-                _ => read::unknown_child("`out`", child, &["doc"], problems),
-            }
-        }
-        self.rule.outs.push(out);
-    }
-
-    fn group(&mut self, node: &Node, problems: &mut Problems) {
-        read::only_props(node, &[], problems);
-        read::no_children(node, problems);
-        let mut names = Vec::new();
-        for value in &node.args {
-            names.extend(read::text(value, "a name", problems).map(str::to_owned));
-        }
-        if names.len() < 2 {
-            let message = "`group` needs its name and the names of its outputs";
-            return problems.push(Diagnostic::error(BAD_NODE, message).at(&node.anchor));
-        }
-        let name = names.remove(0);
-        if !read::check_name(&name, &node.args[0], problems) {
-            return;
-        }
-        self.rule.groups.push(GroupDef { name, outs: names });
-    }
-
     fn tool(&mut self, node: &Node, problems: &mut Problems) {
         read::only_props(node, &[], problems);
         read::no_children(node, problems);
@@ -356,24 +286,6 @@ impl RuleReader {
         self.rule
     }
 
-    fn check_groups(&self, problems: &mut Problems) {
-        let names: Vec<&str> = self.rule.outs.iter().map(|out| out.name.as_str()).collect();
-        for group in &self.rule.groups {
-            let mut fault = |code, message: String, hint| {
-                let problem = Diagnostic::error(code, message).at(&self.rule.anchor);
-                problems.push(problem.maybe_hint(hint));
-            };
-            if names.contains(&group.name.as_str()) {
-                let message = format!("`{}` is an output and a group", group.name);
-                fault(DUPLICATE_NAME, message, None);
-            }
-            for out in group.outs.iter().filter(|out| !names.contains(&out.as_str())) {
-                let message = format!("group `{}` has no output `{out}` to hold", group.name);
-                fault(UNKNOWN_OUTPUT, message, did_you_mean(out, names.iter().copied()));
-            }
-        }
-    }
-
     fn check_whole(&self, problems: &mut Problems) {
         let rule = &self.rule;
         let noun = if self.free { "task" } else { "rule" };
@@ -421,31 +333,6 @@ fn seed(rule: &RuleDef) -> AttrDef {
     }
 }
 
-/// The file's stem with what no name may have made `_`.
-fn name_of_path(path: &str) -> String {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    let stem =
-        file.rsplit_once('.').map_or(file, |(stem, _)| if stem.is_empty() { file } else { stem });
-    let name: String = stem
-        .chars()
-        .filter(|c| !matches!(c, '{' | '}'))
-        .map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '_' })
-        .collect();
-    if name.is_empty() { "out".into() } else { name }
-}
-
-fn out_is_tree(node: &Node, problems: &mut Problems) -> bool {
-    let Some(value) = read::prop(node, "type") else { return false };
-    match value.text() {
-        Some("tree") => true,
-        Some("file") => false,
-        _ => {
-            problems.push(read::wrong_type(value, "`file` or `tree`"));
-            false
-        }
-    }
-}
-
 fn results(node: &Node, problems: &mut Problems) -> Results {
     match read::text_arg(node, "`deterministic`, `seeded` or `sampled`", problems) {
         Some("seeded") => Results::Seeded,
@@ -461,96 +348,6 @@ fn results(node: &Node, problems: &mut Problems) -> Results {
             Results::Deterministic
         }
     }
-}
-
-fn timeout(node: &Node, problems: &mut Problems) -> Option<std::time::Duration> {
-    let text = read::text_arg(node, "a duration such as `\"5m\"`", problems)?;
-    let duration = units::duration(text).filter(|duration| !duration.is_zero());
-    if duration.is_none() {
-        let problem = Diagnostic::error(WRONG_UNIT, format!("`{text}` is no time to wait"));
-        problems.push(problem.at(&node.args[0].anchor).hint("write it as `30s`, `5m` or `1h`"));
-    }
-    duration
-}
-
-/// A `resource` node: a name and how much of it, 1 if it does not say.
-pub(crate) fn resource(node: &Node, limits: &mut Limits, problems: &mut Problems) {
-    read::only_props(node, &[], problems);
-    read::no_children(node, problems);
-    let Some(first) = node.args.first() else {
-        let _ = read::one_arg(node, "the resource's name", problems);
-        return;
-    };
-    let Some(name) = read::text(first, "the resource's name", problems) else { return };
-    if !read::check_name(name, first, problems) {
-        return;
-    }
-    let amount = match node.args.get(1) {
-        Some(value) => read::count(value, problems),
-        None => Some(1),
-    };
-    if let Some(extra) = node.args.get(2) {
-        let message = "`resource` takes a name and an amount";
-        problems.push(Diagnostic::error(BAD_NODE, message).at(&extra.anchor));
-    }
-    limits.resources.extend(amount.map(|amount| (name.to_owned(), amount)));
-}
-
-/// An `env` node: one child or property for each variable.
-pub(crate) fn env(node: &Node, env: &mut BTreeMap<String, Template>, problems: &mut Problems) {
-    read::no_args(node, problems);
-    let mut pairs: Vec<(&str, &Value)> =
-        node.props.iter().map(|(name, value)| (name.as_str(), value)).collect();
-    for child in &node.children {
-        read::only_props(child, &[], problems);
-        read::no_children(child, problems);
-        let value = read::one_arg(child, "the variable's value", problems);
-        pairs.extend(value.map(|value| (child.name.as_str(), value)));
-    }
-    for (name, value) in pairs {
-        if !is_variable(name) {
-            let message = format!("`{name}` is no environment variable that a task may set");
-            let problem = Diagnostic::error(WRONG_TYPE, message).at(&value.anchor);
-            problems.push(problem.hint("PATH, HOME, TMPDIR and the like are set for every task"));
-            continue;
-        }
-        let Some(template) = env_value(value, problems) else { continue };
-        if env.insert(name.into(), template).is_some() {
-            let message = format!("`{name}` is given twice");
-            problems.push(Diagnostic::error(REPEATED_ATTRIBUTE, message).at(&value.anchor));
-        }
-    }
-}
-
-fn env_value(value: &Value, problems: &mut Problems) -> Option<Template> {
-    match &value.scalar {
-        Scalar::Int(number) => Some(Template::plain(&number.to_string(), &value.anchor)),
-        Scalar::Float(number) => Some(Template::plain(&number.0.to_string(), &value.anchor)),
-        _ => template(value, problems),
-    }
-}
-
-fn is_variable(name: &str) -> bool {
-    let fixed = ["PATH", "HOME", "TMPDIR", "PWD", "SOURCE_DATE_EPOCH", "LD_PRELOAD"];
-    !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        && !fixed.contains(&name)
-}
-
-fn template_arg(node: &Node, problems: &mut Problems) -> Option<Template> {
-    template(read::one_arg(node, "an interpolation", problems)?, problems)
-}
-
-fn templates(values: &[Value], problems: &mut Problems) -> Vec<Template> {
-    values.iter().filter_map(|value| env_value(value, problems)).collect()
-}
-
-/// `value` as a text with interpolations.
-pub(crate) fn template(value: &Value, problems: &mut Problems) -> Option<Template> {
-    read::no_annotation(value, problems);
-    let text = read::text(value, "a text", problems)?;
-    problems.take(Template::parse(text, &value.anchor))
 }
 
 /// The problem of a node that a `task` does not have.

@@ -69,8 +69,8 @@ pub enum Results {
 /// What a task runs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// A program with its arguments, never a shell string. A `script` is `sh -c <text>` with every
-    /// interpolated value quoted.
+    /// A program with its arguments, never a shell string. A `script` is `sh -eu -c <text>` (with
+    /// `-o pipefail` for shells that have it), every interpolated value quoted.
     Process {
         /// The program's name as a tool declares it.
         program: String,
@@ -89,7 +89,8 @@ pub enum Command {
 /// A declared set of programs with the data they need.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ToolDef {
-    /// Its name; for a tool without a `toolchain` node the program's name.
+    /// Its name; for a tool without a `toolchain` node the program's name. `base` stands for `sh`
+    /// and the coreutils, and lists no programs.
     pub name: String,
     /// Programs, by name on PATH, by absolute path, or by `//` workspace path.
     pub programs: Vec<String>,

@@ -162,7 +162,7 @@ fn map_values(node: &Node, problems: &mut Problems) -> Vec<GivenValue> {
 }
 
 fn unknown(node: &Node, rule: &RuleDef) -> Diagnostic {
-    if rule_reader::TASK_NODES.contains(&"run") && rule.name == "task" {
+    if rule.name == "task" {
         return rule_reader::unknown_task_node(&node.name, node);
     }
     let names: Vec<&str> = rule.attrs.iter().map(|attr| attr.name.as_str()).collect();

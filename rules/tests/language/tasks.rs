@@ -158,6 +158,11 @@ fn a_secret_reaches_only_the_environment() {
     let task = World::task(&format!("{rule}r \"x\" key=\"api-token\""));
     assert_eq!(task.secrets["TOKEN"], "api-token");
     assert!(task.env.is_empty() && task.network);
+    let var = format!("vars {{ k \"x\" }}\n{rule}r \"x\" key=\"{{vars.k}}\"");
+    assert_eq!(
+        World::problems_of(&var),
+        ["secret-misuse: `key` is a secret's name and cannot be interpolated"]
+    );
     let misuse = rule.replace("run \"cat\"", "run \"cat\" \"{key}\"");
     assert_eq!(
         World::problems_of(&misuse),
@@ -190,6 +195,62 @@ fn a_target_switched_off_offers_nothing() {
 }
 
 #[test]
+fn groups_choose_among_outputs() {
+    let world = World::new(&[(
+        "p/BUILD.kdl",
+        r#"
+        rule "r" {
+            out "a" path="{name}.a"
+            out "b" path="{name}.b"
+            out "c" path="{name}.c"
+            group "default" "a" "b"
+            group "rest" "c"
+            run "touch" "{out}" "{out.rest}"
+        }
+        r "x"
+        task "t" { srcs ":x"; out "t"; script "ls {srcs}" }
+        task "u" { srcs ":x#rest" ":x#b"; out "u"; script "ls {srcs}" }
+        "#,
+    )]);
+    world.clean();
+    assert_eq!(argv(&world.tasks["//p:x"]), ["touch", "out/a.a", "out/b.b", "out/c.c"]);
+    assert_eq!(inputs(&world.tasks["//p:t"]), ["in/x.a = //p:x#a", "in/x.b = //p:x#b"]);
+    assert_eq!(inputs(&world.tasks["//p:u"]), ["in/x.b = //p:x#b", "in/x.c = //p:x#c"]);
+}
+
+#[test]
+fn maps_are_pairs() {
+    let rule = "rule \"r\" {\n attr \"defs\" type=\"string\" map=#true\n attr \"files\" type=\"file\" map=#true optional=#true\n out \"o\" path=\"{name}\"\n run \"echo\" \"-D{defs}\" \"{files}\"\n}\n";
+    let task = World::task(&format!(
+        "{rule}r \"x\" {{\n defs b=\"2\" {{ a \"1\" }}\n files one=\"a.txt\"\n}}"
+    ));
+    assert_eq!(argv(&task), ["echo", "-Da=1", "-Db=2", "one=in/files/one.txt"]);
+    assert_eq!(inputs(&task), ["in/files/one.txt = p/a.txt"]);
+}
+
+#[test]
+fn a_toolchain_of_the_workspace_stands_in_for_a_rules() {
+    let rules = "toolchain \"conv\" { program \"conv\"; data \"/usr/share/conv\" }\nrule \"r\" {\n out \"o\" path=\"{name}\"\n tool \"conv\"\n run \"conv\" \"{out}\"\n}\n";
+    let build = format!("{rules}r \"x\"");
+    let allowed = "workspace \"w\" { tools { allow \"conv\" } }";
+    let world = World::new(&[("WORKSPACE.kdl", allowed), ("p/BUILD.kdl", &build)]);
+    world.clean();
+    assert_eq!(world.tasks["//p:x"].tools[0].data, ["/usr/share/conv"]);
+    let own = "workspace \"w\" { toolchain \"conv\" { program \"/opt/conv/bin/conv\" } }";
+    let world = World::new(&[("WORKSPACE.kdl", own), ("p/BUILD.kdl", &build)]);
+    world.clean();
+    assert_eq!(world.tasks["//p:x"].tools[0].programs, ["/opt/conv/bin/conv"]);
+}
+
+#[test]
+fn a_rule_may_keep_names() {
+    let task = World::task(
+        "rule \"r\" {\n attr \"src\" type=\"file\"\n keep-names\n out \"o\" path=\"d/{name}.x\"\n run \"cp\" \"{src}\" \"{out}\"\n}\nr \"y\" src=\"a.txt\"",
+    );
+    assert_eq!(argv(&task), ["cp", "in/a.txt", "out/d/y.x"]);
+}
+
+#[test]
 fn renaming_a_target_keeps_its_command() {
     let one = rendered("render \"one\" src=\"a.png\"");
     let two = rendered("render \"two\" src=\"a.png\"");
@@ -208,7 +269,14 @@ fn the_standard_rules_and_the_examples_are_right() {
     files.extend(words.map(|word| (format!("shorts/{word}"), "")));
     let files: Vec<(&str, &str)> =
         files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+    let mut files = files;
+    files.extend([
+        ("hello/BUILD.kdl", include_str!("../../../examples/hello/BUILD.kdl")),
+        ("hello/greeting.txt", ""),
+        ("hello/parts/1.txt", ""),
+    ]);
     let world = World::new(&files);
     world.clean();
     assert!(world.tasks.contains_key("//shorts:final"));
+    assert!(world.tasks.contains_key("//hello:letter"));
 }

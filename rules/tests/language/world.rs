@@ -172,7 +172,7 @@ impl Scope for World {
 
     /// Only patterns of the form `folder/*.ext` and `*.ext`.
     fn glob(&self, package: &WsPath, pattern: &str) -> Arc<[WsPath]> {
-        let (before, after) = pattern.split_once('*').expect("a pattern has a star");
+        let (before, after) = pattern.split_once('*').unwrap_or((pattern, ""));
         let matches = |below: &str| {
             let middle = below.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
             middle.is_some_and(|middle| !middle.contains('/'))
