@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("docs/errors");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut pages: Vec<PathBuf> = fs::read_dir(&folder)?
         .map(|entry| Ok(entry?.path()))
@@ -20,6 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(table, "    ({code:?}, include_str!({page:?})),")?;
     }
     table.push_str("]\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("pages.rs"), table)?;
+    let out = env::var_os("OUT_DIR").ok_or("cargo names no OUT_DIR")?;
+    fs::write(Path::new(&out).join("pages.rs"), table)?;
     Ok(())
 }

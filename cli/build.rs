@@ -112,8 +112,9 @@ fn build(
     let inbox = Inbox::default();
     let progress = Progress::begin(&ctx.ui);
     let listener = Listener::begin(inbox.canceller(), progress.screen().clone())?;
+    let again = args.vars.as_words();
     let report =
-        Report::new(&ctx.ui, progress.screen(), Arc::clone(&store), sources.clone(), &root);
+        Report::new(&ctx.ui, progress.screen(), Arc::clone(&store), sources.clone(), again);
     let runner = Local::new(store, Arc::clone(workspace.tools()), exec_options(args, level, &root));
     let request = Request {
         options: &Options {

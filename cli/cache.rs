@@ -58,7 +58,7 @@ fn stats_as_text(store: &Store, stats: &Stats) -> String {
         ("size", units::bytes(stats.bytes)),
         ("index", units::bytes(stats.index_bytes)),
         ("workspaces", stats.workspaces.len().to_string()),
-        ("open in", format!("{} processes", stats.leases)),
+        ("processes", stats.leases.to_string()),
     ];
     if let Some(oldest) = stats.oldest_use {
         lines.push(("longest unused", ago(oldest)));

@@ -22,7 +22,8 @@ pub(crate) fn run(ctx: &Context, args: &CleanArgs) -> Result<Exit, CommandError>
         outputs(ctx)?;
     }
     let count = session.workspace.forget(&labels)?;
-    ctx.ui.status(format_args!("forgot the results of {count} targets"));
+    let plural = if count == 1 { "" } else { "s" };
+    ctx.ui.status(format_args!("forgot the results of {count} target{plural}"));
     Ok(Exit::SUCCESS)
 }
 

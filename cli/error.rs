@@ -101,12 +101,12 @@ pub(crate) enum CommandError {
         source: LabelError,
     },
     /// A query has no answer.
-    #[error("{source}\n  {query}\n  {}^", " ".repeat(source.column().saturating_sub(1)))]
+    #[error("{error}\n  {query}\n  {}^", " ".repeat(error.column().saturating_sub(1)))]
     Query {
         /// Its text.
         query: String,
-        /// Why.
-        source: QueryError,
+        /// Why; no source, as it is told before the text.
+        error: QueryError,
     },
     /// There is no page about a code.
     #[error("no diagnostic has the code `{code}`")]
@@ -249,7 +249,7 @@ impl CommandError {
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoTarget { packages } => return Some(choose_from(packages)),
-            Self::Query { source, .. } => return source.hint(),
+            Self::Query { error, .. } => return error.hint(),
             Self::Pattern { .. } => "write `//package:target`, `:target`, `//package` or `//...`",
             Self::Label { .. } => "write `//package:target` or `:target`",
             Self::NoPage { near: Some(near), .. } => {

@@ -81,8 +81,7 @@ impl Drop for Progress {
 
 impl Reporter for Progress {
     fn event(&mut self, event: &Event) {
-        let now = Instant::now();
-        self.screen.state().board.event(event, now);
+        self.screen.take(event);
         if let Event::TaskFinished(finished) = event {
             self.finished(finished);
         }
@@ -108,6 +107,16 @@ impl Screen {
         self.erase(&mut state);
         self.0.ui.say(line);
         state.last_news = Instant::now();
+    }
+
+    /// Takes note of an event; the bar appears with the first task and is drawn by its own clock
+    /// from then on.
+    fn take(&self, event: &Event) {
+        let mut state = self.state();
+        state.board.event(event, Instant::now());
+        if self.0.ui.is_live() && state.drawn == 0 && matches!(event, Event::TaskStarted { .. }) {
+            self.draw(&mut state);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

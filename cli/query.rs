@@ -11,10 +11,7 @@ use crate::session::{Context, Session};
 /// The answer is given also where some package is wrong; the code then says that it may be short
 /// of something.
 pub(crate) fn run(ctx: &Context, args: &QueryArgs) -> Result<Exit, CommandError> {
-    let failed = |source: QueryError| {
-        let query = args.words.join(" ");
-        CommandError::Query { query, source }
-    };
+    let failed = |error: QueryError| CommandError::Query { query: args.words.join(" "), error };
     let query = Query::from_words(&args.words).map_err(failed)?;
     let session = Session::open(ctx, &args.vars)?;
     let everything = session.load(ctx, &["//...".to_owned()])?;

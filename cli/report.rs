@@ -32,6 +32,8 @@ pub(crate) struct Report {
     sources: Sources,
     /// The workspace's own folder, where logs are put.
     own_folder: PathBuf,
+    /// The options that a build of the same configuration needs, each after a space.
+    again: String,
     failed: Vec<Label>,
     blocked: Vec<(Label, String)>,
     finished: Option<(Counts, Duration)>,
@@ -44,14 +46,15 @@ impl Report {
         screen: &Screen,
         store: Arc<Store>,
         sources: Sources,
-        root: &Path,
+        again: String,
     ) -> Self {
         Self {
             ui: ui.clone(),
             screen: screen.clone(),
             store,
+            own_folder: sources.root().join(".vwfb"),
             sources,
-            own_folder: root.join(".vwfb"),
+            again,
             failed: Vec::new(),
             blocked: Vec::new(),
             finished: None,
@@ -87,12 +90,10 @@ impl Report {
             lines.extend(self.end_of_log(label, log));
         }
         if let Some(command) = &finished.reproduce {
+            // Without its working folder a command has no inputs.
             let kept = command.starts_with("cd ");
-            lines.push(format!("  reproduce: {command}"));
-            if !kept {
-                let again = format!("vwfb build {label} --keep-failed");
-                lines.push(format!("  its working folder is kept by: {again}"));
-            }
+            let again = format!("vwfb build {label} --keep-failed{}", self.again);
+            lines.push(format!("  reproduce: {}", if kept { &**command } else { &again }));
         }
         self.screen.say(&lines.join("\n"));
     }

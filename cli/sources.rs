@@ -1,7 +1,7 @@
 //! The texts of rule files, for the snippets and places of diagnostics.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use vwfb_rules::diagnostic::Anchor;
 use vwfb_rules::label::WsPath;
@@ -26,6 +26,11 @@ impl Sources {
     /// Those of the workspace in `root`.
     pub(crate) const fn new(root: PathBuf) -> Self {
         Self { root }
+    }
+
+    /// The workspace's folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The text of a file.

@@ -143,7 +143,7 @@ pub(crate) fn terminal_width() -> usize {
 fn is_utf8() -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()
-        .filter_map(|name| env::var(name).ok())
+        .filter_map(|name| env::var_os(name)?.into_string().ok())
         .find(|value| !value.is_empty())
         .unwrap_or_default()
         .to_ascii_uppercase();

@@ -43,11 +43,12 @@ fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
-/// A duration for people: `0.3 s`, `42.0 s`, `3 min 20 s`, `2 h 5 min`.
+/// A duration for people: `340 ms`, `42.0 s`, `3 min 20 s`, `2 h 5 min`.
 pub(crate) fn told(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
-        0..60 => format!("{:.1} s", duration.as_secs_f64()),
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 => format!("{:.1} s", duration.as_secs_f64()),
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     }
@@ -84,7 +85,8 @@ mod tests {
         assert_eq!(bytes(1_023), "1023 B");
         assert_eq!(bytes(1_536), "1.5 KiB");
         assert_eq!(bytes(3 << 30), "3.0 GiB");
-        assert_eq!(told(Duration::from_millis(340)), "0.3 s");
+        assert_eq!(told(Duration::from_millis(340)), "340 ms");
+        assert_eq!(told(Duration::from_millis(2_340)), "2.3 s");
         assert_eq!(told(Duration::from_secs(200)), "3 min 20 s");
         assert_eq!(told(Duration::from_secs(7_500)), "2 h 5 min");
     }

@@ -95,7 +95,9 @@ fn item(page: &mut String, arg: &Arg) {
         shown = format!("{shown}{space}{value}");
     }
     let help = arg.get_help().map(plain).unwrap_or_default();
-    let _ = writeln!(page, "- `{shown}`: {}{}.", escaped(&help), values(arg));
+    let text = escaped(&help) + &values(arg);
+    let stop = if text.ends_with('.') { "" } else { "." };
+    let _ = writeln!(page, "- `{shown}`: {text}{stop}");
 }
 
 /// The values to choose from, and which holds by default.

@@ -48,10 +48,10 @@ fn file(page: &mut String, name: &str) {
 
 fn toolchains(page: &mut String, toolchains: &[Arc<ToolchainDef>]) {
     for toolchain in toolchains {
-        let doc = toolchain.doc.as_deref().unwrap_or("A toolchain.");
         let programs = toolchain.programs.iter().map(|program| format!("`{program}`"));
         let programs = programs.collect::<Vec<_>>().join(", ");
-        let _ = write!(page, "Toolchain `{}` ({programs}): {doc}\n\n", toolchain.name);
+        let doc = toolchain.doc.as_deref().map(|doc| format!(" {doc}")).unwrap_or_default();
+        let _ = write!(page, "Toolchain `{}`: {programs}.{doc}\n\n", toolchain.name);
     }
 }
 

@@ -1,0 +1,211 @@
+//! `vwfb build`: targets, options, and what is told where.
+
+use crate::world::{FAILING, World};
+
+#[test]
+fn the_path_of_the_output_is_the_last_line_of_standard_output() {
+    let world = World::new();
+    let ran = world.ok(&["build", "//p:alone", "//p:copy"]);
+    assert_eq!(ran.stdout, "[root]/vwfb-out/p/alone.txt\n[root]/vwfb-out/p/copy.txt\n");
+    assert_eq!(world.read("vwfb-out/p/copy.txt"), "hello\n");
+    assert!(ran.stderr.contains("ran 3 in "), "{}", ran.stderr);
+}
+
+#[test]
+fn only_requested_targets_are_put_in_place() {
+    let world = World::new();
+    let _built = world.ok(&["build", "//p:copy"]);
+    assert!(!world.path("vwfb-out/p/greet.txt").exists());
+}
+
+#[test]
+fn nothing_runs_twice_and_a_change_runs_what_it_reaches() {
+    let world = World::new();
+    assert_eq!(world.results(&["//p:copy"]), ["//p:copy ran", "//p:greet ran"]);
+    assert_eq!(world.results(&["//p:copy"]), ["//p:copy unchanged", "//p:greet unchanged"]);
+    world.write("p/greeting.txt", "hi\n");
+    assert_eq!(world.results(&["//p:copy"]), ["//p:copy ran", "//p:greet ran"]);
+    world.write("p/greeting.txt", "hello\n");
+    assert_eq!(world.results(&["//p:copy"]), ["//p:copy cached", "//p:greet cached"]);
+}
+
+#[test]
+fn patterns_are_relative_to_the_folder_that_is_worked_in() {
+    let world = World::new();
+    world.write("q/BUILD.kdl", "filegroup \"both\" { srcs \"//p:copy\" \"//p:alone\" }\n");
+    assert_eq!(world.results(&["//p:alone"]).len(), 1);
+    assert_eq!(world.results(&["//p:all"]).len(), 3);
+    assert_eq!(world.results(&["//p"]).len(), 3);
+    assert_eq!(world.results(&["//..."]).len(), 3);
+    assert_eq!(world.results(&["p:alone"]).len(), 1);
+    assert_eq!(world.results(&["//q:both"]).len(), 3);
+    let _built = world.ok(&["-C", "p", "build", ":alone"]);
+    let _built = world.ok(&["-C", "p", "build", "..."]);
+    let _refused = world.run(&["-C", "q", "build", ":alone"]).exits(3);
+}
+
+#[test]
+fn naming_no_target_lists_packages() {
+    let world = World::new();
+    world.write("q/BUILD.kdl", "");
+    let ran = world.run(&["-C", "q", "build"]).exits(2).says("error: no target is named");
+    let _told = ran.says("hint: name a target, or all of a package: `//q`, `//p`, or `//...`");
+}
+
+#[test]
+fn a_failure_shows_the_end_of_its_log_and_how_to_see_more() {
+    let world = World::with(FAILING);
+    let ran = world.run(&["build", "//p:behind"]).exits(1);
+    assert_eq!(ran.stdout, "");
+    let ran = ran
+        .says("error: `//p:bad` failed after ")
+        .says(": `sh` failed with exit code 3\n  | before the end\n")
+        .says("  full log: [root]/.vwfb/logs/p/bad.log\n")
+        .says("  reproduce: vwfb build //p:bad --keep-failed\n")
+        .says("blocked //p:behind: `//p:bad` failed\n");
+    let _told = ran.says("failed 1, blocked 1 in ");
+    assert_eq!(world.read(".vwfb/logs/p/bad.log"), "before the end\n");
+}
+
+#[test]
+fn only_the_last_lines_of_a_long_log_are_shown() {
+    let world = World::with("task \"bad\" { out \"x\"; script \"seq 1 500; exit 1\" }\n");
+    let ran = world.run(&["build", "//p:bad"]).exits(1);
+    assert_eq!(ran.stderr.lines().filter(|line| line.starts_with("  | ")).count(), 20);
+    assert!(ran.stderr.contains("  | 481\n") && ran.stderr.contains("  | 500\n"));
+}
+
+#[test]
+fn a_kept_folder_holds_what_the_command_needs() {
+    let world = World::with(FAILING);
+    let ran = world.run(&["build", "//p:bad", "--keep-failed"]).exits(1);
+    let ran = ran.says("  reproduce: cd [root]/.vwfb/failed/");
+    let line = ran.stderr.lines().find_map(|line| line.trim().strip_prefix("reproduce: "));
+    let line = line.unwrap().replace("[root]", world.root().to_str().unwrap());
+    let line = line.replace("[store]", world.store().to_str().unwrap());
+    let again = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+    assert_eq!(again.status.code(), Some(3), "{line}\n{again:?}");
+    assert_eq!(again.stdout, b"before the end\n");
+}
+
+#[test]
+fn a_failure_stops_what_needs_it_and_with_fail_fast_everything() {
+    let text = format!("{FAILING}\ntask \"z\" {{ out \"z\"; script \"echo > {{out}}\" }}\n");
+    let world = World::with(&text);
+    let kept_going = world.results(&["//p:all", "-j", "1"]);
+    assert_eq!(kept_going, ["//p:bad failed", "//p:behind blocked", "//p:z ran"]);
+    let world = World::with(&text);
+    let stopped = world.results(&["//p:bad", "//p:z", "--fail-fast", "-j1"]);
+    assert!(stopped.contains(&"//p:bad failed".to_owned()), "{stopped:?}");
+    let ended: Vec<_> = stopped.iter().filter(|result| !result.starts_with("//p:bad")).collect();
+    assert!(matches!(ended[..], [end] if end == "//p:z cancelled" || end == "//p:z ran"));
+}
+
+#[test]
+fn variables_come_from_the_command_line_over_profiles_over_files() {
+    let world = World::empty();
+    world.write("WORKSPACE.kdl", "workspace \"w\" {\n    vars { word \"file\" }\n    profile \"draft\" { word \"profile\" }\n}\n");
+    let text = "task \"say\" { out \"say.txt\"; script \"echo {vars.word} > {out}\" }\n";
+    world.write("p/BUILD.kdl", text);
+    let said = |args: &[&str], path: &str| {
+        let mut all = vec!["build", "//p:say"];
+        all.extend(args);
+        let _built = world.ok(&all);
+        world.read(path)
+    };
+    assert_eq!(said(&[], "vwfb-out/p/say.txt"), "file\n");
+    let draft = "vwfb-out/+draft/p/say.txt";
+    assert_eq!(said(&["--profile", "draft"], draft), "profile\n");
+    assert_eq!(said(&["--profile", "draft", "--var", "word=given"], draft), "given\n");
+    assert_eq!(said(&["--var", "word=given"], "vwfb-out/p/say.txt"), "given\n");
+}
+
+#[test]
+fn a_variable_of_one_package_is_set_by_its_label() {
+    let world = World::with(
+        "vars { word \"own\" }\nwrite_file \"say\" { text \"{vars.word}\"; out \"say.txt\" }\n",
+    );
+    world.write(
+        "q/BUILD.kdl",
+        "vars { word \"other\" }\nwrite_file \"say\" { text \"{vars.word}\"; out \"say.txt\" }\n",
+    );
+    let _built = world.ok(&["build", "//...", "--var", "//p:word=given"]);
+    assert_eq!(world.read("vwfb-out/p/say.txt"), "given");
+    assert_eq!(world.read("vwfb-out/q/say.txt"), "other");
+}
+
+#[test]
+fn quiet_leaves_results_and_errors() {
+    let world = World::new();
+    let ran = world.ok(&["build", "-q", "//p:copy"]);
+    assert_eq!(ran.stdout, "[root]/vwfb-out/p/copy.txt\n");
+    assert_eq!(ran.stderr, "");
+    let world = World::with(FAILING);
+    let ran = world.run(&["build", "--quiet", "//p:bad"]).exits(1);
+    assert!(ran.stderr.starts_with("error: `//p:bad` failed"), "{}", ran.stderr);
+}
+
+#[test]
+fn lines_are_plain_where_there_is_no_terminal() {
+    let world = World::new();
+    let ran = world.ok(&["build", "//p:copy"]);
+    assert!(!ran.stderr.contains('\x1b'), "{}", ran.stderr);
+    let ran = ran.says("[1/2] //p:greet in ");
+    let _told = ran.says("[2/2] //p:copy in ");
+}
+
+#[test]
+fn colour_can_be_asked_for_and_refused() {
+    let world = World::with(FAILING);
+    let ran = world.run(&["build", "//p:bad", "--color=always"]).exits(1);
+    let _told = ran.says("\x1b[1;31merror\x1b[0m: `//p:bad` failed");
+    let ran = world.run(&["build", "//p:bad", "--color", "never"]).exits(1);
+    assert!(!ran.stderr.contains('\x1b'));
+}
+
+#[test]
+fn a_dry_run_is_a_plan() {
+    let world = World::new();
+    let planned = world.ok(&["plan", "//p:copy"]);
+    let ran = world.ok(&["build", "--dry-run", "//p:copy"]);
+    assert_eq!(ran.stdout, planned.stdout);
+    assert!(!world.path("vwfb-out").exists());
+}
+
+#[test]
+fn the_sandbox_is_named_where_it_is_less_than_full() {
+    let world = World::new();
+    let _told = world.ok(&["build", "//p:alone", "--sandbox=off"]).says("sandbox: none\n");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let world = World::new();
+    let mut command = world.command(&["explain"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = command.stdout(writer).stderr(std::process::Stdio::piped()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(ended.stderr, b"");
+}
+
+#[test]
+fn a_terminal_gets_a_bar_that_is_gone_at_the_end() {
+    let world = World::new();
+    let vwfb = env!("CARGO_BIN_EXE_vwfb");
+    let mut command = world.command(&[]);
+    let args = ["-qec", &format!("{vwfb} build //p:copy"), "/dev/null"];
+    let mut script = std::process::Command::new("script");
+    script.args(args).current_dir(world.root()).env_clear().env("TERM", "xterm");
+    script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = world.ended(script.stdin(std::process::Stdio::null()).output().unwrap()).exits(0);
+    let shown = ran.stdout.replace("\r\n", "\n");
+    assert!(shown.contains("[                        ] 0/2"), "{shown:?}");
+    assert!(shown.contains("  //p:greet  "), "{shown:?}");
+    let (_, last) = shown.rsplit_once("\x1b[J").unwrap();
+    assert!(last.starts_with("ran 2 in ") && last.ends_with("/vwfb-out/p/copy.txt\n"), "{last:?}");
+    command.env("NO_COLOR", "1");
+    script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let plain = world.ended(script.output().unwrap()).exits(0);
+    assert!(!plain.stdout.contains('\x1b'), "{}", plain.stdout);
+}

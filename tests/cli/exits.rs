@@ -1,0 +1,168 @@
+//! Exit codes, one by one.
+
+use std::fs;
+
+use crate::world::{FAILING, World};
+
+#[test]
+fn success_is_0() {
+    let world = World::new();
+    let _ran = world.run(&["build", "//p:copy"]).exits(0);
+    let _ran = world.run(&["check"]).exits(0);
+    let _ran = world.run(&["--help"]).exits(0).prints("Usage: vwfb");
+    let _ran = world.run(&["help"]).exits(2);
+}
+
+#[test]
+fn a_failed_task_is_1() {
+    let world = World::with(FAILING);
+    let _ran = world.run(&["build", "//p:bad"]).exits(1);
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_2() {
+    let world = World::new();
+    for args in [
+        &[][..],
+        &["bild"],
+        &["build"],
+        &["build", "--jobs=0", "//p:copy"],
+        &["build", ":::"],
+        &["build", "../x:y"],
+        &["build", "--var", "x", "//p:copy"],
+        &["build", "--sandbox=maybe", "//p:copy"],
+        &["plan"],
+        &["why"],
+        &["why", "//p"],
+        &["query", "deps("],
+        &["query", "dep(//p:copy)"],
+        &["query", "deps(//nowhere:x)"],
+        &["explain", "unknown-rul"],
+        &["clean", "//p:copy"],
+        &["cache", "gc", "--max-age", "old"],
+        &["completions", "tcsh"],
+        &["-C", "nowhere", "check"],
+        &["-C", "WORKSPACE.kdl", "check"],
+    ] {
+        let ran = world.run(args);
+        assert_eq!(ran.code, Some(2), "{args:?}\n{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("error") || args.is_empty(), "{args:?}\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_workspace_that_is_wrong_is_3() {
+    let world = World::with("tsk \"a\" { out \"a\" }\n");
+    for args in [
+        &["build", "//p:a"][..],
+        &["build", "//p:none"],
+        &["build", "//none:a"],
+        &["plan", "//p:a"],
+        &["check"],
+        &["why", "//p:a"],
+        &["log", "//p:none"],
+        &["query", "//..."],
+        &["build", "//p:a", "--profile", "none"],
+        &["build", "//p:a", "--var", "none=1"],
+        &["fmt", "none.kdl"],
+    ] {
+        let ran = world.run(args);
+        assert_eq!(ran.code, Some(3), "{args:?}\n{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("error"), "{args:?}\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn being_in_no_workspace_is_3_and_says_what_one_is() {
+    let world = World::empty();
+    fs::remove_file(world.path("WORKSPACE.kdl")).unwrap();
+    for args in [&["build", "//p:a"][..], &["check"], &["clean"], &["query", "//..."]] {
+        let ran = world.run(args).exits(3).says("error: `[root]` is not in a workspace");
+        let _told = ran.says("hint: a workspace is a folder with a `WORKSPACE.kdl`");
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_opened_is_4() {
+    let world = World::new();
+    fs::write(world.store(), "a file").unwrap();
+    let _ran = world.run(&["build", "//p:copy"]).exits(4).says("[store]");
+    let _ran = world.run(&["cache", "stats"]).exits(4).says("[store]");
+}
+
+#[test]
+fn having_no_place_for_the_store_is_4() {
+    let world = World::new();
+    let mut command = world.command(&["build", "//p:copy"]);
+    command.env_remove("VWFB_STORE").env_remove("HOME");
+    let _ran = world.ended(command.output().unwrap()).exits(4).says("--store DIR");
+}
+
+#[test]
+fn the_store_is_in_the_cache_folder_unless_it_is_named() {
+    let world = World::new();
+    let root = world.root();
+    let store = |name: &str, value: &str| {
+        let mut command = world.command(&["info", "--json"]);
+        command.env_remove("VWFB_STORE").env(name, value);
+        let ran = world.ended(command.output().unwrap()).exits(0);
+        let info: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        info["store"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(store("HOME", "/h"), "/h/.cache/vwfb");
+    assert_eq!(store("XDG_CACHE_HOME", "/x"), "/x/vwfb");
+    assert_eq!(store("VWFB_STORE", "s"), "[root]/s");
+    assert!(store("XDG_CACHE_HOME", "x").ends_with("/home/.cache/vwfb"));
+    let ran = world.ok(&["info", "--json", "--store", root.join("t").to_str().unwrap()]);
+    let _told = ran.prints("\"store\": \"[root]/t\"");
+}
+
+#[test]
+fn events_that_cannot_be_written_are_4_before_anything_runs() {
+    let world = World::new();
+    let ran = world.run(&["build", "//p:copy", "--events", "none/events.jsonl"]).exits(4);
+    let _told = ran.says("error: cannot write events to `[root]/none/events.jsonl`");
+    assert!(!world.path("vwfb-out").exists());
+}
+
+#[test]
+fn a_machine_in_the_way_outweighs_a_failed_task() {
+    let text = format!(
+        "{FAILING}\ntask \"t\" {{ out \"t\"; tool \"no-such-tool\"; run \"no-such-tool\" \"{{out}}\" }}\n"
+    );
+    let world = World::with(&text);
+    world.write("WORKSPACE.kdl", "workspace \"w\" { tools { allow \"no-such-tool\" } }\n");
+    let ran = world.run(&["build", "//p:bad", "//p:t"]).exits(4);
+    let _told = ran.says("`//p:bad` failed").says("no-such-tool");
+    let ran = world.run(&["plan", "//p:t"]).exits(4);
+    let _told = ran.prints("cannot-run //p:t: ");
+}
+
+#[test]
+fn a_bug_is_70_with_one_sentence_and_no_backtrace() {
+    let world = World::new();
+    let mut command = world.command(&["version"]);
+    command.env("VWFB_TEST_PANIC", "1");
+    let ran = world.ended(command.output().unwrap()).exits(70);
+    assert!(ran.stderr.starts_with("internal error: this is a trial (cli/bug.rs:"));
+    assert!(ran.stderr.contains("please report it"));
+    assert_eq!(ran.stderr.lines().count(), 2, "{}", ran.stderr);
+    command.env("RUST_BACKTRACE", "1");
+    let _told = world.ended(command.output().unwrap()).exits(70).says("stack backtrace:");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_4() {
+    let world = World::new();
+    world.write(".vwfb", "a file");
+    let _ran = world.run(&["build", "//p:copy"]).exits(4).says("[root]/.vwfb");
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_is_4() {
+    let world = World::new();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = world.command(&["explain"]);
+    let ran = world.ended(command.stdout(full).output().unwrap()).exits(4);
+    let _told = ran.says("error: cannot use standard output: ");
+}

@@ -1,0 +1,140 @@
+//! `plan`, `why`, `check`, `explain`, `log`, `info`: what can be asked without running anything.
+
+use serde_json::Value;
+
+use crate::world::{FAILING, World};
+
+#[test]
+fn a_plan_tells_what_would_run() {
+    let world = World::new();
+    let ran = world.ok(&["plan", "//p:all"]);
+    assert_eq!(ran.stdout, "runs      //p:greet\nmay-run   //p:copy\nruns      //p:alone\n");
+    let _told = ran.says("runs 2, may-run 1\n");
+    assert!(!world.path("vwfb-out").exists());
+    let _built = world.ok(&["build", "//p:all"]);
+    let ran = world.ok(&["plan", "//p:all"]).says("unchanged 3\n");
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn a_plan_tells_what_is_cached() {
+    let world = World::new();
+    let _built = world.ok(&["build", "//p:copy"]);
+    world.write("p/greeting.txt", "other\n");
+    let _built = world.ok(&["build", "//p:copy"]);
+    world.write("p/greeting.txt", "hello\n");
+    let ran = world.ok(&["plan", "//p:copy"]);
+    assert_eq!(ran.stdout, "cached    //p:greet\ncached    //p:copy\n");
+}
+
+#[test]
+fn a_plan_is_data_too() {
+    let world = World::new();
+    let ran = world.ok(&["plan", "//p:copy", "--json"]);
+    let plan: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(plan[0]["label"], "//p:greet");
+    assert_eq!(plan[0]["fate"], "runs");
+    assert_eq!(plan[0]["key"].as_str().unwrap().len(), 64);
+    assert_eq!(plan[1]["fate"], "may-run");
+}
+
+#[test]
+fn why_names_the_changed_line_of_the_changed_file() {
+    let world = World::new();
+    world.write("p/greeting.txt", "one\ntwo\n");
+    let first = world.ok(&["why", "//p:copy"]);
+    assert!(first.stdout.starts_with("//p:copy <- //p:greet\n  it never succeeded here\n"));
+    let _built = world.ok(&["build", "//p:copy"]);
+    let _told = world.ok(&["why", "//p:copy"]).prints("//p:copy is up to date since run 1\n");
+    world.write("p/greeting.txt", "one\n2\n");
+    let ran = world.ok(&["-C", "p", "why", ":copy"]);
+    let ran = ran.prints("//p:copy <- //p:greet\n  the file `p/greeting.txt` changed: ");
+    let ran = ran.prints("    first difference at p/greeting.txt:2\n    - two\n    + 2\n");
+    assert_eq!(ran.code, Some(0));
+    let _built = world.ok(&["build", "//p:copy"]);
+    let ran = world.ok(&["why", "//p:copy"]);
+    let _told = ran.prints("//p:copy is up to date; run 2 made it anew, because of\n");
+}
+
+#[test]
+fn why_is_data_too() {
+    let world = World::new();
+    let _built = world.ok(&["build", "//p:copy"]);
+    world.write("p/greeting.txt", "other\n");
+    let ran = world.ok(&["why", "//p:copy", "--json"]);
+    let why: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(why["current"], false);
+    assert_eq!(why["causes"][0]["path"], serde_json::json!(["//p:copy", "//p:greet"]));
+    assert_eq!(why["causes"][0]["changes"][0]["what"], "the file `p/greeting.txt`");
+}
+
+#[test]
+fn check_reports_everything_at_once_and_runs_nothing() {
+    let world = World::with(
+        "tsk \"a\" { out \"a\" }\ntask \"b\" { srcs \"none.txt\"; out \"b\"; script \"true\" }\n",
+    );
+    let ran = world.run(&["check"]).exits(3);
+    let ran = ran.says("error[unknown-rule]: no rule named `tsk`").says("error[missing-file]");
+    let _told = ran.says("2 targets: 2 errors, 0 warnings");
+    assert!(!world.path("vwfb-out").exists());
+}
+
+#[test]
+fn check_of_one_target_leaves_others_alone() {
+    let world = World::new();
+    world.write("q/BUILD.kdl", "tsk \"a\" { out \"a\" }\n");
+    let _told = world.ok(&["check", "//p:copy"]).says("1 target: 0 errors, 0 warnings\n");
+}
+
+#[test]
+fn explain_prints_the_page_of_a_code() {
+    let world = World::empty();
+    let ran = world.ok(&["explain", "unknown-rule"]);
+    let page = include_str!("../../docs/errors/unknown-rule.md");
+    assert_eq!(ran.stdout.trim_end(), page.trim_end());
+    assert_eq!(world.ok(&["explain", "error[unknown-rule]:"]).stdout, ran.stdout);
+    let ran = world.run(&["explain", "unknown-rul"]).exits(2);
+    let _told = ran.says("hint: did you mean `unknown-rule`?");
+    let _told = world.ok(&["explain"]).prints("unknown-rule").prints("syntax-error");
+}
+
+#[test]
+fn log_prints_what_a_task_wrote_whether_it_failed_or_not() {
+    let world = World::new();
+    assert_eq!(world.ok(&["log", "//p:greet"]).stdout, "");
+    let _told = world.ok(&["log", "//p:greet"]).says("has not run here yet");
+    let _built = world.ok(&["build", "//p:copy"]);
+    assert_eq!(world.ok(&["log", "//p:greet"]).stdout, "greeted\n");
+    assert_eq!(world.ok(&["-C", "p", "log", ":greet"]).stdout, "greeted\n");
+    world.write("q/BUILD.kdl", FAILING);
+    let _failed = world.run(&["build", "//q:bad"]).exits(1);
+    let ran = world.ok(&["log", "//q:bad"]).says("//q:bad failed in run 2: `sh` failed");
+    assert_eq!(ran.stdout, "before the end\n");
+    assert_eq!(world.ok(&["log", "-q", "//q:bad"]).stderr, "");
+}
+
+#[test]
+fn info_tells_of_workspace_store_sandbox_and_tools() {
+    let world = World::new();
+    world.write("WORKSPACE.kdl", "workspace \"films\" { tools { allow \"no-such-tool\" } }\n");
+    let ran = world.ok(&["info"]);
+    let ran = ran.prints("workspace  [root]\n").prints("name       films\n");
+    let ran = ran.prints("store      [store]\n").prints("sandbox    ");
+    let _told = ran.prints("  no-such-tool   not found\n").prints("  ffmpeg ");
+    assert!(!world.store().exists(), "nothing is opened");
+    let ran = world.ok(&["info", "--json"]);
+    let info: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(info["name"], "films");
+    assert_eq!(info["tools"]["no-such-tool"], Value::Null);
+    assert!(info["jobs"].as_u64().unwrap() >= 1);
+}
+
+#[test]
+fn info_and_version_need_no_workspace() {
+    let world = World::empty();
+    std::fs::remove_file(world.path("WORKSPACE.kdl")).unwrap();
+    let _told = world.ok(&["info"]).prints("workspace  none");
+    let version = concat!("vwfb ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(world.ok(&["version"]).stdout, version);
+    assert_eq!(world.ok(&["--version"]).stdout, version);
+}

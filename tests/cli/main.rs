@@ -1,0 +1,16 @@
+//! The command line through the real binary: every command and every exit code, on small
+//! workspaces whose tasks need no more than `sh` and coreutils.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it set up")]
+
+mod world;
+
+mod build;
+mod docs;
+mod events;
+mod exits;
+mod inspect;
+mod queries;
+mod shells;
+mod signals;
+mod upkeep;
