@@ -20,7 +20,6 @@ use crate::plan;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::session::{Context, Session, no_target};
-use crate::signals::Listener;
 use crate::sources::Sources;
 use crate::ui::Ui;
 
@@ -111,7 +110,7 @@ fn build(
     let store = Arc::clone(workspace.store());
     let inbox = Inbox::default();
     let progress = Progress::begin(&ctx.ui);
-    let listener = Listener::begin(inbox.canceller(), progress.screen().clone())?;
+    let passing = ctx.signals.pass_to(inbox.canceller(), progress.screen().clone());
     let again = args.vars.as_words();
     let report =
         Report::new(&ctx.ui, progress.screen(), Arc::clone(&store), sources.clone(), again);
@@ -130,7 +129,7 @@ fn build(
     let mut reporters = Reporters { progress, report, events };
     let built = workspace.build(graph, &request, &mut reporters);
     let Reporters { progress, report, .. } = reporters;
-    drop(listener);
+    drop(passing);
     drop(progress);
     report.summary();
     let built = built?;

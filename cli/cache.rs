@@ -80,7 +80,7 @@ fn ago(moment: UnixMillis) -> String {
 fn verify(ctx: &Context, rebuild: bool) -> Result<Exit, CommandError> {
     let folder = ctx.store()?;
     let report = Store::open(&folder)?.verify(VerifyOptions { rebuild })?;
-    let labels = if report.broken_results.is_empty() { Labels::default() } else { Labels::of(ctx) };
+    let labels = Labels::of(ctx, &report.broken_results);
     ctx.ui.out(found(&report, &labels))?;
     let (objects, size) = (report.objects, units::bytes(report.bytes));
     ctx.ui.status(format_args!("read {objects} files and trees, {size}"));
@@ -126,7 +126,8 @@ fn gc(ctx: &Context, args: &GcArgs) -> Result<Exit, CommandError> {
     };
     let report = store.gc(&options)?;
     drop(store);
-    let labels = if report.results.is_empty() { Labels::default() } else { Labels::of(ctx) };
+    let keys: Vec<ActionKey> = report.results.iter().map(|result| result.key).collect();
+    let labels = Labels::of(ctx, &keys);
     ctx.ui.out(removed(&report, &labels))?;
     gc_summary(&ctx.ui, &report, args.dry_run);
     Ok(Exit::SUCCESS)
@@ -154,16 +155,17 @@ fn gc_summary(ui: &Ui, report: &GcReport, dry_run: bool) {
 }
 
 /// The labels that the current workspace knows for keys.
-#[derive(Default)]
 struct Labels(BTreeMap<ActionKey, String>);
 
 impl Labels {
     /// Those of the workspace around the current folder, if there is one that can be read.
-    fn of(ctx: &Context) -> Self {
+    fn of(ctx: &Context, keys: &[ActionKey]) -> Self {
+        if keys.is_empty() || ctx.located().is_err() {
+            return Self(BTreeMap::new());
+        }
         let session = Session::open(ctx, &VarArgs::default());
-        let known = session.ok().and_then(|session| session.workspace.state().successes().ok());
-        let known = known.unwrap_or_default();
-        Self(known.into_iter().map(|(label, success)| (success.key, label)).collect())
+        let known = session.ok().and_then(|session| session.workspace.state().labels(keys).ok());
+        Self(known.unwrap_or_default())
     }
 
     fn name(&self, key: ActionKey) -> String {

@@ -10,9 +10,11 @@ use crate::ui::Style;
 /// Checks.
 pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, CommandError> {
     let session = Session::open(ctx, &args.vars)?;
-    let all = ["//...".to_owned()];
-    let targets = if args.targets.is_empty() { &all[..] } else { &args.targets };
-    let loaded = session.load(ctx, targets)?;
+    let loaded = if args.targets.is_empty() {
+        session.load_all(ctx)
+    } else {
+        session.load(ctx, &args.targets)?
+    };
     let errors = loaded.problems.iter().filter(|p| p.severity == Severity::Error).count();
     let warnings = loaded.problems.len() - errors;
     let style = if errors > 0 { Style::Error } else { Style::Good };

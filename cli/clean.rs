@@ -20,6 +20,9 @@ pub(crate) fn run(ctx: &Context, args: &CleanArgs) -> Result<Exit, CommandError>
         args.labels.iter().map(|text| session.label(text)).collect::<Result<_, _>>()?;
     if labels.is_empty() {
         outputs(ctx)?;
+        for folder in [".vwfb/logs", ".vwfb/failed"] {
+            remove(&session.workspace.root().join(folder))?;
+        }
     }
     let count = session.workspace.forget(&labels)?;
     let plural = if count == 1 { "" } else { "s" };

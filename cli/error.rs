@@ -321,6 +321,12 @@ mod tests {
     }
 
     #[test]
+    fn a_required_sandbox_that_is_missing_is_the_machines_fault() {
+        let missing = SandboxMissing { have: vwfb_exec::Level::NONE };
+        assert_eq!(CommandError::from(missing).exit(), Exit::ENVIRONMENT);
+    }
+
+    #[test]
     fn an_error_is_told_with_its_sources() {
         let source = io::Error::from(io::ErrorKind::NotFound);
         let error = CommandError::Folder { path: "film".into(), source };

@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use vwfb_engine::workspace::{WORKSPACE_FILE, platform};
+use vwfb_engine::platform::{cpu_level, platform};
+use vwfb_engine::workspace::WORKSPACE_FILE;
 use vwfb_exec::{Level, SEARCH_PATH};
 use vwfb_rules::label::WsPath;
 use vwfb_rules::library;
@@ -38,6 +39,7 @@ pub(crate) fn run(ctx: &Context, args: &InfoArgs) -> Result<Exit, CommandError> 
             "name": name,
             "store": store,
             "platform": platform(),
+            "cpu_level": cpu_level(),
             "jobs": cores(),
             "sandbox": level.to_string(),
             "tools": tools,
@@ -53,7 +55,7 @@ pub(crate) fn run(ctx: &Context, args: &InfoArgs) -> Result<Exit, CommandError> 
     lines.extend(name.map(|name| ("name", name)));
     lines.extend([
         ("store", store.display().to_string()),
-        ("platform", platform()),
+        ("platform", format!("{} {}", platform(), cpu_level()).trim_end().to_owned()),
         ("jobs", cores().to_string()),
         ("sandbox", level.to_string()),
     ]);

@@ -38,10 +38,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Command, CommandLine};
+use crate::args::{Command, CommandLine, GlobalArgs};
 use crate::build::LAUNCHER_ARGUMENT;
 use crate::error::{CommandError, Exit};
 use crate::session::Context;
+use crate::signals::Listener;
 use crate::ui::Ui;
 
 fn main() -> ExitCode {
@@ -58,17 +59,19 @@ fn main() -> ExitCode {
         }
     };
     let ui = Ui::new(&global);
-    let ended = locate::current_folder(&global).and_then(|folder| {
-        let ctx = Context { ui: ui.clone(), folder, global };
-        dispatch(&ctx, &command)
-    });
-    match ended {
+    match run(&ui, global, &command) {
         Ok(exit) => exit.into(),
         Err(error) => {
             ui.error(&error);
             error.exit().into()
         }
     }
+}
+
+fn run(ui: &Ui, global: GlobalArgs, command: &Command) -> Result<Exit, CommandError> {
+    let signals = Listener::begin()?;
+    let folder = locate::current_folder(&global)?;
+    dispatch(&Context { ui: ui.clone(), folder, global, signals }, command)
 }
 
 fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, CommandError> {

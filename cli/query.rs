@@ -14,7 +14,7 @@ pub(crate) fn run(ctx: &Context, args: &QueryArgs) -> Result<Exit, CommandError>
     let failed = |error: QueryError| CommandError::Query { query: args.words.join(" "), error };
     let query = Query::from_words(&args.words).map_err(failed)?;
     let session = Session::open(ctx, &args.vars)?;
-    let everything = session.load(ctx, &["//...".to_owned()])?;
+    let everything = session.load_all(ctx);
     let graph = session.workspace.query_graph(&session.current);
     let answer = query.answer(&graph).map_err(failed)?;
     ctx.ui.out(answer.print(format(ctx, args)))?;

@@ -14,6 +14,7 @@ use crate::args::{GlobalArgs, VarArgs};
 use crate::error::CommandError;
 use crate::labels;
 use crate::locate::{self, Located};
+use crate::signals::Listener;
 use crate::sources::Sources;
 use crate::ui::Ui;
 
@@ -25,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) folder: PathBuf,
     /// The options of every command.
     pub(crate) global: GlobalArgs,
+    /// Hears Ctrl-C.
+    pub(crate) signals: Listener,
 }
 
 impl Context {
@@ -65,9 +68,21 @@ impl Session {
         if words.is_empty() {
             return Err(no_target(ctx));
         }
-        let loaded = self.workspace.load(&patterns(words, &self.current)?);
+        Ok(self.load_patterns(ctx, &patterns(words, &self.current)?))
+    }
+
+    /// Every target of the workspace, which may have none, with what is wrong with them shown.
+    pub(crate) fn load_all(&self, ctx: &Context) -> Loaded {
+        let located = Located { root: self.sources.root().to_owned(), current: WsPath::root() };
+        let has_packages = !labels::packages_near(&located).is_empty();
+        let all = [Pattern::Below(WsPath::root())];
+        self.load_patterns(ctx, if has_packages { &all } else { &[] })
+    }
+
+    fn load_patterns(&self, ctx: &Context, patterns: &[Pattern]) -> Loaded {
+        let loaded = self.workspace.load(patterns);
         ctx.ui.diagnostics(&loaded.problems, &self.sources);
-        Ok(loaded)
+        loaded
     }
 
     /// The label written `text`, seen from the current folder.

@@ -1,48 +1,62 @@
-//! Ctrl-C and SIGTERM: the first asks a build to stop, the second ends vwfb at once.
+//! Ctrl-C and SIGTERM. They end vwfb at once, except in a build: there the first asks it to stop, and
+//! only the second ends vwfb.
 
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::{Handle, Signals};
+use signal_hook::iterator::Signals;
 use vwfb_engine::workers::Canceller;
 
 use crate::error::{CommandError, Exit};
 use crate::progress::Screen;
 
-/// Listens until it is dropped.
-pub(crate) struct Listener {
-    handle: Handle,
-    thread: Option<JoinHandle<()>>,
+/// Whom the next signal is for.
+#[derive(Clone, Default)]
+pub(crate) struct Listener(Arc<Mutex<Option<Build>>>);
+
+/// A build that can be asked to stop.
+struct Build {
+    canceller: Canceller,
+    screen: Screen,
 }
 
+/// Signals go to a build until this is dropped.
+pub(crate) struct Passing<'l>(&'l Listener);
+
 impl Listener {
-    /// Passes signals on to a build.
+    /// Listens for the rest of the process.
     ///
-    /// Tasks do not outlive a sudden end either: their launchers kill them when vwfb is gone.
-    pub(crate) fn begin(canceller: Canceller, screen: Screen) -> Result<Self, CommandError> {
+    /// Tasks do not outlive a sudden end: their launchers kill them when vwfb is gone.
+    pub(crate) fn begin() -> Result<Self, CommandError> {
         let mut signals =
             Signals::new([SIGINT, SIGTERM]).map_err(|source| CommandError::Signals { source })?;
-        let handle = signals.handle();
-        let thread = std::thread::spawn(move || {
-            let mut asked = false;
-            for signal in signals.forever() {
-                if asked {
-                    std::process::exit(Exit::of_signal(signal).code().into());
-                }
-                asked = true;
-                screen.say("stopping; a second signal stops at once");
-                canceller.cancel(signal);
-            }
-        });
-        Ok(Self { handle, thread: Some(thread) })
+        let listener = Self::default();
+        let heard = listener.clone();
+        std::thread::spawn(move || signals.forever().for_each(|signal| heard.hear(signal)));
+        Ok(listener)
+    }
+
+    /// Passes the next signal on to a build.
+    pub(crate) fn pass_to(&self, canceller: Canceller, screen: Screen) -> Passing<'_> {
+        *self.build() = Some(Build { canceller, screen });
+        Passing(self)
+    }
+
+    fn hear(&self, signal: i32) {
+        let Some(build) = self.build().take() else {
+            std::process::exit(Exit::of_signal(signal).code().into());
+        };
+        build.screen.say("stopping; a second signal stops at once");
+        build.canceller.cancel(signal);
+    }
+
+    fn build(&self) -> MutexGuard<'_, Option<Build>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Listener {
+impl Drop for Passing<'_> {
     fn drop(&mut self) {
-        self.handle.close();
-        if let Some(thread) = self.thread.take() {
-            let _panicked = thread.join();
-        }
+        *self.0.build() = None;
     }
 }

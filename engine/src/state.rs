@@ -1,6 +1,8 @@
 //! The workspace's own memory, `.vwfb/state.db`: runs, last successes, stat records, tool
 //! closures and what was materialised. The store can be deleted; this says what was true here.
 
+mod keys;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +17,7 @@ use crate::event::{Counts, TaskResult};
 use crate::stamp::{Stamp, Stamped};
 
 /// The format of `state.db`. It is rebuildable, so another version is emptied, not converted.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished_ms INTEGER,
@@ -23,7 +25,8 @@ CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished
 CREATE TABLE successes (label TEXT NOT NULL, config BLOB NOT NULL, key BLOB NOT NULL,
     outcome BLOB NOT NULL, duration_ms INTEGER NOT NULL, run INTEGER NOT NULL,
     previous_key BLOB, PRIMARY KEY (label, config)) WITHOUT ROWID;
-CREATE TABLE records (key BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE records (key BLOB PRIMARY KEY, record BLOB NOT NULL, label TEXT NOT NULL)
+    WITHOUT ROWID;
 CREATE TABLE attempts (label TEXT NOT NULL, config BLOB NOT NULL, run INTEGER NOT NULL,
     result TEXT NOT NULL, reason TEXT, log BLOB, log_size INTEGER,
     PRIMARY KEY (label, config)) WITHOUT ROWID;
@@ -375,40 +378,6 @@ impl State {
             Ok(components)
         })
     }
-
-    /// Forgets every success and attempt in every configuration, and returns the keys.
-    ///
-    /// # Errors
-    /// See [`State::begin_run`].
-    pub fn forget(&self) -> Result<Vec<ActionKey>, StateError> {
-        let keys = self.current_keys()?;
-        self.with(|db| {
-            db.execute_batch("DELETE FROM successes; DELETE FROM attempts;")?;
-            Ok(keys)
-        })
-    }
-
-    /// Forgets the successes and attempts of some labels in this configuration, and returns the
-    /// keys.
-    ///
-    /// # Errors
-    /// See [`State::begin_run`].
-    pub fn forget_labels(&self, labels: &[String]) -> Result<Vec<ActionKey>, StateError> {
-        let successes = self.successes()?;
-        let keys = labels.iter().filter_map(|label| successes.get(label)).map(|known| known.key);
-        let keys = keys.collect();
-        self.with(|db| {
-            let config = self.config.as_bytes().as_slice();
-            for table in ["successes", "attempts"] {
-                let sql = format!("DELETE FROM {table} WHERE label = ?1 AND config = ?2");
-                let mut delete = db.prepare(&sql)?;
-                for label in labels {
-                    delete.execute(params![label, config])?;
-                }
-            }
-            Ok(keys)
-        })
-    }
 }
 
 fn write_gitignore(folder: &Path) -> std::io::Result<()> {
@@ -454,8 +423,10 @@ fn insert_success(
         success.duration_ms.cast_signed(),
         run.cast_signed(),
     ])?;
-    db.prepare_cached("INSERT OR IGNORE INTO records VALUES (?1, ?2)")?
-        .execute(params![key.as_bytes().as_slice(), success.record])?;
+    db.prepare_cached(
+        "INSERT INTO records VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET label = ?3",
+    )?
+    .execute(params![key.as_bytes().as_slice(), success.record, success.label.to_string()])?;
     Ok(())
 }
 

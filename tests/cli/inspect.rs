@@ -87,6 +87,14 @@ fn check_of_one_target_leaves_others_alone() {
 }
 
 #[test]
+fn a_workspace_without_packages_is_sound() {
+    let world = World::empty();
+    let _told = world.ok(&["check"]).says("0 targets: 0 errors, 0 warnings\n");
+    world.write("WORKSPACE.kdl", "workspac \"w\"\n");
+    let _told = world.run(&["check"]).exits(3).says("error[unknown-node]");
+}
+
+#[test]
 fn explain_prints_the_page_of_a_code() {
     let world = World::empty();
     let ran = world.ok(&["explain", "unknown-rule"]);
