@@ -94,7 +94,7 @@ pub(crate) fn action(db: &dyn Db, target: Target) -> Result<Arc<Keyed>, Unkeyed>
         seed: def.seed,
         take: 0,
         feedback: None,
-        platform: Settings::get(db).platform(db).clone(),
+        platform: platform(db, def),
         rule_version: def.rule_version,
     };
     let record = KeyRecord::of(&action);
@@ -161,6 +161,15 @@ fn in_tree(db: &dyn Db, target: Target, output: String, path: WsPath) -> Result<
     }
 }
 
+/// The platform as far as the task's results depend on it.
+fn platform(db: &dyn Db, def: &TaskDef) -> String {
+    let machine = Settings::get(db).machine(db);
+    match machine.cpu_level.as_str() {
+        level if def.cpu_level && !level.is_empty() => format!("{}-{level}", machine.platform),
+        _ => machine.platform.clone(),
+    }
+}
+
 fn command(command: &rule::Command) -> Command {
     match command {
         rule::Command::Process { program, args } => {
@@ -198,4 +207,17 @@ fn tools(db: &dyn Db, def: &TaskDef) -> Result<BTreeMap<String, vwfb_cas::Digest
 /// See [`Unkeyed`].
 pub fn keyed(db: &dyn Db, target: Target) -> Result<Arc<Keyed>, Unkeyed> {
     action(db, target).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_base_tools_of_rules_and_of_exec_are_the_same() {
+        let of_rules: std::collections::BTreeSet<&str> =
+            vwfb_rules::tools::BASE_PROGRAMS.iter().copied().collect();
+        let of_exec: std::collections::BTreeSet<&str> =
+            vwfb_exec::BASE_TOOLS.iter().copied().collect();
+        assert_eq!(of_rules, of_exec);
+        assert_eq!(vwfb_rules::tools::BASE, vwfb_exec::BASE_TOOLCHAIN);
+    }
 }

@@ -2,6 +2,7 @@
 //! requested outputs in place.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -255,6 +256,7 @@ impl<'a> Build<'a> {
                 self.run.fail(id, Failed { took, ..Failed::because(why.into()) });
             }
             Ending::Failed(failure) => self.failed(id, &failure, took),
+            Ending::Panicked(panic) => resume_unwind(panic),
         }
     }
 

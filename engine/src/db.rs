@@ -94,7 +94,7 @@ pub(crate) struct Settings {
     #[returns(ref)]
     pub(crate) overrides: Overrides,
     #[returns(ref)]
-    pub(crate) platform: String,
+    pub(crate) machine: Machine,
 }
 
 /// What queries may ask of the database beyond salsa.
@@ -217,10 +217,12 @@ impl Facts {
 }
 
 /// What is fixed for the life of a database.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     /// Operating system and architecture, as keys name them (`linux-x86_64`).
     pub platform: String,
+    /// The level of its CPU, for the keys of rules that depend on it (`v3`).
+    pub cpu_level: String,
     /// Whether to note the queries that run.
     pub log_queries: bool,
 }
@@ -261,7 +263,7 @@ impl Database {
         let log = machine.log_queries.then(|| query_log(Arc::clone(&ran)));
         let db =
             Self { storage: salsa::Storage::new(log), facts: Arc::new(Facts::new(system)), ran };
-        Settings::new(&db, overrides, machine.platform);
+        Settings::new(&db, overrides, machine);
         db
     }
 

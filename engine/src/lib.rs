@@ -18,6 +18,7 @@ pub mod build;
 pub mod event;
 pub mod forecast;
 mod grant;
+pub mod platform;
 pub mod query;
 mod run;
 pub mod why;

@@ -1,6 +1,8 @@
 //! The threads that run tasks. Each takes one job at a time and reports by message; none holds a
 //! database handle or decides anything.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -48,6 +50,9 @@ pub enum Ending {
     Failed(Box<Failure>),
     /// The store could not keep or find something; the words say what.
     StoreFailed(String),
+    /// A promise of ours was broken on the worker's thread; the deciding thread goes on with the
+    /// panic.
+    Panicked(Box<dyn Any + Send>),
 }
 
 /// What the deciding thread is told.
@@ -235,7 +240,8 @@ impl Pool {
             let mut worker = shared.runner.worker();
             while let Some((job, cancel)) = next(&queue) {
                 let begun = Instant::now();
-                let ending = run(&shared, &mut *worker, &job, &cancel);
+                let ran = || run(&shared, &mut *worker, &job, &cancel);
+                let ending = catch_unwind(AssertUnwindSafe(ran)).unwrap_or_else(Ending::Panicked);
                 let report = Message::Report { job, ending, took: begun.elapsed() };
                 if reports.send(report).is_err() {
                     break;

@@ -19,6 +19,7 @@ use crate::forecast::{Forecast, forecast};
 use crate::graph::TaskGraph;
 use crate::outputs::OutputFolder;
 use crate::package::workspace;
+use crate::platform::{cpu_level, platform};
 use crate::query::RealisedGraph;
 use crate::run::Ground;
 use crate::stamps::Stamps;
@@ -113,7 +114,8 @@ impl Workspace {
             Arc::clone(&stamps),
             Arc::clone(&tools),
         ));
-        let machine = Machine { platform: platform(), log_queries: false };
+        let machine =
+            Machine { platform: platform(), cpu_level: cpu_level().to_owned(), log_queries: false };
         let db = Database::new(
             Arc::clone(&disk) as Arc<dyn crate::system::System>,
             place.overrides.clone(),
@@ -330,9 +332,4 @@ fn configuration(overrides: &Overrides) -> Digest {
         text.push_str(&format!("{:?} {:?} {:?}\n", var.package, var.name, var.value));
     }
     Digest::of(text.as_bytes())
-}
-
-/// Operating system and architecture, as keys name them.
-pub fn platform() -> String {
-    format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)
 }

@@ -162,6 +162,7 @@ fn resolved(
         timeout: declared.limits.timeout,
         retries: declared.limits.retries.unwrap_or(0),
         network: rule.network,
+        cpu_level: rule.cpu_level,
         results: rule.results,
         seed: seed(declared),
         expensive: rule.expensive,

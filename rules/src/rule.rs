@@ -45,6 +45,8 @@ pub struct RuleDef {
     pub expensive: bool,
     /// Whether it may use the network.
     pub network: bool,
+    /// Whether its results depend on the level of the CPU.
+    pub cpu_level: bool,
     /// Whether its inputs keep their names in the sandbox.
     pub keep_names: bool,
 }

@@ -25,7 +25,7 @@ use crate::syntax::{Node, Scalar, Value};
 use crate::task::Results;
 
 /// The nodes of a rule.
-const NODES: [&str; 20] = [
+const NODES: [&str; 21] = [
     "doc",
     "attr",
     "out",
@@ -40,6 +40,7 @@ const NODES: [&str; 20] = [
     "results",
     "expensive",
     "network",
+    "cpu-level",
     "stdin",
     "stdout",
     "stderr",
@@ -49,7 +50,7 @@ const NODES: [&str; 20] = [
 ];
 
 /// The nodes of a rule that a `task` has too, beside the attributes that every target takes.
-pub(crate) const TASK_NODES: [&str; 15] = [
+pub(crate) const TASK_NODES: [&str; 16] = [
     "doc",
     "out",
     "group",
@@ -59,6 +60,7 @@ pub(crate) const TASK_NODES: [&str; 15] = [
     "results",
     "expensive",
     "network",
+    "cpu-level",
     "stdin",
     "stdout",
     "stderr",
@@ -113,6 +115,7 @@ pub(crate) fn empty_rule(name: &str, file: &WsPath, node: &Node) -> RuleDef {
         results: Results::Deterministic,
         expensive: false,
         network: false,
+        cpu_level: false,
         keep_names: false,
     }
 }
@@ -172,6 +175,7 @@ impl RuleReader {
             "results" => rule.results = results(node, problems),
             "expensive" => rule.expensive = read::flag_arg(node, problems).unwrap_or(false),
             "network" => rule.network = read::flag_arg(node, problems).unwrap_or(false),
+            "cpu-level" => rule.cpu_level = read::flag_arg(node, problems).unwrap_or(false),
             "keep-names" => rule.keep_names = read::flag_arg(node, problems).unwrap_or(false),
             "stdin" => rule.stdio.stdin = template_arg(node, problems),
             "stdout" => rule.stdio.stdout = template_arg(node, problems),

@@ -137,6 +137,8 @@ pub struct TaskDef {
     pub retries: u32,
     /// Whether it may use the network.
     pub network: bool,
+    /// Whether its results depend on the level of the CPU, which is then part of its key.
+    pub cpu_level: bool,
     /// What two runs have in common.
     pub results: Results,
     /// The seed of a seeded rule.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use vwfb_cas::{Artifact, BlobId, Digest, FileRef, TreeId};
+use vwfb_engine::action::keyed;
 use vwfb_engine::check::load;
 use vwfb_engine::db::{Database, Machine};
 use vwfb_engine::graph::TaskGraph;
@@ -84,7 +85,8 @@ fn ran_after(edit: impl FnOnce(&Memory)) -> Vec<String> {
     memory.write("BUILD.kdl", BUILD);
     memory.write("a.txt", "a");
     memory.write("b.txt", "b");
-    let machine = Machine { platform: "test".to_owned(), log_queries: true };
+    let machine =
+        Machine { platform: "test".to_owned(), cpu_level: String::new(), log_queries: true };
     let mut db =
         Database::new(Arc::clone(&memory) as Arc<dyn System>, Overrides::default(), machine);
     ask(&db);
@@ -103,7 +105,7 @@ fn ask(db: &Database) {
     assert!(!loaded.has_errors(), "{:#?}", loaded.problems);
     let graph = TaskGraph::of(db, &loaded.targets);
     for node in graph.nodes() {
-        let _key = vwfb_engine::action::keyed(db, node.target);
+        let _key = keyed(db, node.target);
     }
 }
 
@@ -137,4 +139,32 @@ fn an_edited_target_reaches_nothing_of_its_neighbour() {
 #[test]
 fn a_file_that_appears_beside_the_sources_reaches_nothing() {
     assert!(ran_after(|memory| memory.write("c.txt", "c")).is_empty());
+}
+
+/// The keys of a task that depends on the CPU's level and of one that does not.
+fn keys_on(level: &str) -> Vec<vwfb_cas::ActionKey> {
+    let memory = Arc::new(Memory::default());
+    memory.write("WORKSPACE.kdl", "workspace \"memory\"\n");
+    memory.write(
+        "BUILD.kdl",
+        r#"
+        task "depends" { out "a"; cpu-level #true; script "echo > {out}" }
+        task "does-not" { out "b"; script "echo > {out}" }
+        "#,
+    );
+    let machine =
+        Machine { platform: "test".to_owned(), cpu_level: level.to_owned(), log_queries: false };
+    let db = Database::new(memory, Overrides::default(), machine);
+    let loaded = load(&db, &[Pattern::Below(WsPath::root())]);
+    assert!(!loaded.has_errors(), "{:#?}", loaded.problems);
+    let graph = TaskGraph::of(&db, &loaded.targets);
+    let key = |node: &vwfb_engine::graph::Node| keyed(&db, node.target).unwrap().key;
+    graph.nodes().iter().map(key).collect()
+}
+
+#[test]
+fn the_level_of_the_cpu_is_in_the_keys_of_rules_that_say_so() {
+    let (old, new) = (keys_on("v2"), keys_on("v3"));
+    assert_ne!(old[0], new[0]);
+    assert_eq!(old[1], new[1]);
 }
