@@ -36,7 +36,37 @@ macro_rules! suites {
 }
 
 suites! {
+    common: "tests/suite/core/common.md";
+    others: "tests/suite/core/others.md";
+    task: "tests/suite/core/task.md";
+    cycles: "tests/suite/diagnostics/cycles.md";
+    rendering: "tests/suite/diagnostics/rendering.md";
+    several: "tests/suite/diagnostics/several.md";
+    globs: "tests/suite/files/globs.md";
+    media: "tests/suite/files/media.md";
+    sources: "tests/suite/files/sources.md";
     labels: "tests/suite/names/labels.md";
+    packages: "tests/suite/names/packages.md";
+    patterns: "tests/suite/names/patterns.md";
+    outputs: "tests/suite/outputs/outputs.md";
+    env: "tests/suite/process/env.md";
+    stdio: "tests/suite/process/stdio.md";
+    attributes: "tests/suite/rules/attributes.md";
+    definition: "tests/suite/rules/definition.md";
+    types: "tests/suite/rules/types.md";
+    std: "tests/suite/sharing/std.md";
+    rule_files: "tests/suite/sharing/rule_files.md";
+    workspace: "tests/suite/sharing/workspace.md";
+    encoding: "tests/suite/syntax/encoding.md";
+    kdl: "tests/suite/syntax/kdl.md";
+    kdl1: "tests/suite/syntax/kdl1.md";
+    interpolation: "tests/suite/texts/interpolation.md";
+    scripts: "tests/suite/texts/scripts.md";
+    toolchains: "tests/suite/tools/toolchains.md";
+    tools: "tests/suite/tools/tools.md";
+    overrides: "tests/suite/vars/overrides.md";
+    profiles: "tests/suite/vars/profiles.md";
+    variables: "tests/suite/vars/variables.md";
 }
 
 fn root() -> &'static Path {

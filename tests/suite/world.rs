@@ -121,7 +121,8 @@ impl World {
         let mut files = self.files.clone();
         files.entry(WORKSPACE.0.to_owned()).or_insert_with(|| File::Text(WORKSPACE.1.to_owned()));
         let memory = Arc::new(Memory(files));
-        let machine = Machine { platform: "test".to_owned(), log_queries: false };
+        let machine =
+            Machine { platform: "test".to_owned(), cpu_level: String::new(), log_queries: false };
         let system = Arc::clone(&memory) as Arc<dyn System>;
         let database = Database::new(system, self.overrides.clone(), machine);
         let loaded = self.patterns().map(|patterns| load(&database, &patterns));
@@ -167,12 +168,21 @@ impl Outcome {
                 let label = fence.words.first().ok_or("a `task` block needs a label")?;
                 let label =
                     Label::parse(label, &WsPath::root()).map_err(|error| error.to_string())?;
-                let graph = self.graph()?;
-                let task = graph.find(&label).map(|id| show::task(&graph.node(id).def));
-                Ok(task.unwrap_or_else(|| "none\n".to_owned()))
+                self.task(label)
             }
             kind => Err(format!("nothing is known of `{kind}` blocks")),
         }
+    }
+
+    /// The task of `label`, which must be right whatever the others are.
+    fn task(&self, label: Label) -> Result<String, String> {
+        let loaded = load(&self.database, &[Pattern::Target(label.clone())]);
+        if loaded.has_errors() {
+            return Err(format!("`{label}` has problems and so no task to show"));
+        }
+        let graph = TaskGraph::of(&self.database, &loaded.targets);
+        let task = graph.find(&label).map(|id| show::task(&graph.node(id).def));
+        Ok(task.unwrap_or_else(|| "none\n".to_owned()))
     }
 
     fn diagnostics(&self) -> String {
