@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vwfb_rules::diagnostic::{Anchor, Diagnostic, Severity};
 use vwfb_rules::label::{Label, WsPath};
+use vwfb_rules::package::bad_package;
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::{check_outputs, check_overrides, codes, cycle, nearest};
 
@@ -31,7 +32,7 @@ impl Loaded {
 /// Loads what `patterns` mean.
 pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
     let mut check = Check::new(db);
-    check.workspace();
+    check.workspace(patterns.contains(&Pattern::Below(WsPath::root())));
     let mut targets = Vec::new();
     for pattern in patterns {
         for label in check.expand(pattern) {
@@ -76,12 +77,14 @@ impl<'db> Check<'db> {
         }
     }
 
-    /// The workspace's own problems, and those of the overrides, which any package may declare.
-    fn workspace(&mut self) {
+    /// The workspace's own problems, and those of overrides and profiles, which any package may
+    /// declare the variables of; without overrides only where `all` packages are looked at anyway.
+    fn workspace(&mut self, all: bool) {
         let workspace = workspace(self.db);
         self.add(&workspace.problems);
         let overrides = Settings::get(self.db).overrides(self.db);
-        if overrides.profile.is_none() && overrides.vars.is_empty() {
+        let given = overrides.profile.is_some() || !overrides.vars.is_empty();
+        if !given && !(all && !workspace.value.profiles.is_empty()) {
             return;
         }
         let packages: Vec<_> = self
@@ -167,6 +170,7 @@ impl<'db> Check<'db> {
         }
         let file = package_file(self.db, package);
         let Some(def) = package_def(self.db, file) else { return };
+        self.add(bad_package(file.path(self.db)).as_slice());
         self.add(&def.problems);
         for used in &def.value.own.uses {
             self.rule_file(&used.path);
