@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use vwfb_rules::vars::VarOverride;
 
 use crate::units;
@@ -28,10 +28,10 @@ pub(crate) struct CommandLine {
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct GlobalArgs {
     /// Keep results in DIR [default: $VWFB_STORE, else vwfb in the user's cache folder]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) store: Option<PathBuf>,
     /// Work as if started in DIR
-    #[arg(short = 'C', global = true, value_name = "DIR")]
+    #[arg(short = 'C', global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) directory: Option<PathBuf>,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -100,10 +100,10 @@ Examples:
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct VarArgs {
     /// Set a variable where it is declared, or of one package: //pkg:name=value
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = VarOverride::parse)]
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = VarOverride::parse, value_hint = ValueHint::Other)]
     pub(crate) vars: Vec<VarOverride>,
     /// Use a set of overrides of WORKSPACE.kdl
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub(crate) profile: Option<String>,
 }
 
@@ -142,7 +142,7 @@ pub(crate) struct BuildArgs {
     #[command(flatten)]
     pub(crate) vars: VarArgs,
     /// How many tasks run at once [default: the number of cores]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_hint = ValueHint::Other)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Start nothing more once a task has failed
     #[arg(long, overrides_with = "keep_going")]
@@ -154,7 +154,7 @@ pub(crate) struct BuildArgs {
     #[arg(long, value_name = "MODE", default_value = "auto")]
     pub(crate) sandbox: Sandbox,
     /// Write one JSON object a line to FILE for everything that happens
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) events: Option<PathBuf>,
     /// Keep the working folders of failed tasks in .vwfb/failed/
     #[arg(long)]
@@ -250,7 +250,7 @@ pub(crate) struct WhyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// The code between the brackets of `error[code]`
-    #[arg(value_name = "CODE")]
+    #[arg(value_name = "CODE", value_hint = ValueHint::Other)]
     pub(crate) code: Option<String>,
 }
 
@@ -310,10 +310,10 @@ pub(crate) enum CacheCommand {
 #[derive(Debug, Args)]
 pub(crate) struct GcArgs {
     /// Remove what was not used for longer: 12h, 30d, 8w
-    #[arg(long, value_name = "AGE", value_parser = units::age)]
+    #[arg(long, value_name = "AGE", value_parser = units::age, value_hint = ValueHint::Other)]
     pub(crate) max_age: Option<Duration>,
     /// Remove what was not used for longest until the rest is no larger: 500MB, 10GiB
-    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    #[arg(long, value_name = "SIZE", value_parser = units::size, value_hint = ValueHint::Other)]
     pub(crate) max_size: Option<u64>,
     /// Only list what would go
     #[arg(long)]
@@ -332,7 +332,7 @@ pub(crate) struct InfoArgs {
 #[derive(Debug, Args)]
 pub(crate) struct FmtArgs {
     /// Files and folders [default: the current folder]
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
     /// List the files that would change, and fail if there are any
     #[arg(long)]

@@ -78,8 +78,7 @@ impl Board {
             self.done(),
             self.tasks
         );
-        let shown = [TaskResult::Ran, TaskResult::Cached, TaskResult::Failed, TaskResult::Blocked];
-        for result in shown {
+        for result in TaskResult::ALL {
             let count = self.counts.of(result);
             if count > 0 {
                 line.push_str(&format!(", {} {count}", result.as_str()));
@@ -151,7 +150,10 @@ mod tests {
         ]);
         assert_eq!(
             board.lines(begun + Duration::from_millis(2_500), 80),
-            ["[======                  ] 3/12, ran 1, cached 1, 2.5 s", "  //p:b  2.5 s",]
+            [
+                "[======                  ] 3/12, ran 1, cached 1, unchanged 1, 2.5 s",
+                "  //p:b  2.5 s",
+            ]
         );
         assert_eq!(board.done_of_total(), "[3/12]");
     }

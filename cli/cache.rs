@@ -82,11 +82,12 @@ fn verify(ctx: &Context, rebuild: bool) -> Result<Exit, CommandError> {
     let report = Store::open(&folder)?.verify(VerifyOptions { rebuild })?;
     let labels = Labels::of(ctx, &report.broken_results);
     ctx.ui.out(found(&report, &labels))?;
-    let (objects, size) = (report.objects, units::bytes(report.bytes));
-    ctx.ui.status(format_args!("read {objects} files and trees, {size}"));
+    let (files, size) = (units::counted(report.objects, "file"), units::bytes(report.bytes));
+    ctx.ui.status(format_args!("read {files}, {size}"));
     if rebuild {
-        let (blobs, results) = (report.adopted_objects, report.adopted_results);
-        ctx.ui.status(format_args!("took up {blobs} files and {results} results anew"));
+        let files = units::counted(report.adopted_objects, "file");
+        let results = units::counted(report.adopted_results, "result");
+        ctx.ui.status(format_args!("took up {files} and {results} that the index did not have"));
     }
     if report.is_sound() {
         return Ok(Exit::SUCCESS);
@@ -144,12 +145,12 @@ fn removed(report: &GcReport, labels: &Labels) -> String {
 fn gc_summary(ui: &Ui, report: &GcReport, dry_run: bool) {
     let verb = if dry_run { "would remove" } else { "removed" };
     ui.status(format_args!(
-        "{verb} {} results and {} files, {}; kept {} results and {} files, {}",
-        report.results.len(),
-        report.objects + report.strays,
+        "{verb} {} and {}, {}; kept {} and {}, {}",
+        units::counted(report.results.len() as u64, "result"),
+        units::counted(report.objects + report.strays, "file"),
         units::bytes(report.bytes),
-        report.kept_results,
-        report.kept_objects,
+        units::counted(report.kept_results, "result"),
+        units::counted(report.kept_objects, "file"),
         units::bytes(report.kept_bytes),
     ));
 }

@@ -6,6 +6,7 @@ use crate::args::CheckArgs;
 use crate::error::{CommandError, Exit};
 use crate::session::{Context, Session};
 use crate::ui::Style;
+use crate::units;
 
 /// Checks.
 pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, CommandError> {
@@ -20,15 +21,10 @@ pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, CommandError>
     let style = if errors > 0 { Style::Error } else { Style::Good };
     let told = format!(
         "{}: {}, {}",
-        counted(loaded.targets.len(), "target"),
-        counted(errors, "error"),
-        counted(warnings, "warning"),
+        units::counted(loaded.targets.len() as u64, "target"),
+        units::counted(errors as u64, "error"),
+        units::counted(warnings as u64, "warning"),
     );
     ctx.ui.status(ctx.ui.styled(style, told));
     Ok(if errors > 0 { Exit::INPUT } else { Exit::SUCCESS })
-}
-
-/// `1 error`, `2 errors`
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -9,6 +9,7 @@ use vwfb_rules::label::Label;
 use crate::args::CleanArgs;
 use crate::error::{CommandError, Exit};
 use crate::session::{Context, Session};
+use crate::units;
 
 /// Cleans.
 pub(crate) fn run(ctx: &Context, args: &CleanArgs) -> Result<Exit, CommandError> {
@@ -25,8 +26,8 @@ pub(crate) fn run(ctx: &Context, args: &CleanArgs) -> Result<Exit, CommandError>
         }
     }
     let count = session.workspace.forget(&labels)?;
-    let plural = if count == 1 { "" } else { "s" };
-    ctx.ui.status(format_args!("forgot the results of {count} target{plural}"));
+    let targets = units::counted(count as u64, "target");
+    ctx.ui.status(format_args!("forgot the results of {targets}"));
     Ok(Exit::SUCCESS)
 }
 

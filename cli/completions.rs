@@ -1,6 +1,6 @@
 //! `vwfb completions`: scripts that complete commands, options and labels.
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::{Shell, generate};
 
 use crate::args::{CommandLine, CompleteArgs, CompletionsArgs};
@@ -57,7 +57,7 @@ pub(crate) fn complete(ctx: &Context, args: &CompleteArgs) -> Result<Exit, Comma
 
 fn script(shell: Shell) -> String {
     let mut script = Vec::new();
-    generate(shell, &mut CommandLine::command(), "vwfb", &mut script);
+    generate(shell, &mut shown(), "vwfb", &mut script);
     let script = String::from_utf8(script).expect("clap writes UTF-8");
     match shell {
         Shell::Bash => script + BASH_LABELS,
@@ -67,12 +67,20 @@ fn script(shell: Shell) -> String {
     }
 }
 
+/// The grammar without what people do not type.
+fn shown() -> Command {
+    let whole = CommandLine::command();
+    let commands = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    Command::new("vwfb").args(whole.get_arguments().cloned()).subcommands(commands)
+}
+
 /// Completes labels where the script would complete the names of files.
 fn with_zsh_labels(script: &str) -> String {
     let (first, rest) = script.split_once('\n').unwrap_or((script, ""));
     let mut text = format!("{first}\n{ZSH_LABELS}");
     for line in rest.lines() {
-        let takes_labels = ["targets --", "label --", "labels --"].iter().any(|n| line.contains(n));
+        let takes_labels =
+            ["targets --", "label --", "labels --", "words --"].iter().any(|n| line.contains(n));
         let line =
             if takes_labels { line.replace(":_default", ":_vwfb_labels") } else { line.into() };
         text.push_str(&line);
