@@ -1,0 +1,15 @@
+//! Tests that try to break vwfb from outside, through the real binary: kills, rivals, escapes,
+//! hostile files, a real film, and mutated rule files.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it set up")]
+
+mod family;
+mod random;
+mod world;
+
+mod concurrent;
+mod crash;
+mod film;
+mod fuzz;
+mod hostile;
+mod sandbox;
