@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use vwfb_engine::event::{Event, Reporter, TaskFinished, TaskResult};
 
 use crate::board::Board;
-use crate::ui::{Style, Ui, terminal_width};
+use crate::ui::{Style, Ui, terminal_size};
 use crate::units;
 
 /// How often the bar is drawn.
@@ -138,7 +138,10 @@ impl Screen {
     }
 
     fn draw(&self, state: &mut State) {
-        let lines = state.board.lines(Instant::now(), terminal_width());
+        let (columns, rows) = terminal_size();
+        let mut lines = state.board.lines(Instant::now(), columns);
+        // What has scrolled away cannot be erased.
+        lines.truncate(rows.saturating_sub(1));
         let mut text = erasure(state.drawn);
         for (place, line) in lines.iter().enumerate() {
             let style = if place == 0 { Style::Good } else { Style::Dim };

@@ -14,6 +14,9 @@ use crate::sources::Sources;
 /// How wide a line may be where nothing says it.
 const WIDTH: usize = 80;
 
+/// How many lines there are where nothing says it.
+const HEIGHT: usize = 24;
+
 /// How and how much to print.
 #[derive(Debug, Clone)]
 pub(crate) struct Ui {
@@ -135,8 +138,17 @@ impl Ui {
 
 /// The columns of the terminal that standard error is.
 pub(crate) fn terminal_width() -> usize {
-    let size = rustix::termios::tcgetwinsize(io::stderr());
-    size.map(|size| usize::from(size.ws_col)).ok().filter(|columns| *columns > 0).unwrap_or(WIDTH)
+    terminal_size().0
+}
+
+/// Its columns and rows.
+pub(crate) fn terminal_size() -> (usize, usize) {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok();
+    let or = |count: Option<u16>, otherwise| match count {
+        Some(count) if count > 0 => usize::from(count),
+        _ => otherwise,
+    };
+    (or(size.map(|size| size.ws_col), WIDTH), or(size.map(|size| size.ws_row), HEIGHT))
 }
 
 /// Whether the locale's characters are UTF-8.

@@ -66,7 +66,12 @@ pub struct Executed {
 impl Executor {
     /// Runs actions against `store`.
     pub fn new(store: Arc<Store>, options: ExecOptions) -> Self {
-        let toolboxes = Toolboxes::new(store.scratch_dir().join("tools"));
+        let folder = match &options.keep_scratch {
+            // A kept task is started again with the same PATH, when the store's folder is gone.
+            Some(keep) => keep.join(format!("{}-tools", std::process::id())),
+            None => store.scratch_dir().join("tools"),
+        };
+        let toolboxes = Toolboxes::new(folder);
         Self { store, options, toolboxes, workers: AtomicU64::new(0), texts: AtomicU64::new(0) }
     }
 

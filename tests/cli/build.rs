@@ -77,7 +77,9 @@ fn only_the_last_lines_of_a_long_log_are_shown() {
 
 #[test]
 fn a_kept_folder_holds_what_the_command_needs() {
-    let world = World::with(FAILING);
+    let world =
+        World::with("task \"bad\" { srcs \"in.txt\"; out \"x\"; script \"cat {srcs}; exit 3\" }\n");
+    world.write("p/in.txt", "before the end\n");
     let ran = world.run(&["build", "//p:bad", "--keep-failed"]).exits(1);
     let ran = ran.says("  reproduce: cd [root]/.vwfb/failed/");
     let line = ran.stderr.lines().find_map(|line| line.trim().strip_prefix("reproduce: "));
