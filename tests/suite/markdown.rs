@@ -1,4 +1,4 @@
-//! Reads a Markdown suite: one test for each `##` heading, with its fenced blocks.
+//! Reads a Markdown suite: one test for each `##` or `###` heading, with its fenced blocks.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ pub(crate) struct Suite {
 
 /// A test.
 pub(crate) struct Case {
-    /// The heading, without its `##`.
+    /// The heading, without its marks.
     pub(crate) heading: String,
     /// The line of the heading, counted from 1.
     pub(crate) line: usize,
@@ -47,7 +47,7 @@ pub(crate) fn suite(markdown: &str) -> Result<Suite, String> {
         if let Some(fence) = fence(&lines, at)? {
             at = fence.lines.end;
             suite.cases.last_mut().map_or(&mut suite.shared, |case| &mut case.fences).push(fence);
-        } else if let Some(heading) = line.strip_prefix("## ") {
+        } else if let Some(heading) = heading(line) {
             let heading = heading.trim().to_owned();
             suite.cases.push(Case { heading, line: at + 1, fences: Vec::new() });
         } else if let Some(title) = line.strip_prefix("# ") {
@@ -70,6 +70,11 @@ pub(crate) fn rewritten(text: &str, mut changes: Vec<(Range<usize>, String)>) ->
         lines.splice(range.clone(), [new.as_str()]);
     }
     lines.concat()
+}
+
+/// The words of a heading of the second or third level.
+fn heading(line: &str) -> Option<&str> {
+    line.strip_prefix("## ").or_else(|| line.strip_prefix("### "))
 }
 
 fn paragraph(lines: &[&str]) -> String {

@@ -94,6 +94,9 @@ impl Lines {
         if task.expensive {
             self.0.push_str("expensive\n");
         }
+        if task.cpu_level {
+            self.0.push_str("cpu-level\n");
+        }
         if task.rule_version != 1 {
             self.add("version", task.rule_version);
         }
