@@ -27,7 +27,7 @@ pub(crate) struct CommandLine {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct GlobalArgs {
-    /// Keep results in DIR [default: $VWFB_STORE, else vwfb in the user's cache folder]
+    /// Keep results in DIR; else in $VWFB_STORE, else in vwfb/ of the user's cache folder
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) store: Option<PathBuf>,
     /// Work as if started in DIR
@@ -141,13 +141,13 @@ pub(crate) struct BuildArgs {
     /// The values of variables.
     #[command(flatten)]
     pub(crate) vars: VarArgs,
-    /// How many tasks run at once [default: the number of cores]
+    /// How many tasks run at once; the number of cores by default
     #[arg(short, long, value_name = "N", value_hint = ValueHint::Other)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Start nothing more once a task has failed
     #[arg(long, overrides_with = "keep_going")]
     pub(crate) fail_fast: bool,
-    /// Go on with what does not depend on a failed task [default]
+    /// Go on with what does not depend on a failed task; this is the default
     #[arg(short, long)]
     pub(crate) keep_going: bool,
     /// How far to confine tasks to their declared files and network
@@ -224,7 +224,7 @@ pub(crate) enum QueryOutput {
 /// `vwfb check`
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Targets to check, with all they need [default: //...]
+    /// Targets to check, with all they need; //... by default
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
     /// The values of variables.
@@ -268,7 +268,7 @@ pub(crate) struct LogArgs {
 /// `vwfb clean`
 #[derive(Debug, Args)]
 pub(crate) struct CleanArgs {
-    /// With --expunge, whose results to forget [default: all of this workspace]
+    /// With --expunge, whose results to forget; all of this workspace by default
     #[arg(value_name = "LABEL")]
     pub(crate) labels: Vec<String>,
     /// Also forget results, so that the next build runs the tasks again
@@ -331,7 +331,7 @@ pub(crate) struct InfoArgs {
 /// `vwfb fmt`
 #[derive(Debug, Args)]
 pub(crate) struct FmtArgs {
-    /// Files and folders [default: the current folder]
+    /// Files and folders; the current folder by default
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
     /// List the files that would change, and fail if there are any
