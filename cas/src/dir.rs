@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, flock};
 use rustix::io::Errno;
 
 use crate::error::{AtPath, IoError};
@@ -25,6 +25,26 @@ impl Dir {
     pub(crate) fn open(path: &Path) -> Result<Self, IoError> {
         let fd = rustix::fs::openat(CWD, path, OPEN, Mode::empty()).at("open", path)?;
         Ok(Self { fd, path: path.to_owned() })
+    }
+
+    /// Opens the directory `path`, making it if it is not there.
+    pub(crate) fn open_or_make(path: &Path) -> Result<Self, IoError> {
+        std::fs::create_dir_all(path).at("create", path)?;
+        Self::open(path)
+    }
+
+    /// Locks it for this handle alone; whether nobody else has it locked.
+    pub(crate) fn lock_alone(&self) -> Result<bool, IoError> {
+        match flock(&self.fd, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(Errno::WOULDBLOCK) => Ok(false),
+            Err(error) => Err(error).at("lock", &self.path),
+        }
+    }
+
+    /// Locks it together with others until it is closed.
+    pub(crate) fn lock_shared(&self) -> Result<(), IoError> {
+        flock(&self.fd, FlockOperation::LockShared).at("lock", &self.path)
     }
 
     /// Opens the directory at `relative`, making what is not there. A link on the way is an error.
@@ -90,9 +110,9 @@ impl Dir {
         rustix::fs::symlinkat(target, &self.fd, name).at("create the link", &self.path.join(name))
     }
 
-    /// Puts `new` in the place of `old`, whatever `old` is, and removes that.
-    pub(crate) fn replace(&self, new: &Path, old: &Path) -> Result<(), IoError> {
-        let swap = |flags| rustix::fs::renameat_with(&self.fd, new, &self.fd, old, flags);
+    /// Puts `new`, which is in `from`, in the place of `old`, whatever `old` is, and removes that.
+    pub(crate) fn replace(&self, from: &Self, new: &Path, old: &Path) -> Result<(), IoError> {
+        let swap = |flags| rustix::fs::renameat_with(&from.fd, new, &self.fd, old, flags);
         match swap(RenameFlags::NOREPLACE) {
             Err(Errno::EXIST) => {}
             // The file system knows no flags.
@@ -103,7 +123,7 @@ impl Dir {
             done => return done.at("create", &self.path.join(old)),
         }
         swap(RenameFlags::EXCHANGE).at("replace", &self.path.join(old))?;
-        self.remove(new)
+        from.remove(new)
     }
 
     /// Removes `name` with all below it; that it is not there is success.
@@ -136,7 +156,8 @@ impl Dir {
         }
     }
 
-    fn empty(&self) -> Result<(), IoError> {
+    /// Removes all below it.
+    pub(crate) fn empty(&self) -> Result<(), IoError> {
         for entry in rustix::fs::Dir::read_from(&self.fd).at("list", &self.path)? {
             let entry = entry.at("list", &self.path)?;
             let name = Path::new(OsStr::from_bytes(entry.file_name().to_bytes()));

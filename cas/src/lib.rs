@@ -20,6 +20,7 @@ mod record;
 mod store;
 
 mod commit;
+mod destination;
 mod dir;
 mod materialise;
 mod put;
@@ -35,6 +36,7 @@ mod verify;
 pub use artifact::{ActionResult, Artifact, Entry, FileRef, Tree, TreeId};
 pub use clock::{Clock, SystemClock, UnixMillis};
 pub use commit::{CommitError, LookupError};
+pub use destination::Destination;
 pub use digest::{ActionKey, BlobId, Digest};
 pub use error::IoError;
 pub use gc::{GcError, GcOptions, GcReport, RemovedResult, Roots};

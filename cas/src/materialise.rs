@@ -89,7 +89,12 @@ impl Store {
         self.place(artifact, &folder, name, placement)
     }
 
-    fn place(
+    /// A name that no other process uses, nor this one again: the lease's name is its alone.
+    pub(crate) fn fresh_name(&self) -> PathBuf {
+        PathBuf::from(format!(".vwfb-{}-{}", self.lease.name, self.fresh_number()))
+    }
+
+    pub(crate) fn place(
         &self,
         artifact: &Artifact,
         folder: &Dir,
@@ -99,17 +104,17 @@ impl Store {
         if placement != Placement::Owned {
             return self.fill(artifact, folder, name, placement);
         }
-        // Beside the place, so that it can be renamed; the lease's name is this process's alone.
-        let fresh = PathBuf::from(format!(".vwfb-{}-{}", self.lease.name, self.fresh_number()));
+        // Beside the place, so that it can be renamed.
+        let fresh = self.fresh_name();
         let filled = self.fill(artifact, folder, &fresh, placement);
-        let placed = filled.and_then(|()| Ok(folder.replace(&fresh, name)?));
+        let placed = filled.and_then(|()| Ok(folder.replace(folder, &fresh, name)?));
         if placed.is_err() {
             folder.remove(&fresh)?;
         }
         placed
     }
 
-    fn fill(
+    pub(crate) fn fill(
         &self,
         artifact: &Artifact,
         folder: &Dir,
@@ -184,7 +189,7 @@ fn mode(file: &FileRef, placement: Placement) -> u32 {
     }
 }
 
-fn split(path: &Path) -> Result<(&Path, &Path), MaterialiseError> {
+pub(crate) fn split(path: &Path) -> Result<(&Path, &Path), MaterialiseError> {
     match (path.parent(), path.file_name()) {
         (Some(folder), Some(name)) => Ok((folder, Path::new(name))),
         _ => Err(MaterialiseError::Place { path: path.to_owned() }),

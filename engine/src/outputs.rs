@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use vwfb_cas::{Artifact, MaterialiseError, Placement, Store};
+use vwfb_cas::{Artifact, Destination, IoError, MaterialiseError, Store};
 use vwfb_rules::label::WsPath;
 
 use crate::build::{Placer, Unplaced};
@@ -13,15 +13,24 @@ use crate::workers::chain;
 
 /// The output folder of one workspace and configuration.
 pub(crate) struct OutputFolder {
+    root: PathBuf,
+    /// Relative to the root.
     folder: PathBuf,
+    destination: Destination,
     store: Arc<Store>,
     stamps: Arc<Stamps>,
 }
 
 impl OutputFolder {
-    /// Outputs below `folder`, which is made when the first is placed.
-    pub(crate) const fn new(folder: PathBuf, store: Arc<Store>, stamps: Arc<Stamps>) -> Self {
-        Self { folder, store, stamps }
+    /// Outputs below `folder` of the workspace `root`, made when the first is placed.
+    pub(crate) fn new(
+        root: &Path,
+        folder: PathBuf,
+        store: Arc<Store>,
+        stamps: Arc<Stamps>,
+    ) -> Result<Self, IoError> {
+        let destination = Destination::open(root, &root.join(".vwfb/staging"))?;
+        Ok(Self { root: root.to_owned(), folder, destination, store, stamps })
     }
 
     fn is_in_place(&self, destination: &Path, artifact: &Artifact) -> bool {
@@ -34,9 +43,15 @@ impl OutputFolder {
             })
     }
 
+    /// Makes the folder, and keeps it out of version control.
     fn prepare(&self) -> std::io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        let ignore = self.folder.join(".gitignore");
+        let folder = self.root.join(&self.folder);
+        if let Some(link) = self.folder.ancestors().find(|part| self.root.join(part).is_symlink()) {
+            let why = format!("`{}` is a symbolic link, which could lead anywhere", link.display());
+            return Err(std::io::Error::other(why));
+        }
+        fs::create_dir_all(&folder)?;
+        let ignore = folder.join(".gitignore");
         if ignore.exists() { Ok(()) } else { fs::write(ignore, "*\n") }
     }
 }
@@ -44,16 +59,15 @@ impl OutputFolder {
 impl Placer for OutputFolder {
     fn place(&self, path: &WsPath, artifact: &Artifact) -> Result<PathBuf, Unplaced> {
         self.prepare().map_err(|error| {
-            Unplaced::Failed(format!("cannot create `{}`: {error}", self.folder.display()))
+            let folder = self.root.join(&self.folder);
+            Unplaced::Failed(format!("cannot put outputs into `{}`: {error}", folder.display()))
         })?;
-        let destination = self.folder.join(path.as_str());
+        let relative = self.folder.join(path.as_str());
+        let destination = self.root.join(&relative);
         if self.is_in_place(&destination, artifact) {
             return Ok(destination);
         }
-        let relative = Path::new(path.as_str());
-        let placed =
-            self.store.materialise_below(artifact, &self.folder, relative, Placement::Owned);
-        match placed {
+        match self.store.materialise_into(artifact, &self.destination, &relative) {
             Ok(()) => Ok(destination),
             Err(MaterialiseError::Read(error)) if error.lost().is_some() => Err(Unplaced::Lost),
             Err(error) => Err(Unplaced::Failed(chain(&error))),

@@ -156,11 +156,7 @@ impl Workspace {
 
     /// The folder for outputs of this configuration.
     pub fn output_folder(&self) -> PathBuf {
-        let folder = self.place.root.join("vwfb-out");
-        match &self.place.overrides.profile {
-            Some(profile) => folder.join(format!("+{profile}")),
-            None => folder,
-        }
+        self.place.root.join(self.relative_output_folder())
     }
 
     /// Looks again at every file and tool that was looked at, so that changes are seen.
@@ -278,6 +274,14 @@ impl Workspace {
         Ground { db: &mut self.db, store: &self.store, state: &self.state, graph }
     }
 
+    fn relative_output_folder(&self) -> PathBuf {
+        let folder = PathBuf::from("vwfb-out");
+        match &self.place.overrides.profile {
+            Some(profile) => folder.join(format!("+{profile}")),
+            None => folder,
+        }
+    }
+
     fn build_graph(
         &mut self,
         graph: &TaskGraph,
@@ -286,10 +290,12 @@ impl Workspace {
         run: u64,
     ) -> Result<Built, EnvironmentError> {
         let placer = OutputFolder::new(
-            self.output_folder(),
+            &self.place.root,
+            self.relative_output_folder(),
             Arc::clone(&self.store),
             Arc::clone(&self.stamps),
-        );
+        )
+        .map_err(|error| EnvironmentError::of(&error))?;
         let shared = Arc::new(Shared {
             store: Arc::clone(&self.store),
             sources: Arc::clone(&self.disk) as Arc<dyn crate::workers::Sources>,
