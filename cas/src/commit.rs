@@ -130,14 +130,13 @@ impl Store {
     /// Forgets the results under `keys`; their blobs stay until `gc` finds them unused. Returns
     /// how many there were.
     pub fn forget(&self, keys: &[ActionKey]) -> Result<u64, CommitError> {
-        self.index.write(Outlive::PowerCut, |rows| {
-            let mut count = 0;
-            for key in keys {
-                count += u64::from(rows.remove_result(*key)?);
-                layout::remove(&self.layout.record(*key))?;
-            }
-            Ok(count)
-        })
+        let count = self.index.write(Outlive::PowerCut, |rows| {
+            let removed = keys.iter().map(|key| rows.remove_result(*key).map(u64::from));
+            removed.sum::<Result<u64, IndexError>>()
+        })?;
+        // Only now: a row must never stand without its record.
+        self.remove_records(keys)?;
+        Ok(count)
     }
 }
 

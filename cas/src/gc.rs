@@ -148,7 +148,7 @@ impl Store {
     }
 
     /// Removes the record files of results that still have no row.
-    fn remove_records(&self, keys: &[ActionKey]) -> Result<u64, GcError> {
+    pub(crate) fn remove_records(&self, keys: &[ActionKey]) -> Result<u64, IndexError> {
         let mut count = 0;
         for batch in keys.chunks(BATCH) {
             count += self.index.write(Outlive::Process, |rows| {
@@ -158,7 +158,7 @@ impl Store {
                         count += u64::from(layout::remove(&self.layout.record(key))?);
                     }
                 }
-                Ok::<_, GcError>(count)
+                Ok::<_, IndexError>(count)
             })?;
         }
         Ok(count)
