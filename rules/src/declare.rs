@@ -192,7 +192,8 @@ impl Declaring<'_> {
             }
             let plain = self.names.values(&one.value).map_err(|problem| noted(problem, def));
             for plain in self.problems.take(plain).into_iter().flatten() {
-                let value = typed(&plain, def, self.pkg).map_err(|problem| noted(problem, def));
+                let value = typed(&plain, def, self.pkg)
+                    .map_err(|problem| noted(interpolated(problem, &plain, &one.value), def));
                 let Some(mut value) = self.problems.take(value) else { continue };
                 allow_empty(&mut value, one.allow_empty);
                 values.push((one.key.clone(), value));
@@ -377,6 +378,17 @@ fn output_path(
             };
             Err(problem.hint("outputs are written below `vwfb-out/` and their package's folder"))
         }
+    }
+}
+
+/// The problem of the value `plain`, which `written` stands for: what to write instead of it is no
+/// help where it is not written.
+fn interpolated(problem: Diagnostic, plain: &Value, written: &Value) -> Diagnostic {
+    match written.text() {
+        Some(text) if plain.scalar != written.scalar => {
+            problem.hint(format!("`{text}` stands for that value"))
+        }
+        _ => problem,
     }
 }
 

@@ -37,7 +37,9 @@ fn conflict(
     other: &OutputDef,
     first: &Declared,
 ) -> Diagnostic {
-    let message = if output.path == other.path {
+    let message = if output.path == other.path && target.label == first.label {
+        format!("`{}` makes `{}` twice", target.label, output.path)
+    } else if output.path == other.path {
         format!("`{}` and `{}` both make `{}`", first.label, target.label, output.path)
     } else {
         format!(
@@ -45,10 +47,12 @@ fn conflict(
             output.path, target.label, other.path, first.label
         )
     };
-    Diagnostic::error(OUTPUT_CONFLICT, message)
-        .noted(&target.anchor, "made here")
-        .noted(&first.anchor, "and here")
-        .hint("give one of them another name or path")
+    let problem = Diagnostic::error(OUTPUT_CONFLICT, message).noted(&target.anchor, "made here");
+    let problem = match target.label == first.label {
+        true => problem,
+        false => problem.noted(&first.anchor, "and here"),
+    };
+    problem.hint("give one of them another name or path")
 }
 
 /// The problem of targets that need one another in a circle: each label with the place where it

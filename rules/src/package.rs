@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn an_unknown_library_file_is_named() {
         let problems = checked("use \"@std/vidoe\"").problems;
-        assert_eq!(problems[0].hint.as_deref(), Some("did you mean `video`?"));
+        assert_eq!(problems[0].hint.as_deref(), Some("did you mean `@std/video`?"));
     }
 
     #[test]

@@ -114,7 +114,10 @@ pub(crate) fn name_arg<'n>(node: &'n Node, what: &str, problems: &mut Problems) 
 /// Whether `name` is a name; notes it if not.
 pub(crate) fn check_name(name: &str, value: &Value, problems: &mut Problems) -> bool {
     if !is_name(name) {
-        let message = format!("`{name}` is not a name");
+        let message = match name.is_empty() {
+            true => "a name cannot be empty".to_owned(),
+            false => format!("`{name}` is not a name"),
+        };
         let problem = Diagnostic::error(BAD_NAME, message).at(&value.anchor);
         problems.push(problem.hint("names have ASCII letters, digits, `_` and `-`"));
     }

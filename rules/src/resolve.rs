@@ -248,8 +248,7 @@ fn check_resources(declared: &Declared, workspace: &WorkspaceDef, problems: &mut
     for (name, wanted) in &declared.limits.resources {
         let Some(there) = workspace.resources.get(name) else { continue };
         if wanted > there {
-            let message =
-                format!("`{name}` is asked for {wanted} times, and there is {there} of it");
+            let message = format!("{wanted} of `{name}` are asked for, and there is {there}");
             problems.push(
                 Diagnostic::error(RESOURCE_TOO_LARGE, message)
                     .at(&declared.anchor)

@@ -95,7 +95,7 @@ impl<'r> Checker<'r> {
                 && attr.optional
                 && attr.default.is_none()
                 && condition != Some(&attr.name)
-                && !(template.parts.len() == 1 && attr.shape != Shape::Single)
+                && attr.shape == Shape::Single
             {
                 self.unguarded(attr, template);
             }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::codes::{BAD_PATH, DUPLICATE_NAME, DUPLICATE_RULE, MISSING_RULE_FILE, UNDECLARED_TOOL};
+use crate::codes::{
+    BAD_PATH, DUPLICATE_NAME, DUPLICATE_RULE, MISSING_RULE_FILE, RESERVED_NAME, UNDECLARED_TOOL,
+};
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
 use crate::label::WsPath;
 use crate::library;
 use crate::read::{self, Problems};
 use crate::rule::{Body, RuleDef, ToolUse, ToolchainDef};
 use crate::rule_reader;
-use crate::suggest::did_you_mean;
+use crate::suggest::nearest;
 use crate::syntax::{Node, nodes};
 use crate::tools::{self, is_program};
 use crate::typed::bad_label;
@@ -121,12 +123,14 @@ impl RuleFile {
 /// The problem of two rules with one name, the second in sight through `anchor`.
 pub(crate) fn duplicate_rule(rule: &RuleDef, anchor: &Anchor, first: &RuleDef) -> Diagnostic {
     let message = format!("rule `{}` is defined twice", rule.name);
-    let problem = Diagnostic::error(DUPLICATE_RULE, message).noted(anchor, "again here");
-    let problem = match first.anchor.spot {
-        crate::diagnostic::Spot::File => problem.hint("a core rule has this name"),
-        _ => problem.noted(&first.anchor, "first here"),
+    let hint = match rule.anchor == *anchor {
+        true => "rename one of them",
+        false => "rename one of them, or leave out this `use`",
     };
-    problem.maybe_hint(Some("rename one, or leave out one of the two `use` nodes".into()))
+    Diagnostic::error(DUPLICATE_RULE, message)
+        .noted(anchor, "again here")
+        .noted(&first.anchor, "first here")
+        .hint(hint)
 }
 
 fn read_use(node: &Node, file: &WsPath, problems: &mut Problems) -> Option<UseDef> {
@@ -137,10 +141,13 @@ fn read_use(node: &Node, file: &WsPath, problems: &mut Problems) -> Option<UseDe
     if let Some(name) = text.strip_prefix("@std/") {
         if library::names().all(|known| known != text) {
             let names = library::names().filter_map(|known| known.strip_prefix("@std/"));
-            let hint = did_you_mean(name, names).unwrap_or_else(|| {
-                let names: Vec<&str> = library::names().collect();
-                format!("the built-in rule files are {}", read::list(&names))
-            });
+            let hint = match nearest(name, names) {
+                Some(near) => format!("did you mean `@std/{near}`?"),
+                None => {
+                    let names: Vec<&str> = library::names().collect();
+                    format!("the built-in rule files are {}", read::list(&names))
+                }
+            };
             let message = format!("no built-in rule file `{text}`");
             problems.push(Diagnostic::error(MISSING_RULE_FILE, message).at(&anchor).hint(hint));
             return None;
@@ -166,6 +173,12 @@ fn read_use(node: &Node, file: &WsPath, problems: &mut Problems) -> Option<UseDe
 /// The toolchain that a `toolchain` node declares.
 pub(crate) fn toolchain(node: &Node, problems: &mut Problems) -> Option<ToolchainDef> {
     let name = read::name_arg(node, "the toolchain's name", problems)?;
+    if name == tools::BASE {
+        let message = format!("`{name}` cannot be the name of a toolchain");
+        let problem = Diagnostic::error(RESERVED_NAME, message).at(&node.args[0].anchor);
+        problems.push(problem.hint("it is that of `sh` and the coreutils"));
+        return None;
+    }
     read::only_props(node, &[], problems);
     let mut toolchain = ToolchainDef {
         name: name.into(),

@@ -12,8 +12,10 @@ use crate::codes::{
     BAD_NODE, DUPLICATE_NAME, NO_ACTION, NO_OUTPUT, NOT_IN_ENUM, REPEATED_ATTRIBUTE, RESERVED_NAME,
     TWO_ACTIONS, UNKNOWN_ATTRIBUTE,
 };
+use crate::core_rules;
 use crate::diagnostic::Diagnostic;
 use crate::label::WsPath;
+use crate::package;
 use crate::read::{self, Problems};
 use crate::rule::{
     ArgGroup, AttrDef, AttrType, Body, GroupDef, Limits, RuleDef, Shape, Stdio, ToolUse,
@@ -76,7 +78,8 @@ const SHELLS: [&str; 5] = ["sh", "bash", "dash", "ksh", "zsh"];
 pub(crate) fn rule(node: &Node, file: &WsPath, problems: &mut Problems) -> Option<RuleDef> {
     let name = read::name_arg(node, "the rule's name", problems)?;
     read::only_props(node, &["version"], problems);
-    if crate::package::RESERVED_NODES.contains(&name) || crate::core_rules::is_core(name) {
+    let reserved = package::RESERVED_NODES.contains(&name) || core_rules::is_core(name);
+    if reserved {
         let message = format!("`{name}` cannot be the name of a rule");
         let problem = Diagnostic::error(RESERVED_NAME, message).at(&node.args[0].anchor);
         problems.push(problem.hint("the language has a node of this name"));
@@ -93,7 +96,8 @@ pub(crate) fn rule(node: &Node, file: &WsPath, problems: &mut Problems) -> Optio
             read::unknown_child("`rule`", child, &NODES, problems);
         }
     }
-    Some(reader.finish(before, problems))
+    let rule = reader.finish(before, problems);
+    (!reserved).then_some(rule)
 }
 
 /// A rule without anything, to be filled in.
@@ -193,10 +197,9 @@ impl RuleReader {
                 None => {}
             }
         }
-        if codes.is_empty() {
+        if node.args.is_empty() {
             let message = "`exit-codes` needs the codes that mean success";
             problems.push(Diagnostic::error(BAD_NODE, message).at(&node.anchor));
-            codes.insert(0);
         }
         self.rule.stdio.success_codes = codes;
     }

@@ -3,6 +3,7 @@
 use crate::codes::TOOL_NOT_ALLOWED;
 use crate::declare::DeclaredTool;
 use crate::diagnostic::{Anchor, Diagnostic};
+use crate::read::list;
 use crate::rule::ToolchainDef;
 use crate::task::ToolDef;
 use crate::workspace::WorkspaceDef;
@@ -167,11 +168,17 @@ pub(crate) fn allowed(
 }
 
 fn not_allowed(tool: &ToolDef, anchor: &Anchor, workspace: &WorkspaceDef) -> Option<Diagnostic> {
-    let known = |name: &String| workspace.tools.contains(name) || is_base(name);
-    if workspace.tools.contains(&tool.name) || tool.programs.iter().all(known) {
-        return None;
-    }
-    let message = format!("the workspace does not allow the tool `{}`", tool.name);
-    let hint = format!("add `tools {{ allow \"{}\" }}` to WORKSPACE.kdl", tool.name);
+    let refused = |name: &&String| !workspace.tools.contains(*name) && !is_base(name);
+    let refused: Vec<&str> = tool.programs.iter().filter(refused).map(String::as_str).collect();
+    let message = match refused.as_slice() {
+        [] => return None,
+        [only] if *only == tool.name => format!("the workspace does not allow the tool `{only}`"),
+        programs => {
+            let programs = list(programs);
+            format!("the workspace does not allow {programs} of the toolchain `{}`", tool.name)
+        }
+    };
+    let words: Vec<String> = refused.iter().map(|program| format!("{program:?}")).collect();
+    let hint = format!("add `tools {{ allow {} }}` to WORKSPACE.kdl", words.join(" "));
     Some(Diagnostic::error(TOOL_NOT_ALLOWED, message).at(anchor).hint(hint))
 }

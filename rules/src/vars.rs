@@ -13,7 +13,7 @@ use crate::package::PackageDef;
 use crate::read::{self, Problems};
 use crate::rule::{AttrDef, AttrType, Shape};
 use crate::schema;
-use crate::suggest::did_you_mean;
+use crate::suggest::{did_you_mean, nearest};
 use crate::syntax::{Node, Scalar, Value};
 use crate::typed::typed;
 use crate::value::AttrValue;
@@ -209,7 +209,8 @@ fn check_override(
         && !folders.contains(package)
     {
         let message = format!("no package `//{package}`, which `{}` is for", set.shown());
-        let hint = did_you_mean(package.as_str(), folders.iter().map(|folder| folder.as_str()));
+        let near = nearest(package.as_str(), folders.iter().map(|folder| folder.as_str()));
+        let hint = near.map(|near| format!("did you mean `//{near}`?"));
         problems.push(Diagnostic::error(UNKNOWN_PACKAGE, message).maybe_hint(hint));
         return;
     }

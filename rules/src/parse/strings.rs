@@ -285,13 +285,15 @@ fn unclosed(cursor: &Cursor<'_>, start: usize) -> Box<super::Fault> {
 
 /// A newline in a quoted string, which KDL 1 allowed; where no end of it is in sight, the quote that
 /// should have ended the line was forgotten.
-fn broken(cursor: &Cursor<'_>, start: usize) -> Box<super::Fault> {
+fn broken(cursor: &mut Cursor<'_>, start: usize) -> Box<super::Fault> {
     let text = &cursor.text()[start..];
     let line = text.find(is_newline).unwrap_or(text.len());
     let mut fault = cursor.fault(start..start + line, "a quoted string ends on its line");
-    let after = text[line..].find('"').map(|end| &text[line + end + 1..]);
+    let end = text[line..].find('"').map(|end| line + end + 1);
     let ends = |c: char| is_space(c) || is_newline(c) || matches!(c, ';' | '}' | '{');
-    if after.is_some_and(|after| after.is_empty() || after.starts_with(ends)) {
+    let closes = |end: &usize| text[*end..].is_empty() || text[*end..].starts_with(ends);
+    if let Some(end) = end.filter(closes) {
+        cursor.reset(start + end);
         fault.code = KDL_V1;
         fault.hint = Some("write a text of several lines between `\"\"\"` lines".into());
     } else {

@@ -29,6 +29,8 @@ pub(super) struct Found {
     pub(super) output: String,
     /// Its key in a map attribute.
     pub(super) key: Option<String>,
+    /// Where it is named.
+    pub(super) anchor: Anchor,
 }
 
 /// Finds files and notes what is wrong with how they are named.
@@ -96,7 +98,7 @@ impl<'a> Files<'a> {
 
     fn of_use(&mut self, attr: &AttrDef, file: &FileUse) -> Vec<Found> {
         let before = self.problems.count();
-        let found = match &file.what {
+        let mut found: Vec<Found> = match &file.what {
             FileName::Path(path) => self.source(path, &file.anchor).into_iter().collect(),
             FileName::Reference(reference) => self.referenced(attr, reference, &file.anchor),
             FileName::Glob { pattern, allow_empty } => {
@@ -110,6 +112,7 @@ impl<'a> Files<'a> {
             // An alias stands for whatever its target offers.
             if attr.shape != Shape::List && self.declared.runs() {
                 self.check_single(attr, &found, file);
+                found.truncate(1);
             }
         }
         found
@@ -139,6 +142,7 @@ impl<'a> Files<'a> {
             tree,
             output: "files".into(),
             key: None,
+            anchor: anchor.clone(),
         })
     }
 
@@ -172,7 +176,12 @@ impl<'a> Files<'a> {
             own.map_or_else(|| format!("//{path}"), str::to_owned)
         };
         match near {
-            Some(name) => Some(format!("did you mean `{}`?", shown(&folder.join(name).ok()?))),
+            Some(name) => {
+                let near = folder.join(name).ok()?;
+                let whole = path.below(&missing).and_then(|rest| near.join(rest).ok());
+                let there = whole.filter(|path| self.scope.source(path) != SourceKind::Absent);
+                Some(format!("did you mean `{}`?", shown(&there.unwrap_or(near))))
+            }
             None if missing != *path => Some(format!("there is no folder `{}`", shown(&missing))),
             None => None,
         }
@@ -192,6 +201,7 @@ impl<'a> Files<'a> {
             tree: false,
             output: "files".into(),
             key: None,
+            anchor: anchor.clone(),
         };
         paths.iter().map(found).collect()
     }
@@ -221,7 +231,7 @@ impl<'a> Files<'a> {
         let mut found = Vec::new();
         for one in chosen {
             match &reference.subpath {
-                None => found.push(of_provided(one)),
+                None => found.push(of_provided(one, anchor)),
                 Some(subpath) => found.extend(self.inside(attr, one, subpath, reference, anchor)),
             }
         }
@@ -260,7 +270,8 @@ impl<'a> Files<'a> {
         };
         let tree = attr.ty == AttrType::Tree;
         let media = Media::of_path(&path).filter(|_| !tree);
-        Some(Found { from, path, media, tree, output: provided.output.clone(), key: None })
+        let found = of_provided(provided, anchor);
+        Some(Found { from, path, media, tree, ..found })
     }
 
     /// Whether there is a target `label`; notes it if not.
@@ -340,9 +351,12 @@ impl<'a> Files<'a> {
             let count = found.len();
             let message =
                 format!("`{what}` stands for {count} files, and `{}` takes one", attr.name);
-            let outputs: Vec<&str> = found.iter().map(|found| found.output.as_str()).collect();
+            let first = &found[0].output;
+            let told_apart = found[1..].iter().all(|found| found.output != *first);
             let hint = match &file.what {
-                FileName::Reference(_) => format!("name one output: `{what}#{}`", outputs[0]),
+                FileName::Reference(reference) if told_apart && reference.output.is_none() => {
+                    format!("name one output: `{what}#{first}`")
+                }
                 _ => "name one file".into(),
             };
             Diagnostic::error(TOO_MANY_FILES, message).hint(hint)
@@ -351,7 +365,7 @@ impl<'a> Files<'a> {
     }
 }
 
-fn of_provided(provided: &Provided) -> Found {
+fn of_provided(provided: &Provided, anchor: &Anchor) -> Found {
     Found {
         from: provided.from.clone(),
         path: provided.path.clone(),
@@ -359,6 +373,7 @@ fn of_provided(provided: &Provided) -> Found {
         tree: provided.tree,
         output: provided.output.clone(),
         key: None,
+        anchor: anchor.clone(),
     }
 }
 

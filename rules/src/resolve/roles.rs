@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::files::Found;
 use crate::codes::INPUT_COLLISION;
 use crate::declare::Declared;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Anchor, Diagnostic};
 use crate::label::WsPath;
 use crate::read::Problems;
 use crate::rule::Shape;
@@ -21,6 +21,7 @@ pub(super) struct Slot {
     /// Its key in a map attribute.
     pub(super) key: Option<String>,
     from: InputRef,
+    anchor: Anchor,
 }
 
 /// The inputs of every attribute, in their places.
@@ -36,7 +37,8 @@ pub(super) fn slots(
             } else {
                 numbered(&attr, shape, index, &found)
             };
-            Slot { role, path: found.path, key: found.key, from: found.from }
+            let Found { from, path, key, anchor, .. } = found;
+            Slot { role, path, key, from, anchor }
         });
         let slots = slots.collect();
         (attr, slots)
@@ -50,33 +52,39 @@ pub(super) fn inputs(
     slots: &BTreeMap<String, Vec<Slot>>,
     problems: &mut Problems,
 ) -> BTreeMap<String, InputRef> {
-    let mut inputs: BTreeMap<String, InputRef> = BTreeMap::new();
+    let mut placed: BTreeMap<&str, &Slot> = BTreeMap::new();
     for slot in slots.values().flatten() {
-        let first = inputs.entry(slot.role.clone()).or_insert_with(|| slot.from.clone());
-        if *first != slot.from {
-            problems.push(collision(declared, &slot.role, &slot.role));
+        let first = placed.entry(&slot.role).or_insert(slot);
+        if first.from != slot.from {
+            problems.push(collision(declared, slot, first));
         }
     }
-    let mut above: Vec<&str> = Vec::new();
-    for role in inputs.keys() {
-        above.retain(|folder| is_below(role, folder));
+    let mut above: Vec<&Slot> = Vec::new();
+    for slot in placed.values() {
+        above.retain(|folder| is_below(&slot.role, &folder.role));
         if let Some(folder) = above.last() {
-            problems.push(collision(declared, role, folder));
+            problems.push(collision(declared, slot, folder));
         }
-        above.push(role);
+        above.push(slot);
     }
-    inputs
+    placed.into_iter().map(|(role, slot)| (role.to_owned(), slot.from.clone())).collect()
 }
 
-fn collision(declared: &Declared, role: &str, other: &str) -> Diagnostic {
-    let message = if role == other {
-        format!("two inputs would both be `{role}`")
+fn collision(declared: &Declared, slot: &Slot, first: &Slot) -> Diagnostic {
+    let message = if slot.role == first.role {
+        format!("two inputs would both be `{}`", slot.role)
     } else {
-        format!("the input `{role}` would lie inside the input `{other}`")
+        format!("the input `{}` would lie inside the input `{}`", slot.role, first.role)
     };
-    Diagnostic::error(INPUT_COLLISION, message)
-        .at(&declared.anchor)
-        .hint("rename one of the files, or say `keep-names #false`")
+    let problem = Diagnostic::error(INPUT_COLLISION, message).at(&slot.anchor);
+    let problem = match slot.anchor == first.anchor {
+        true => problem,
+        false => problem.noted(&first.anchor, "the other one"),
+    };
+    problem.hint(match declared.rule.keep_names {
+        true => "rename one of the files, or say `keep-names #false`",
+        false => "give one of them another name",
+    })
 }
 
 fn is_below(path: &str, folder: &str) -> bool {

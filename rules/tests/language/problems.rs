@@ -258,10 +258,7 @@ fn resources_must_be_there() {
         ("WORKSPACE.kdl", "workspace \"w\" { resources { gpu 1 } }"),
         ("p/BUILD.kdl", "task \"x\" { out \"o\"; resource \"gpu\" 2; script \"touch {out}\" }"),
     ]);
-    assert_eq!(
-        world.problems(),
-        ["resource-too-large: `gpu` is asked for 2 times, and there is 1 of it"]
-    );
+    assert_eq!(world.problems(), ["resource-too-large: 2 of `gpu` are asked for, and there is 1"]);
 }
 
 #[test]
