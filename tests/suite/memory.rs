@@ -53,7 +53,7 @@ impl Memory {
     /// Whether a folder between `package` and its file `path` is a package or vwfb's own.
     fn is_elsewhere(&self, package: &WsPath, path: &str) -> bool {
         let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
-        let mut folders = folders.map(|folder| package.join(folder).unwrap());
+        let mut folders = folders.filter_map(|folder| package.join(folder).ok());
         folders.any(|folder| {
             self.is_package(folder.as_str()) || [".vwfb", "vwfb-out"].contains(&folder.name())
         })
@@ -99,7 +99,7 @@ impl System for Memory {
         self.below(package)
             .filter(|path| !self.is_elsewhere(package, path))
             .filter(|path| fast_glob::glob_match(pattern, path))
-            .map(|path| package.join(path).unwrap())
+            .filter_map(|path| package.join(path).ok())
             .collect()
     }
 

@@ -87,7 +87,9 @@ impl World {
         for line in fence.text.lines().filter(|line| !line.starts_with('#')) {
             let words = words(line);
             match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-                ["cd", folder] => self.folder = WsPath::new(folder).unwrap(),
+                ["cd", folder] => {
+                    self.folder = WsPath::new(folder).map_err(|error| error.to_string())?;
+                }
                 ["vwfb", "check", options @ ..] => self.options(options)?,
                 _ => return Err(format!("`{line}` is no `vwfb check`")),
             }
