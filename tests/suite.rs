@@ -10,6 +10,8 @@
 
 #[path = "suite/expect.rs"]
 mod expect;
+#[path = "suite/harness.rs"]
+mod harness;
 #[path = "suite/markdown.rs"]
 mod markdown;
 #[path = "suite/memory.rs"]

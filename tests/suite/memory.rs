@@ -54,10 +54,13 @@ impl Memory {
     fn is_elsewhere(&self, package: &WsPath, path: &str) -> bool {
         let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
         let mut folders = folders.filter_map(|folder| package.join(folder).ok());
-        folders.any(|folder| {
-            self.is_package(folder.as_str()) || [".vwfb", "vwfb-out"].contains(&folder.name())
-        })
+        folders.any(|folder| self.is_package(folder.as_str()) || is_own(folder.as_str()))
     }
+}
+
+/// Whether a folder is one of those that vwfb itself writes, or below one.
+fn is_own(folder: &str) -> bool {
+    folder.split('/').any(|name| matches!(name, ".vwfb" | "vwfb-out"))
 }
 
 impl System for Memory {
@@ -110,7 +113,7 @@ impl System for Memory {
             None => None,
         };
         let packages: BTreeSet<WsPath> = self.below(path).filter_map(folder).collect();
-        packages.into_iter().collect()
+        packages.into_iter().filter(|package| !is_own(package.as_str())).collect()
     }
 
     fn fingerprint(&self, tool: &ToolDef) -> Result<Digest, Arc<str>> {

@@ -1,5 +1,6 @@
 //! Runs one Markdown file: every test in it, and its snapshots rewritten where that is asked for.
 
+use std::env;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -13,41 +14,56 @@ const UPDATE: &str = "UPDATE_SUITE";
 
 /// The suite in the file `path`; it panics if that cannot be read as one.
 pub(crate) fn read(path: &Path) -> Suite {
-    let text =
-        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    markdown::suite(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    suite(path, &text_of(path))
+}
+
+fn text_of(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn suite(path: &Path, text: &str) -> Suite {
+    markdown::suite(text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Runs the tests of the file `path`, shown as `name`; what is wrong, one text a test.
 pub(crate) fn run(path: &Path, name: &str) -> Vec<String> {
-    let suite = read(path);
-    let update = std::env::var_os(UPDATE).is_some();
+    let text = text_of(path);
+    let suite = suite(path, &text);
+    let Some((new, faults)) = env::var_os(UPDATE).map(|_| rewritten(&text, &suite, name)) else {
+        return faults(&suite, name);
+    };
+    if new != text {
+        fs::write(path, new).expect("a suite that can be read can be written");
+    }
+    faults
+}
+
+/// What is wrong with the tests of `suite`, one text a test.
+pub(crate) fn faults(suite: &Suite, name: &str) -> Vec<String> {
+    let wrong = |case: &Case| {
+        let ran = Ran::new(&suite.shared, case);
+        let snapshots = ran.snapshots.iter().map(Snapshot::difference);
+        described(name, case, ran.faults.into_iter().chain(snapshots).collect())
+    };
+    suite.cases.iter().filter_map(wrong).collect()
+}
+
+/// The text of `suite` with its snapshots as they are, and what else is wrong with its tests.
+pub(crate) fn rewritten(text: &str, suite: &Suite, name: &str) -> (String, Vec<String>) {
     let mut changes = Vec::new();
     let mut faults = Vec::new();
     for case in &suite.cases {
         let ran = Ran::new(&suite.shared, case);
-        let mut wrong = ran.faults;
-        for change in ran.snapshots {
-            match update {
-                true => changes.push((change.lines, change.new)),
-                false => wrong.push(change.difference()),
-            }
-        }
-        if !wrong.is_empty() {
-            let indented = wrong.concat().replace('\n', "\n  ");
-            faults.push(format!(
-                "{name}:{}: {}\n  {}",
-                case.line,
-                case.heading,
-                indented.trim_end()
-            ));
-        }
+        changes.extend(ran.snapshots.into_iter().map(|snapshot| (snapshot.lines, snapshot.new)));
+        faults.extend(described(name, case, ran.faults));
     }
-    if !changes.is_empty() {
-        let text = fs::read_to_string(path).expect("a file that was read before can be read");
-        fs::write(path, markdown::rewritten(&text, changes)).expect("the suite can be written");
-    }
-    faults
+    (markdown::rewritten(text, changes), faults)
+}
+
+fn described(name: &str, case: &Case, wrong: Vec<String>) -> Option<String> {
+    let indented = wrong.concat().replace('\n', "\n  ");
+    let text = format!("{name}:{}: {}\n  {}", case.line, case.heading, indented.trim_end());
+    (!wrong.is_empty()).then_some(text)
 }
 
 /// One test after its run.
