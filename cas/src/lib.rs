@@ -41,7 +41,7 @@ pub use digest::{ActionKey, BlobId, Digest};
 pub use error::IoError;
 pub use gc::{GcError, GcOptions, GcReport, RemovedResult, Roots};
 pub use index::IndexError;
-pub use lock::{KeyLock, LockError};
+pub use lock::{KeyLock, KeyLocks, LockError};
 pub use materialise::{MaterialiseError, Placement};
 pub use put::PutError;
 pub use read::ReadError;

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -27,32 +27,61 @@ pub struct KeyLock {
     _file: File,
 }
 
-impl Store {
+/// Locks keys; apart from the store, so that to wait for a key keeps no store open.
+#[derive(Debug, Clone)]
+pub struct KeyLocks {
+    file: PathBuf,
+}
+
+impl KeyLocks {
     /// Waits until no other thread or process holds `key`, then holds it.
     ///
     /// Whoever held it before has mostly made the result, so look it up before making it.
-    pub fn lock_key(&self, key: ActionKey) -> Result<KeyLock, LockError> {
-        let path = self.layout.key_lock_file();
-        let file = open(&path)?;
+    ///
+    /// # Errors
+    /// If the store's file of locks cannot be opened or locked.
+    pub fn lock(&self, key: ActionKey) -> Result<KeyLock, LockError> {
+        let file = open(&self.file)?;
         let range = range(key);
         loop {
             match fcntl(file.as_fd(), FcntlArg::F_OFD_SETLKW(&range)) {
                 Ok(_) => return Ok(KeyLock { _file: file }),
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(io::Error::from(errno)).at("lock a key in", &path)?,
+                Err(errno) => {
+                    return Err(io::Error::from(errno)).at("lock a key in", &self.file)?;
+                }
             }
         }
     }
 
     /// Holds `key` if nobody else does, without waiting.
-    pub fn try_lock_key(&self, key: ActionKey) -> Result<Option<KeyLock>, LockError> {
-        let path = self.layout.key_lock_file();
-        let file = open(&path)?;
+    ///
+    /// # Errors
+    /// See [`KeyLocks::lock`].
+    pub fn try_lock(&self, key: ActionKey) -> Result<Option<KeyLock>, LockError> {
+        let file = open(&self.file)?;
         match fcntl(file.as_fd(), FcntlArg::F_OFD_SETLK(&range(key))) {
             Ok(_) => Ok(Some(KeyLock { _file: file })),
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
-            Err(errno) => Err(io::Error::from(errno)).at("lock a key in", &path)?,
+            Err(errno) => Err(io::Error::from(errno)).at("lock a key in", &self.file)?,
         }
+    }
+}
+
+impl Store {
+    /// Locks of the store's keys.
+    pub fn key_locks(&self) -> KeyLocks {
+        KeyLocks { file: self.layout.key_lock_file() }
+    }
+
+    /// See [`KeyLocks::lock`].
+    pub fn lock_key(&self, key: ActionKey) -> Result<KeyLock, LockError> {
+        self.key_locks().lock(key)
+    }
+
+    /// See [`KeyLocks::try_lock`].
+    pub fn try_lock_key(&self, key: ActionKey) -> Result<Option<KeyLock>, LockError> {
+        self.key_locks().try_lock(key)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use vwfb_cas::{ActionKey, ActionResult, Artifact, Store};
+use vwfb_cas::{ActionKey, ActionResult, Artifact, KeyLock, Store};
 use vwfb_exec::action::{Action, Grants};
 use vwfb_exec::{CancelToken, Cause, Failure};
 use vwfb_rules::label::WsPath;
@@ -280,9 +280,10 @@ fn run(shared: &Shared, worker: &mut dyn Worker, job: &Job, cancel: &CancelToken
 /// Runs one job while no other process or thread runs the same action.
 fn locked(shared: &Shared, worker: &mut dyn Worker, job: &Job, cancel: &CancelToken) -> Ending {
     let store = &shared.store;
-    let _lock = match store.lock_key(job.key) {
-        Ok(lock) => lock,
-        Err(error) => return Ending::StoreFailed(chain(&error)),
+    let _lock = match lock(store, job.key, cancel) {
+        Ok(Some(lock)) => lock,
+        Ok(None) => return Ending::Failed(cancelled()),
+        Err(why) => return Ending::StoreFailed(why),
     };
     if !job.forced {
         match store.lookup(&[job.key]).map(|mut found| found.pop().flatten()) {
@@ -299,6 +300,33 @@ fn locked(shared: &Shared, worker: &mut dyn Worker, job: &Job, cancel: &CancelTo
         Ok(kept) => Ending::Ran(kept),
         Err(error) => Ending::StoreFailed(chain(&error)),
     }
+}
+
+/// The sole right to make the result of `key`; `None` if the request to stop comes before it.
+fn lock(store: &Store, key: ActionKey, cancel: &CancelToken) -> Result<Option<KeyLock>, String> {
+    let locks = store.key_locks();
+    if let Some(lock) = locks.try_lock(key).map_err(|error| chain(&error))? {
+        return Ok(Some(lock));
+    }
+    let arrived = CancelToken::new().map_err(|error| chain(&error))?;
+    let arrives = arrived.clone();
+    let waiting = std::thread::spawn(move || {
+        let lock = locks.lock(key);
+        arrives.cancel();
+        lock
+    });
+    arrived.wait_with(cancel);
+    if !arrived.is_cancelled() {
+        // The thread gives the lock back as soon as it has it.
+        return Ok(None);
+    }
+    let locked = waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    locked.map(Some).map_err(|error| chain(&error))
+}
+
+fn cancelled() -> Box<Failure> {
+    let (cause, duration) = (Cause::Cancelled, Duration::ZERO);
+    Box::new(Failure { cause, log: None, duration, command: None, kept: None })
 }
 
 fn attempts(

@@ -26,6 +26,13 @@ impl CancelToken {
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
+    /// Waits until this request or `other` is made.
+    pub fn wait_with(&self, other: &Self) {
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN), PollFd::new(&other.0, PollFlags::IN)];
+        // Only a signal to this thread can end it early.
+        while poll(&mut fds, None).is_err() {}
+    }
+
     /// Whether the request was made.
     pub fn is_cancelled(&self) -> bool {
         let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
@@ -52,5 +59,6 @@ mod tests {
         token.cancel();
         token.cancel();
         assert!(clone.is_cancelled() && clone.is_cancelled());
+        CancelToken::new().unwrap().wait_with(&clone);
     }
 }

@@ -41,6 +41,19 @@ impl Mark {
         numbers.filter(carries).filter_map(Pid::from_raw).collect()
     }
 
+    /// Waits for processes that carry the mark.
+    pub(crate) fn met(&self) -> Vec<OwnedFd> {
+        loop {
+            let handles = self.carriers().into_iter();
+            let handles: Vec<OwnedFd> =
+                handles.filter_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).collect();
+            if !handles.is_empty() {
+                return handles;
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits until no process carries the mark; fails if one does not end.
     #[track_caller]
     pub(crate) fn assert_gone(&self) {
@@ -63,6 +76,11 @@ impl Mark {
 fn ends(process: &OwnedFd, limit: &Timespec) -> bool {
     let mut fds = [PollFd::new(process, PollFlags::IN)];
     poll(&mut fds, Some(limit)).unwrap() == 1
+}
+
+/// Waits until the processes have ended; fails if one does not.
+pub(crate) fn assert_end(processes: &[OwnedFd]) {
+    assert!(processes.iter().all(|process| ends(process, &LIMIT)), "a process survived");
 }
 
 fn command_line(pid: Pid) -> String {
