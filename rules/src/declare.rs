@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use given::{Given, GivenAttr, nodes_of, noted};
 
-use crate::codes::{MISSING_ATTRIBUTE, OUTPUT_OUTSIDE, SECRET_MISUSE, UNKNOWN_RULE, WRONG_TYPE};
+use crate::codes::{
+    MISSING_ATTRIBUTE, OUTPUT_OUTSIDE, SECRET_MISUSE, UNKNOWN_RULE, WRONG_TYPE, WRONG_UNIT,
+};
 use crate::core_rules::common_attrs;
 use crate::diagnostic::{Anchor, Checked, Diagnostic, Spot};
 use crate::evaluate::Names;
@@ -381,11 +383,12 @@ fn output_path(
     }
 }
 
-/// The problem of the value `plain`, which `written` stands for: what to write instead of it is no
+/// The problem of the value `plain`, which `written` stands for: how else to write the value is no
 /// help where it is not written.
 fn interpolated(problem: Diagnostic, plain: &Value, written: &Value) -> Diagnostic {
+    let of_type = matches!(problem.code, WRONG_TYPE | WRONG_UNIT);
     match written.text() {
-        Some(text) if plain.scalar != written.scalar => {
+        Some(text) if of_type && plain.scalar != written.scalar => {
             problem.hint(format!("`{text}` stands for that value"))
         }
         _ => problem,

@@ -120,6 +120,10 @@ fn file_name(text: &str, value: &Value, folder: &WsPath) -> Result<FileName, Dia
         let reference = Reference::parse(text, folder);
         return reference.map(FileName::Reference).map_err(|e| bad_label(&e, &value.anchor));
     }
+    if text.is_empty() {
+        let problem = Diagnostic::error(BAD_PATH, "a path cannot be empty").at(&value.anchor);
+        return Err(problem.hint("write `.` for the package's folder"));
+    }
     let path = folder.join(text).map_err(|error| bad_label(&error, &value.anchor))?;
     Ok(FileName::Path(path))
 }
@@ -138,7 +142,9 @@ fn check_glob(pattern: &str, anchor: &Anchor) -> Result<(), Diagnostic> {
     if pattern.split('/').any(|part| part.contains("**") && part != "**") {
         return fault("has a `**` beside other characters", "`**` stands for whole folders");
     }
-    if pattern.contains(['\\', '\n'])
+    // Alternatives in braces and a leading `!` may come to mean something.
+    if pattern.contains(['\\', '\n', '{', '}'])
+        || pattern.starts_with('!')
         || pattern.matches('[').count() != pattern.matches(']').count()
     {
         return fault("is not written as a pattern", "use `*`, `?`, `[a-z]` and `**`");

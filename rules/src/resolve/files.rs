@@ -126,6 +126,12 @@ impl<'a> Files<'a> {
             self.problems.push(problem.hint("name the target that makes it: `//package:name`"));
             return None;
         }
+        if path.is_root() {
+            let message = "the whole workspace has vwfb's own folders in it";
+            let problem = Diagnostic::error(OUTPUT_AS_SOURCE, message).at(anchor);
+            self.problems.push(problem.hint("name the files and folders that are needed"));
+            return None;
+        }
         let tree = match self.scope.source(path) {
             SourceKind::File => false,
             SourceKind::Directory => true,
