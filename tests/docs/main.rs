@@ -7,7 +7,7 @@ mod compare;
 mod page;
 mod session;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use page::{Block, Command, Page};
 use session::Session;
@@ -34,30 +34,45 @@ fn the_guide_does_what_it_says() {
 
 #[test]
 fn every_page_with_commands_is_run() {
-    let guide = std::fs::read_dir(root().join("docs/guide")).expect("the guide is a folder");
-    let names = guide.map(|entry| entry.expect("the guide can be read").file_name());
-    let pages = names.map(|name| PathBuf::from("docs/guide").join(name));
-    let forgotten: Vec<PathBuf> = pages
-        .filter(|path| Page::read(&root().join(path)).commands() > 0)
-        .filter(|path| !PAGES.concat().iter().any(|page| Path::new(page) == path))
+    let forgotten: Vec<String> = guide()
+        .filter(|name| Page::read(&root().join(name)).commands() > 0)
+        .filter(|name| !PAGES.concat().contains(&name.as_str()))
         .collect();
-    assert_eq!(forgotten, [] as [PathBuf; 0], "name them in PAGES");
+    assert_eq!(forgotten, Vec::<String>::new(), "name them in PAGES");
 }
 
 #[test]
 fn every_link_and_picture_leads_somewhere() {
+    let others = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md"];
     let mut dead = Vec::new();
-    for name in PAGES.concat().into_iter().chain(["docs/guide/README.md"]) {
-        let path = root().join(name);
-        let folder = path.parent().expect("a page is in a folder");
-        dead.extend(
-            Page::read(&path)
-                .links()
-                .filter(|link| !folder.join(link).exists())
-                .map(|link| format!("{name}: {link}")),
-        );
+    for name in others.into_iter().map(str::to_owned).chain(guide()) {
+        let path = root().join(&name);
+        for (link, anchor) in Page::read(&path).links() {
+            let file = match link {
+                "" => path.clone(),
+                link => path.parent().expect("a page is in a folder").join(link),
+            };
+            if !file.exists() || !(anchor.is_empty() || Page::read(&file).has(anchor)) {
+                dead.push(format!("{name}: {link}#{anchor}"));
+            }
+        }
     }
     assert_eq!(dead, Vec::<String>::new());
+}
+
+#[test]
+fn the_glossary_has_each_word_once_and_in_order() {
+    let page = Page::read(&root().join("docs/glossary.md"));
+    let rows = page.prose().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let words: Vec<&str> = rows.skip(1).collect();
+    assert!(words.is_sorted_by(|one, next| one < next), "{words:?}");
+}
+
+/// The pages of the guide.
+fn guide() -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir(root().join("docs/guide")).expect("the guide is a folder");
+    let names = entries.map(|entry| entry.expect("the guide can be read").file_name());
+    names.map(|name| format!("docs/guide/{}", name.display()))
 }
 
 /// Runs `names` in one home, and fails with every difference, unless it is to write them.

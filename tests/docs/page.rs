@@ -58,17 +58,28 @@ impl Page {
         self.blocks.iter().map(count).sum()
     }
 
-    /// The paths that the page's prose links to or shows, without their fragments.
-    pub(crate) fn links(&self) -> impl Iterator<Item = &str> {
+    /// The lines outside of files and consoles.
+    pub(crate) fn prose(&self) -> impl Iterator<Item = &str> {
         let prose = self.blocks.iter().filter_map(|block| match block {
             Block::Prose(lines) => Some(lines),
             Block::File { .. } | Block::Console { .. } => None,
         });
-        prose
-            .flatten()
+        prose.flatten().map(String::as_str)
+    }
+
+    /// The files that the page's prose links to or shows, each with its heading or nothing.
+    pub(crate) fn links(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.prose()
             .flat_map(|line| line.split("](").skip(1))
-            .filter_map(|rest| rest.split([')', '#']).next())
-            .filter(|link| !link.is_empty() && !link.contains("://"))
+            .filter_map(|rest| rest.split(')').next())
+            .filter(|link| !link.contains("://"))
+            .map(|link| link.split_once('#').unwrap_or((link, "")))
+    }
+
+    /// Whether a heading of the page is linked to as `anchor`.
+    pub(crate) fn has(&self, anchor: &str) -> bool {
+        let headings = self.prose().filter(|line| line.starts_with('#'));
+        headings.map(|line| line.trim_start_matches('#').trim()).any(|line| slug(line) == anchor)
     }
 
     /// Writes the page, if it is no longer what is there.
@@ -134,4 +145,10 @@ impl Block {
             }
         }
     }
+}
+
+/// A heading as links name it.
+fn slug(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
+    heading.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
