@@ -4,7 +4,7 @@
 pub(crate) const ANYTHING: &str = "...";
 
 /// What may stand after a number that is measured.
-const UNITS: [&str; 8] = ["ms", "s", "min", "h", "B", "KiB", "MiB", "GiB"];
+const UNITS: [&str; 9] = ["ms", "s", "min", "h", "B", "KiB", "MiB", "GiB", "dB"];
 
 /// What may follow a number's unit or a digest.
 const PUNCTUATION: [char; 5] = [')', ',', ';', '.', ':'];
@@ -27,9 +27,10 @@ fn matches(says: &[String], printed: &[String]) -> bool {
     }
 }
 
-/// The lines without what differs from run to run.
+/// The lines without what differs from run to run, or tells what this kernel cannot enforce.
 fn settled(lines: &[String]) -> Vec<String> {
-    let mut lines: Vec<String> = lines.iter().map(|line| masked(line)).collect();
+    let lines = lines.iter().filter(|line| !line.starts_with("sandbox: "));
+    let mut lines: Vec<String> = lines.map(|line| masked(line)).collect();
     for finished in lines.chunk_by_mut(|one, next| one.starts_with('[') && next.starts_with('[')) {
         finished.sort();
     }
@@ -59,6 +60,7 @@ fn masked(line: &str) -> String {
         false => {
             let indent = line.len() - line.trim_start().len();
             shown.retain(|word| !word.is_empty());
+            shown.dedup_by(|next, one| next == one && *next == "_");
             format!("{}{}", &line[..indent], shown.join(" "))
         }
     }
@@ -67,4 +69,48 @@ fn masked(line: &str) -> String {
 fn is_digest(word: &str) -> bool {
     let word = word.trim_end_matches(PUNCTUATION);
     word.len() >= 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::alike;
+
+    fn same(says: &str, printed: &str) -> bool {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        alike(&lines(says), &lines(printed))
+    }
+
+    #[test]
+    fn another_count_is_noticed() {
+        assert!(!same("ran 4, unchanged 16 in 9 s", "ran 5, unchanged 15 in 9 s"));
+        assert!(!same("[1/2] //a:b in 9 ms", "[1/3] //a:b in 9 ms"));
+    }
+
+    #[test]
+    fn a_missing_line_is_noticed() {
+        assert!(!same("one\ntwo", "one"));
+        assert!(!same("one", "one\ntwo"));
+        assert!(!same("one\n...\nthree", "one\ntwo"));
+    }
+
+    #[test]
+    fn what_is_measured_may_differ() {
+        assert!(same("ran 4 in 9 s", "ran 4 in 1 min 12 s"));
+        assert!(same("file 26e70f0a4387 (took 7 ms)", "file 123456789012 (took 1.5 s)"));
+        assert!(same("size   13.6 MiB", "size   2 KiB"));
+    }
+
+    #[test]
+    fn tasks_may_finish_in_another_order() {
+        assert!(same(
+            "[1/2] //:a in 9 ms\n[2/2] //:b in 9 ms",
+            "[1/2] //:b in 1 s\n[2/2] //:a in 1 s"
+        ));
+    }
+
+    #[test]
+    fn dots_stand_for_any_lines() {
+        assert!(same("one\n...\nfour", "one\ntwo\nthree\nfour"));
+        assert!(same("one\n...\ntwo", "one\ntwo"));
+    }
 }
