@@ -94,23 +94,28 @@ impl Server {
     /// Waits until the task's main process has ended, obeying the clock and vwfb meanwhile.
     fn watch(&mut self, task: &mut Running) -> io::Result<Woken> {
         loop {
+            // Before the first wait too: a request to cancel may have come with the task.
+            self.obey(task)?;
             let ready = task.wait(self.requests.pipe())?;
             if ready.ended {
                 return Ok(Woken::Ended);
             }
             task.keep_time();
-            if ready.requests {
-                if !self.requests.fill()? {
-                    return Ok(Woken::Abandoned);
-                }
-                while let Some(request) = self.requests.take::<Request>() {
-                    match request? {
-                        Request::Cancel => task.cancel(),
-                        Request::Run(_) => return Err(io::ErrorKind::InvalidInput.into()),
-                    }
-                }
+            if ready.requests && !self.requests.fill()? {
+                return Ok(Woken::Abandoned);
             }
         }
+    }
+
+    /// Does what the requests that have arrived say of the running task.
+    fn obey(&mut self, task: &mut Running) -> io::Result<()> {
+        while let Some(request) = self.requests.take::<Request>() {
+            match request? {
+                Request::Cancel => task.cancel(),
+                Request::Run(_) => return Err(io::ErrorKind::InvalidInput.into()),
+            }
+        }
+        Ok(())
     }
 
     fn reply(&mut self, reply: &Reply) -> io::Result<()> {

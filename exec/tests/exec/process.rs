@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::time::Duration;
 
 use vwfb_exec::action::{Command, OutputSpec};
-use vwfb_exec::{Cause, SOURCE_DATE_EPOCH};
+use vwfb_exec::{CancelToken, Cause, SOURCE_DATE_EPOCH};
 
 use crate::scene::{Declare, Scene};
 
@@ -142,6 +142,23 @@ fn a_cancelled_process_ends_and_has_no_result() {
         failure
     });
     assert!(matches!(failure.cause, Cause::Cancelled), "{failure}");
+}
+
+#[test]
+fn a_request_to_cancel_is_heard_however_early_it_comes() {
+    let mut scene = Scene::new();
+    // One that is not heard shows as a timeout.
+    scene.grants.timeout = Some(Duration::from_secs(30));
+    let action = scene.script("sleep 1000");
+    for _ in 0..50 {
+        scene.cancel = CancelToken::new().unwrap();
+        let cancel = scene.cancel.clone();
+        let failure = std::thread::scope(|scope| {
+            scope.spawn(|| cancel.cancel());
+            scene.run(&action).unwrap_err()
+        });
+        assert!(matches!(failure.cause, Cause::Cancelled), "{failure}");
+    }
 }
 
 #[test]
