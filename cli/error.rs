@@ -100,6 +100,12 @@ pub(crate) enum CommandError {
         /// What is wrong with it.
         source: LabelError,
     },
+    /// A pattern stands where one target is needed.
+    #[error("`{text}` means several targets, and one is needed")]
+    ManyTargets {
+        /// The pattern.
+        text: String,
+    },
     /// A query has no answer.
     #[error("{error}\n  {query}\n  {}^", " ".repeat(error.column().saturating_sub(1)))]
     Query {
@@ -223,6 +229,7 @@ impl CommandError {
             Self::NoTarget { .. }
             | Self::Pattern { .. }
             | Self::Label { .. }
+            | Self::ManyTargets { .. }
             | Self::Query { .. }
             | Self::NoPage { .. }
             | Self::Folder { .. }
@@ -251,7 +258,9 @@ impl CommandError {
             Self::NoTarget { packages } => return Some(choose_from(packages)),
             Self::Query { error, .. } => return error.hint(),
             Self::Pattern { .. } => "write `//package:target`, `:target`, `//package` or `//...`",
-            Self::Label { .. } => "write `//package:target` or `:target`",
+            Self::Label { .. } | Self::ManyTargets { .. } => {
+                "write `//package:target` or `:target`"
+            }
             Self::NoPage { near: Some(near), .. } => {
                 return Some(format!("did you mean `{near}`?"));
             }

@@ -93,13 +93,12 @@ impl Session {
 
 /// The label written `text`, seen from the folder `current`.
 pub(crate) fn label(text: &str, current: &WsPath) -> Result<Label, CommandError> {
-    let wrong = |source| CommandError::Label { text: text.to_owned(), source };
-    match Pattern::parse(text, current).map_err(wrong)? {
-        Pattern::Target(label) => Ok(label),
-        Pattern::Below(_) | Pattern::Package(_) => {
-            // It means several targets; a label proper says what is wrong with that.
-            Label::parse(text, current).map_err(wrong)
+    match Pattern::parse(text, current) {
+        Ok(Pattern::Target(label)) => Ok(label),
+        Ok(Pattern::Below(_) | Pattern::Package(_)) => {
+            Err(CommandError::ManyTargets { text: text.to_owned() })
         }
+        Err(source) => Err(CommandError::Label { text: text.to_owned(), source }),
     }
 }
 

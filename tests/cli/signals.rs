@@ -9,9 +9,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::world::World;
 
-const WAITING: &str = "task \"wait\" { out \"w\"; script \"sleep 600; echo > {out}\" }\n";
+const WAITING: &str = "task \"wait\" { out \"w\"; script \"sleep 60; echo > {out}\" }\n";
 const STUBBORN: &str =
-    "task \"wait\" { out \"w\"; script \"trap '' TERM; sleep 600; sleep 600\" }\n";
+    "task \"wait\" { out \"w\"; script \"trap '' TERM; sleep 60; sleep 60\" }\n";
 
 /// A build whose task has begun.
 struct Building {
