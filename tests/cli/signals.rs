@@ -10,8 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::world::World;
 
 const WAITING: &str = "task \"wait\" { out \"w\"; script \"sleep 60; echo > {out}\" }\n";
-const STUBBORN: &str =
-    "task \"wait\" { out \"w\"; script \"trap '' TERM; sleep 60; sleep 60\" }\n";
+const STUBBORN: &str = "task \"wait\" { out \"w\"; script \"trap '' TERM; sleep 60; sleep 60\" }\n";
 
 /// A build whose task has begun.
 struct Building {
