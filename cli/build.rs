@@ -124,7 +124,7 @@ fn build(
         runner: Arc::new(runner),
         sandbox: level.to_string(),
         inbox: &inbox,
-        exit_code: |built| Exit::of_build(built).code(),
+        exit_code: |built| built.map_or(Exit::ENVIRONMENT, Exit::of_build).code(),
     };
     let mut reporters = Reporters { progress, report, events };
     let built = workspace.build(graph, &request, &mut reporters);

@@ -34,12 +34,10 @@ pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
     let mut check = Check::new(db);
     check.workspace(patterns.contains(&Pattern::Below(WsPath::root())));
     let mut targets = Vec::new();
+    let mut seen = BTreeSet::new();
     for pattern in patterns {
-        for label in check.expand(pattern) {
-            if !targets.contains(&label) {
-                targets.push(label);
-            }
-        }
+        let labels = check.expand(pattern);
+        targets.extend(labels.into_iter().filter(|label| seen.insert(label.clone())));
     }
     for label in &targets {
         check.target_and_needs(label);
@@ -84,7 +82,8 @@ impl<'db> Check<'db> {
         self.add(&workspace.problems);
         let overrides = Settings::get(self.db).overrides(self.db);
         let given = overrides.profile.is_some() || !overrides.vars.is_empty();
-        if !given && !(all && !workspace.value.profiles.is_empty()) {
+        let declared = all && !workspace.value.profiles.is_empty();
+        if !given && !declared {
             return;
         }
         let packages: Vec<_> = self
@@ -220,7 +219,7 @@ impl<'db> Check<'db> {
     }
 
     fn cycles(&mut self, roots: &[Label]) {
-        if let Some(path) = find_cycle(self.db, roots) {
+        for path in find_cycles(self.db, roots) {
             self.add(&[cycle(&path)]);
         }
     }
@@ -235,9 +234,10 @@ enum Visit {
     Done,
 }
 
-/// The first cycle that is reached from `roots`: each label with the place where it names the
-/// next. Depth first on a stack of its own, so that a chain of any length fits.
-fn find_cycle(db: &dyn Db, roots: &[Label]) -> Option<Vec<(Label, Anchor)>> {
+/// The cycles that are reached from `roots`, each once: every label with the place where it names
+/// the next. Depth first on a stack of its own, so that a chain of any length fits.
+fn find_cycles(db: &dyn Db, roots: &[Label]) -> Vec<Vec<(Label, Anchor)>> {
+    let mut cycles = Vec::new();
     let mut visits: BTreeMap<Label, Visit> = BTreeMap::new();
     for root in roots {
         let mut path: Vec<(Target, usize)> = Vec::new();
@@ -252,11 +252,12 @@ fn find_cycle(db: &dyn Db, roots: &[Label]) -> Option<Vec<(Label, Anchor)>> {
             match visits.get(next) {
                 None => enter(db, next, &mut visits, &mut path),
                 Some(Visit::Done) => {}
-                Some(Visit::Open) => return Some(closed(db, &path, next)),
+                // The way on is not followed, so every edge that closes a cycle is met once.
+                Some(Visit::Open) => cycles.push(closed(db, &path, next)),
             }
         }
     }
-    None
+    cycles
 }
 
 fn enter(

@@ -1,5 +1,6 @@
 //! `vwfb plan`: what a build would do, without doing it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use vwfb_cas::ActionKey;
@@ -73,7 +74,7 @@ pub fn forecast(ground: Ground<'_>) -> Result<Vec<Forecast>, EnvironmentError> {
     let graph = ground.graph;
     let mut reasons = Reasons::default();
     let mut run = Run::begin(ground, &mut reasons)?;
-    let unknown = run.settle_known()?;
+    let unknown: BTreeSet<TaskId> = run.settle_known()?.into_iter().collect();
     let fates: Vec<Forecast> = graph
         .shape()
         .tasks()

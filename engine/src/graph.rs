@@ -125,6 +125,16 @@ impl TaskGraph {
         self.by_label.get(label).copied()
     }
 
+    /// The workspace's files and folders that tasks read.
+    pub fn sources(&self) -> BTreeSet<WsPath> {
+        let inputs = self.nodes.iter().flat_map(|node| node.def.inputs.values());
+        let source = |input: &InputRef| match input {
+            InputRef::Source(path) => Some(path.clone()),
+            InputRef::Output { .. } => None,
+        };
+        inputs.filter_map(source).collect()
+    }
+
     /// Which task needs which.
     pub const fn shape(&self) -> &Shape {
         &self.shape

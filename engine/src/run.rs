@@ -63,6 +63,7 @@ impl<'a> Run<'a> {
         reporter: &'a mut dyn Reporter,
     ) -> Result<Self, EnvironmentError> {
         let known = ground.state.successes().map_err(|error| EnvironmentError::of(&error))?;
+        ground.db.prefetch(&ground.graph.sources());
         let nodes = ground.graph.nodes();
         let last: Vec<Option<&Success>> =
             nodes.iter().map(|node| known.get(&node.label.to_string())).collect();

@@ -160,8 +160,10 @@ pub(crate) enum Verdict {
     Machine,
 }
 
-pub(crate) const fn verdict(cause: &Cause) -> Verdict {
+pub(crate) fn verdict(cause: &Cause) -> Verdict {
     match cause {
+        // A tree holds what no store can keep.
+        Cause::Store { .. } if !cause.is_environment() => Verdict::Work,
         Cause::Exit { .. }
         | Cause::Signal { .. }
         | Cause::Timeout { .. }

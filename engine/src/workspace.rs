@@ -90,7 +90,7 @@ pub struct Request<'a> {
     /// Where the build hears from workers and from outside.
     pub inbox: &'a Inbox,
     /// The exit code for what a build came to.
-    pub exit_code: fn(&Built) -> u8,
+    pub exit_code: fn(Result<&Built, &EnvironmentError>) -> u8,
 }
 
 impl Workspace {
@@ -254,18 +254,18 @@ impl Workspace {
             tasks: graph.nodes().len(),
             sandbox: request.sandbox.clone(),
         });
-        let built = self.build_graph(graph, request, reporter, run)?;
-        let exit_code = (request.exit_code)(&built);
-        self.state
-            .finish_run(run, self.clock.now().0, &built.counts, exit_code)
-            .map_err(|error| EnvironmentError::of(&error))?;
-        self.publish_roots()?;
-        reporter.event(&Event::RunFinished {
-            counts: built.counts,
-            duration: begun.elapsed(),
-            exit_code,
-        });
-        Ok(built)
+        let mut counts = Counts::default();
+        let built = self.build_graph(graph, request, reporter, run, &mut counts);
+        // A run that the machine stopped has its record and its last event too.
+        let exit_code = (request.exit_code)(built.as_ref());
+        let recorded = self
+            .state
+            .finish_run(run, self.clock.now().0, &counts, exit_code)
+            .map_err(|error| EnvironmentError::of(&error))
+            .and_then(|()| self.publish_roots());
+        reporter.event(&Event::RunFinished { counts, duration: begun.elapsed(), exit_code });
+        let built = built?;
+        recorded.map(|()| built)
     }
 }
 
@@ -288,6 +288,7 @@ impl Workspace {
         request: &Request<'_>,
         reporter: &mut dyn Reporter,
         run: u64,
+        counts: &mut Counts,
     ) -> Result<Built, EnvironmentError> {
         let placer = OutputFolder::new(
             &self.place.root,
@@ -304,9 +305,10 @@ impl Workspace {
         let hands = Hands { shared, placer: &placer, inbox: request.inbox };
         let mut build = Build::begin(self.ground(graph), reporter, request.options, hands)?;
         build.run.number = run;
-        let placed = build.finish(graph.requested())?;
+        let placed = build.finish(graph.requested());
+        *counts = build.run.counts;
         let built = Built {
-            placed,
+            placed: placed?,
             counts: build.run.counts,
             environment_failed: build.run.environment_failed,
             interrupted: build.interrupted,
