@@ -20,7 +20,7 @@ fn rows(world: &World) {
                     task \"two\" { srcs \":one\"; out \"two\" type=\"tree\"; \
                     script \"mkdir -p {out}/x; cp {srcs} {out}/x/y\" }\n\
                     task \"three\" { srcs \":two\"; out \"three\"; \
-                    script \"cat {srcs}/x/y {srcs}/x/y > {out}\" }\n";
+                    script \"for tree in {srcs}; do cat $tree/x/y $tree/x/y; done > {out}\" }\n";
         world.write(&format!("{row}/BUILD.kdl"), text);
         world.write(&format!("{row}/s.txt"), format!("{row}\nrow\n"));
     }
