@@ -49,7 +49,7 @@ pub(crate) struct Replay(pub(crate) String);
 impl Drop for Replay {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("to repeat: {}", self.0);
+            crate::world::tell(&format!("to repeat: {}", self.0));
         }
     }
 }

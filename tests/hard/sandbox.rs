@@ -7,14 +7,14 @@ use std::net::TcpListener;
 use rustix::process::Signal;
 
 use crate::family::{Mark, assert_end, signal};
-use crate::world::{Ran, World};
+use crate::world::{Ran, World, tell};
 
 /// Whether this kernel confines tasks; says so where it does not.
 fn confines() -> bool {
     let info = World::empty().ok(&["info", "--json"]).stdout;
     let confines = info.contains("files, tcp");
     if !confines {
-        eprintln!("skipped: this kernel does not confine files and TCP");
+        tell("skipped: this kernel does not confine files and TCP");
     }
     confines
 }

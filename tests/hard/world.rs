@@ -251,3 +251,9 @@ pub(crate) fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     }
     found
 }
+
+/// Tells whoever reads the test's output.
+#[expect(clippy::print_stderr, reason = "it is for people who run the tests")]
+pub(crate) fn tell(text: &str) {
+    eprintln!("{text}");
+}

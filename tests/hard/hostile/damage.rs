@@ -1,0 +1,140 @@
+//! Damaged memory: the workspace's, the store's index, and the store's bytes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::world::World;
+
+const CHAIN: &str = "\
+task \"a\" { srcs \"s.txt\"; out \"a\"; script \"cat {srcs} > {out}; echo a >> {out}\" }
+task \"b\" { srcs \":a\"; out \"b\" type=\"tree\"; script \"mkdir {out}; cat {srcs} > {out}/b\" }
+task \"c\" { srcs \":b\"; out \"c\"; script \"for t in {srcs}; do cat $t/b; done > {out}\" }
+";
+
+fn chain() -> World {
+    let world = World::with(CHAIN);
+    world.write("p/s.txt", "source\n");
+    let _built = world.ok(&["build", "//..."]);
+    world
+}
+
+fn assert_right(world: &World) {
+    fs::remove_dir_all(world.path("vwfb-out")).unwrap();
+    let _built = world.ok(&["build", "//..."]);
+    assert_eq!(world.read("vwfb-out/p/c"), "source\na\n");
+    world.write("p/s.txt", "other\n");
+    let _built = world.ok(&["build", "//..."]);
+    assert_eq!(world.read("vwfb-out/p/c"), "other\na\n");
+}
+
+/// Overwrites the middle half of a file, or all of it.
+fn spoil(path: &Path, whole: bool) {
+    let mut bytes = fs::read(path).unwrap();
+    let quarter = bytes.len() / 4;
+    let range = if whole { 0..bytes.len() } else { quarter..bytes.len() - quarter };
+    bytes[range].fill(0x5a);
+    let mut mode = fs::metadata(path).unwrap().permissions();
+    #[expect(clippy::permissions_set_readonly_false, reason = "the file is the test's own")]
+    mode.set_readonly(false);
+    fs::set_permissions(path, mode).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+fn remove_beside(path: &Path) {
+    for suffix in ["-wal", "-shm"] {
+        let mut name = path.to_owned().into_os_string();
+        name.push(suffix);
+        let _absent = fs::remove_file(PathBuf::from(name));
+    }
+}
+
+#[test]
+fn a_damaged_memory_of_the_workspace_is_set_aside() {
+    for whole in [true, false] {
+        let world = chain();
+        let state = world.path(".vwfb/state.db");
+        remove_beside(&state);
+        spoil(&state, whole);
+        let ran = world.ok(&["build", "//..."]);
+        let _told = ran.says("warning: ").says("state.db");
+        assert!(world.path(".vwfb/state.db.damaged").exists());
+        assert_right(&world);
+    }
+}
+
+#[test]
+fn a_memory_that_is_empty_or_cut_off_is_borne() {
+    for length in [0, 1, 100, 5000] {
+        let world = chain();
+        let state = world.path(".vwfb/state.db");
+        remove_beside(&state);
+        let bytes = fs::read(&state).unwrap();
+        fs::write(&state, &bytes[..length]).unwrap();
+        let _built = world.ok(&["build", "//..."]);
+        assert_right(&world);
+    }
+}
+
+#[test]
+fn a_damaged_index_is_told_and_made_again() {
+    let world = chain();
+    let index = world.store().join("index.db");
+    remove_beside(&index);
+    spoil(&index, true);
+    let ran = world.run(&["build", "//..."]);
+    if ran.code != Some(0) {
+        let _told = ran.exits(4).says("vwfb cache verify --rebuild");
+        let _mended = world.run(&["cache", "verify", "--rebuild"]);
+    }
+    let _verified = world.ok(&["cache", "verify"]);
+    assert_eq!(world.counts(&["//..."]).get("ran"), None, "the records say it all");
+    assert_right(&world);
+}
+
+/// Every blob of the store.
+fn blobs(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { blobs(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn a_blob_that_is_cut_off_or_gone_is_made_again() {
+    for gone in [false, true] {
+        let count = blobs(&chain().store().join("blobs")).len();
+        assert!(count >= 4);
+        for at in 0..count {
+            let world = chain();
+            let mut all = blobs(&world.store().join("blobs"));
+            all.sort();
+            if gone {
+                fs::remove_file(&all[at]).unwrap();
+            } else {
+                spoil(&all[at], false);
+                fs::File::options().write(true).open(&all[at]).unwrap().set_len(3).unwrap();
+            }
+            assert_right(&world);
+            let _found = world.run(&["cache", "verify"]);
+            let _sound = world.ok(&["cache", "verify"]);
+            assert_right(&world);
+        }
+    }
+}
+
+#[test]
+fn a_store_that_was_deleted_is_begun_again() {
+    let world = chain();
+    fs::remove_dir_all(world.store()).unwrap();
+    assert_right(&world);
+}
+
+#[test]
+fn verify_tells_whose_result_is_damaged() {
+    let world = chain();
+    for blob in blobs(&world.store().join("blobs")) {
+        spoil(&blob, false);
+    }
+    let ran = world.run(&["cache", "verify"]).exits(1);
+    assert!(ran.stdout.contains("damaged "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("//p:a"), "{}", ran.stdout);
+    assert_right(&world);
+}
