@@ -142,7 +142,7 @@ pub(crate) struct BuildArgs {
     #[command(flatten)]
     pub(crate) vars: VarArgs,
     /// How many tasks run at once; the number of cores by default
-    #[arg(short, long, value_name = "N", value_hint = ValueHint::Other)]
+    #[arg(short, long, value_name = "N", value_parser = units::jobs, value_hint = ValueHint::Other)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Start nothing more once a task has failed
     #[arg(long, overrides_with = "keep_going")]

@@ -1,6 +1,7 @@
 //! `vwfb build`: makes targets, and tells how that went.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -157,10 +158,13 @@ fn exec_options(args: &BuildArgs, level: Level, root: &Path) -> ExecOptions {
     }
 }
 
-/// Prints where the outputs are, the first output of the last target last.
+/// Prints where the outputs are, each once, the first output of the last target last.
 fn print_outputs(ui: &Ui, placed: &[Placed]) -> Result<(), CommandError> {
-    let paths = placed.iter().flat_map(|target| target.paths.iter().rev());
-    let lines: String = paths.map(|path| format!("{}\n", path.display())).collect();
+    let mut told = BTreeSet::new();
+    let last_first = placed.iter().rev().flat_map(|target| &target.paths);
+    let mut paths: Vec<&PathBuf> = last_first.filter(|path| told.insert(*path)).collect();
+    paths.reverse();
+    let lines: String = paths.iter().map(|path| format!("{}\n", path.display())).collect();
     ui.out(lines)
 }
 

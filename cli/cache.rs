@@ -43,7 +43,7 @@ fn stats_as_json(store: &Store, stats: &Stats) -> serde_json::Value {
         "missing": stats.missing,
         "quarantined": stats.quarantined,
         "index_bytes": stats.index_bytes,
-        "processes": stats.leases,
+        "other_processes": others(stats),
         "workspaces": stats.workspaces.len(),
         "oldest_use_ms": stats.oldest_use.map(|moment| moment.0),
         "newest_use_ms": stats.newest_use.map(|moment| moment.0),
@@ -58,8 +58,10 @@ fn stats_as_text(store: &Store, stats: &Stats) -> String {
         ("size", units::bytes(stats.bytes)),
         ("index", units::bytes(stats.index_bytes)),
         ("workspaces", stats.workspaces.len().to_string()),
-        ("processes", stats.leases.to_string()),
     ];
+    if others(stats) > 0 {
+        lines.push(("other processes", others(stats).to_string()));
+    }
     if let Some(oldest) = stats.oldest_use {
         lines.push(("longest unused", ago(oldest)));
     }
@@ -70,6 +72,11 @@ fn stats_as_text(store: &Store, stats: &Stats) -> String {
         lines.push(("damaged", format!("{} files set aside", stats.quarantined)));
     }
     lines.iter().map(|(name, value)| format!("{name:<16} {value}\n")).collect()
+}
+
+/// The processes that have the store open beside this one.
+const fn others(stats: &Stats) -> u64 {
+    stats.leases.saturating_sub(1)
 }
 
 fn ago(moment: UnixMillis) -> String {
@@ -130,7 +137,7 @@ fn gc(ctx: &Context, args: &GcArgs) -> Result<Exit, CommandError> {
     let keys: Vec<ActionKey> = report.results.iter().map(|result| result.key).collect();
     let labels = Labels::of(ctx, &keys);
     ctx.ui.out(removed(&report, &labels))?;
-    gc_summary(&ctx.ui, &report, args.dry_run);
+    gc_summary(&ctx.ui, &report, args);
     Ok(Exit::SUCCESS)
 }
 
@@ -142,8 +149,8 @@ fn removed(report: &GcReport, labels: &Labels) -> String {
     report.results.iter().map(line).collect()
 }
 
-fn gc_summary(ui: &Ui, report: &GcReport, dry_run: bool) {
-    let verb = if dry_run { "would remove" } else { "removed" };
+fn gc_summary(ui: &Ui, report: &GcReport, args: &GcArgs) {
+    let verb = if args.dry_run { "would remove" } else { "removed" };
     ui.status(format_args!(
         "{verb} {} and {}, {}; kept {} and {}, {}",
         units::counted(report.results.len() as u64, "result"),
@@ -153,6 +160,15 @@ fn gc_summary(ui: &Ui, report: &GcReport, dry_run: bool) {
         units::counted(report.kept_objects, "file"),
         units::bytes(report.kept_bytes),
     ));
+    if args.max_age.is_none() && args.max_size.is_none() {
+        ui.hint("`--max-age` and `--max-size` say what goes; without them only waste does");
+    }
+    if let Some(limit) = args.max_size.filter(|limit| report.kept_bytes > *limit) {
+        ui.status(format_args!(
+            "more than {} is kept: workspaces built it last, or a running build uses it",
+            units::bytes(limit),
+        ));
+    }
 }
 
 /// The labels that the current workspace knows for keys.

@@ -114,10 +114,13 @@ pub(crate) fn patterns(words: &[String], current: &WsPath) -> Result<Vec<Pattern
 /// How many packages are named to someone who names none.
 const NAMED_PACKAGES: usize = 5;
 
-/// The error of naming no target, with the packages nearest to the current folder.
+/// The error of naming no target, with the packages nearest to the current folder; in no workspace
+/// that is the error.
 pub(crate) fn no_target(ctx: &Context) -> CommandError {
-    let packages = ctx.located().map(|located| labels::packages_near(&located));
-    let packages = packages.unwrap_or_default();
+    let packages = match ctx.located() {
+        Ok(located) => labels::packages_near(&located),
+        Err(nowhere) => return nowhere,
+    };
     let named = packages.iter().take(NAMED_PACKAGES).map(|package| format!("//{package}"));
     CommandError::NoTarget { packages: named.collect() }
 }

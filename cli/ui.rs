@@ -113,6 +113,11 @@ impl Ui {
         let _gone = writeln!(io::stderr().lock(), "{line}");
     }
 
+    /// Writes what to do next, unless quiet.
+    pub(crate) fn hint(&self, hint: impl Display) {
+        self.status(format_args!("{}: {hint}", self.styled(Style::Hint, "hint")));
+    }
+
     /// Tells what stopped a command.
     pub(crate) fn error(&self, error: &CommandError) {
         self.say(format_args!("{}: {}", self.styled(Style::Error, "error"), chain(error)));

@@ -1,8 +1,9 @@
-//! Ages, sizes and durations as the command line takes and prints them.
+//! Ages, sizes, durations and counts as the command line takes and prints them.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// Not an age or size.
+/// Not an age, size or number of jobs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnitError {
     /// No age.
@@ -11,6 +12,9 @@ pub(crate) enum UnitError {
     /// No size.
     #[error("a size is a whole number with a unit: `500MB`, `10GiB`")]
     Size,
+    /// No number of jobs.
+    #[error("how many tasks run at once is a whole number, and at least 1")]
+    Jobs,
 }
 
 const AGES: [(&str, u64); 5] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("w", 604_800)];
@@ -35,6 +39,11 @@ pub(crate) fn age(text: &str) -> Result<Duration, UnitError> {
 /// The bytes written `10GiB`.
 pub(crate) fn size(text: &str) -> Result<u64, UnitError> {
     quantity(text, &SIZES).ok_or(UnitError::Size)
+}
+
+/// The number of tasks written `4`.
+pub(crate) fn jobs(text: &str) -> Result<NonZeroUsize, UnitError> {
+    text.parse().map_err(|_not_one| UnitError::Jobs)
 }
 
 fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -86,6 +95,14 @@ mod tests {
             assert_eq!(age(bad), Err(UnitError::Age), "{bad}");
         }
         assert_eq!(size("99999999TiB"), Err(UnitError::Size));
+    }
+
+    #[test]
+    fn at_least_one_task_runs_at_once() {
+        assert_eq!(jobs("4").map(usize::from), Ok(4));
+        for bad in ["0", "x", "-1", "1.5", ""] {
+            assert_eq!(jobs(bad), Err(UnitError::Jobs), "{bad}");
+        }
     }
 
     #[test]

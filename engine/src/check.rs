@@ -2,15 +2,18 @@
 //! anything: the problems that queries return, gathered once each, and cycles between targets.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use vwfb_rules::diagnostic::{Anchor, Diagnostic, Severity};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::package::bad_package;
 use vwfb_rules::pattern::Pattern;
-use vwfb_rules::{check_outputs, check_overrides, codes, cycle, nearest};
+use vwfb_rules::scope::SourceKind;
+use vwfb_rules::{check_outputs, check_overrides, codes, cycle, nearest, spans};
 
 use crate::db::{Database, Db, Settings, Target};
 use crate::package::{package_def, package_file, rule_file, rule_table, target_names, workspace};
+use crate::system::Text;
 use crate::target::{declared, references, task};
 
 /// The targets that patterns mean, and what is wrong with them and all they need.
@@ -44,7 +47,32 @@ pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
     }
     check.output_conflicts();
     check.cycles(&targets);
-    Loaded { targets, problems: check.problems }
+    Loaded { targets, problems: in_order(db, check.problems) }
+}
+
+/// Those without a place first, then by file and line, however they were found.
+fn in_order(db: &dyn Db, mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut files = BTreeMap::new();
+    problems.sort_by_cached_key(|problem| {
+        let anchor = &problem.places.first()?.anchor;
+        let spans =
+            files.entry(anchor.file.clone()).or_insert_with(|| spans(&text(db, &anchor.file)));
+        Some((anchor.file.clone(), spans.resolve(anchor).start))
+    });
+    problems
+}
+
+/// The text of a rule file, empty where there is none.
+fn text(db: &dyn Db, file: &WsPath) -> Arc<str> {
+    match db.rule_text(file).text(db) {
+        Text::Present(text) => Arc::clone(text),
+        Text::Absent | Text::Unreadable(_) => Arc::default(),
+    }
+}
+
+/// A folder and those it is in.
+fn with_parents(folder: WsPath) -> impl Iterator<Item = WsPath> {
+    std::iter::successors(Some(folder), WsPath::parent)
 }
 
 /// A gathering in progress.
@@ -104,9 +132,7 @@ impl<'db> Check<'db> {
             Pattern::Below(folder) => {
                 let packages = self.db.system().packages(folder);
                 if packages.is_empty() {
-                    let message = format!("no package is at or below `//{folder}`");
-                    self.add(&[Diagnostic::error(codes::UNKNOWN_PACKAGE, message)
-                        .hint("a package is a folder with a `BUILD.kdl`")]);
+                    self.no_package_below(folder, pattern);
                 }
                 packages.iter().flat_map(|package| self.targets_of(package)).collect()
             }
@@ -151,15 +177,41 @@ impl<'db> Check<'db> {
         false
     }
 
+    fn no_package_below(&mut self, folder: &WsPath, pattern: &Pattern) {
+        let packages = self.db.system().packages(&WsPath::root());
+        let folders: BTreeSet<WsPath> = packages.iter().cloned().flat_map(with_parents).collect();
+        let near = nearest(folder.as_str(), folders.iter().map(WsPath::as_str));
+        let hint = near.map(|near| format!("did you mean `//{near}/...`?"));
+        let message = format!("`{pattern}` means no package");
+        self.add(&[Diagnostic::error(codes::UNKNOWN_PACKAGE, message)
+            .hint("a package is a folder with a `BUILD.kdl`")
+            .maybe_hint(hint)]);
+    }
+
     fn unknown_package(&mut self, package: &WsPath) {
         let packages = self.db.system().packages(&WsPath::root());
         let near = nearest(package.as_str(), packages.iter().map(WsPath::as_str));
-        let hint = near.map_or_else(
-            || "a package is a folder with a `BUILD.kdl`".to_owned(),
-            |near| format!("did you mean `//{near}`?"),
-        );
-        let message = format!("`//{package}` is not a package");
-        self.add(&[Diagnostic::error(codes::UNKNOWN_PACKAGE, message).hint(hint)]);
+        let near = near.map(|near| format!("did you mean `//{near}`?"));
+        let (message, hint) = if self.db.path_kind(package) == SourceKind::File {
+            let query = format!("`vwfb query 'rdeps(//..., //{package})'`");
+            let hint = format!("{query} lists the targets that use it");
+            (format!("`{package}` is a file, and not a package"), Some(hint))
+        } else {
+            let message = format!("`//{package}` is not a package");
+            (message, self.target_of_that_name(package).or(near))
+        };
+        self.add(&[Diagnostic::error(codes::UNKNOWN_PACKAGE, message)
+            .hint("a package is a folder with a `BUILD.kdl`")
+            .maybe_hint(hint)]);
+    }
+
+    /// The hint for `shorts/final` or, within the folder `shorts`, for `final`, which is a target's
+    /// name without its colon.
+    fn target_of_that_name(&self, path: &WsPath) -> Option<String> {
+        let folder = path.parent()?;
+        let label = Label::new(folder.clone(), path.name());
+        let is_target = self.names(&folder)?.contains(&label.target());
+        is_target.then(|| format!("did you mean `{label}`?"))
     }
 
     /// The problems of one package's file and of the rule files it uses.

@@ -53,6 +53,26 @@ fn naming_no_target_lists_packages() {
 }
 
 #[test]
+fn a_file_that_two_targets_offer_is_printed_once() {
+    let world = World::with(
+        "write_file \"w\" { text \"x\"; out \"w.txt\" }\nalias \"p\" { actual \":w\" }\n",
+    );
+    assert_eq!(world.ok(&["build", "//p"]).stdout, "[root]/vwfb-out/p/w.txt\n");
+}
+
+#[test]
+fn what_is_no_package_is_told_with_what_it_may_be() {
+    let world = World::new();
+    let ran = world.run(&["-C", "p", "build", "greet"]).exits(3);
+    let _told = ran.says("`//p/greet` is not a package").says("hint: did you mean `//p:greet`?");
+    let ran = world.run(&["build", "p/greeting.txt"]).exits(3);
+    let ran = ran.says("error[unknown-package]: `p/greeting.txt` is a file, and not a package");
+    let _told = ran.says("hint: `vwfb query 'rdeps(//..., //p/greeting.txt)'` lists the targets");
+    let _listed = world.ok(&["query", "rdeps(//..., //p/greeting.txt)"]).prints("//p:greet\n");
+    let _told = world.run(&["check", "//q/..."]).exits(3).says("`//q/...` means no package");
+}
+
+#[test]
 fn a_failure_shows_the_end_of_its_log_and_how_to_see_more() {
     let world = World::with(FAILING);
     let ran = world.run(&["build", "//p:behind"]).exits(1);

@@ -79,7 +79,7 @@ fn a_workspace_that_is_wrong_is_3() {
 fn being_in_no_workspace_is_3_and_says_what_one_is() {
     let world = World::empty();
     fs::remove_file(world.path("WORKSPACE.kdl")).unwrap();
-    for args in [&["build", "//p:a"][..], &["check"], &["clean"], &["query", "//..."]] {
+    for args in [&["build"][..], &["build", "//p:a"], &["check"], &["clean"], &["query", "//..."]] {
         let ran = world.run(args).exits(3).says("error: `[root]` is not in a workspace");
         let _told = ran.says("hint: a workspace is a folder with a `WORKSPACE.kdl`");
     }

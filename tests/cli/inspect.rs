@@ -80,6 +80,23 @@ fn check_reports_everything_at_once_and_runs_nothing() {
 }
 
 #[test]
+fn check_and_build_report_by_file_and_line() {
+    let world = World::with(
+        "task \"a\" { srcs \":b\" \"nowhere.txt\"; out \"a\"; script \"cat {srcs} > {out}\" }\n\
+         tsk \"c\" { out \"c\" }\n\
+         task \"b\" { srcs \"gone.txt\"; out \"b\"; script \"cat {srcs} > {out}\" }\n",
+    );
+    let checked = world.run(&["check"]).exits(3);
+    let lines = |text: &str| -> Vec<String> {
+        let places = text.lines().filter(|line| line.contains("p/BUILD.kdl:"));
+        places.map(|line| line.rsplit(':').nth(1).unwrap().to_owned()).collect()
+    };
+    assert_eq!(lines(&checked.stderr), ["1", "2", "3"], "{}", checked.stderr);
+    let built = world.run(&["build", "//p:a"]).exits(3);
+    assert_eq!(lines(&built.stderr), ["1", "3"], "{}", built.stderr);
+}
+
+#[test]
 fn check_of_one_target_leaves_others_alone() {
     let world = World::new();
     world.write("q/BUILD.kdl", "tsk \"a\" { out \"a\" }\n");

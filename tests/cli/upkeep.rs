@@ -51,7 +51,9 @@ fn cache_stats_counts_without_a_workspace() {
     assert_eq!(stats["results"], 2);
     assert_eq!(stats["workspaces"], 1);
     let ran = world.ok(&["cache", "stats"]);
-    let _told = ran.prints("store            [store]\nresults          2\n");
+    let ran = ran.prints("store            [store]\nresults          2\n");
+    assert_eq!(stats["other_processes"], 0);
+    assert!(!ran.stdout.contains("processes"), "{}", ran.stdout);
 }
 
 /// The files of the blobs with `content`.
@@ -92,7 +94,10 @@ fn cache_gc_keeps_what_the_workspace_needs_and_names_what_goes() {
     let world = World::new();
     let _built = world.ok(&["build", "//p:copy"]);
     let ran = world.ok(&["cache", "gc", "--max-size=0B"]).says("removed 0 results");
+    let ran = ran.says("more than 0 B is kept: workspaces built it last");
     assert_eq!(ran.stdout, "");
+    let ran = world.ok(&["cache", "gc"]).says("removed 0 results");
+    let _told = ran.says("hint: `--max-age` and `--max-size` say what goes");
     world.write("p/greeting.txt", "other\n");
     let _built = world.ok(&["build", "//p:copy"]);
     let ran = world.ok(&["cache", "gc", "--max-size", "0B", "--dry-run"]);
