@@ -22,6 +22,7 @@ const HEIGHT: usize = 24;
 pub(crate) struct Ui {
     quiet: bool,
     color: bool,
+    result_color: bool,
     unicode: bool,
     live: bool,
 }
@@ -48,13 +49,24 @@ impl Ui {
         let terminal = io::stderr().is_terminal();
         let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
         let plain = dumb || set("NO_COLOR") || global.color == ColorWhen::Never;
-        let color = match global.color {
+        let color = |terminal: bool| match global.color {
             ColorWhen::Always => true,
             ColorWhen::Never => false,
             ColorWhen::Auto => terminal && !plain,
         };
         let live = terminal && !plain && !set("CI") && !global.quiet;
-        Self { quiet: global.quiet, color, unicode: is_utf8(), live }
+        Self {
+            quiet: global.quiet,
+            color: color(terminal),
+            result_color: color(io::stdout().is_terminal()),
+            unicode: is_utf8(),
+            live,
+        }
+    }
+
+    /// Whether results, which go to standard output, are coloured.
+    pub(crate) const fn colors_results(&self) -> bool {
+        self.result_color
     }
 
     /// Whether a bar may be drawn and drawn again.

@@ -105,6 +105,11 @@ impl KeyRecord {
         record
     }
 
+    /// Every field with its value, in order.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The key: the digest of the record's encoding.
     pub fn key(&self) -> ActionKey {
         ActionKey(Digest::of(&self.encode()))
