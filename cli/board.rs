@@ -124,6 +124,7 @@ mod tests {
             duration: Duration::ZERO,
             log: None,
             reason: None,
+            hint: None,
             reproduce: None,
         }))
     }

@@ -120,6 +120,7 @@ fn build(
         options: &Options {
             jobs: jobs(args),
             fail_fast: args.fail_fast,
+            confined: level.confines_files(),
             resources: workspace.resources(),
         },
         runner: Arc::new(runner),

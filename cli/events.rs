@@ -55,6 +55,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reproduce: Option<&'a str>,
@@ -66,8 +68,6 @@ struct Line<'a> {
     message: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     places: Option<Vec<JsonPlace<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     counts: Option<BTreeMap<&'static str, usize>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,6 +176,7 @@ fn of_finished(finished: &TaskFinished) -> Line<'_> {
         result: Some(finished.result.as_str()),
         duration_ms: Some(millis(finished.duration)),
         reason: finished.reason.as_deref(),
+        hint: finished.hint.as_deref(),
         log: finished.log.map(|log| log.blob.to_string()),
         reproduce: finished.reproduce.as_deref(),
         ..Line::default()
@@ -232,6 +233,7 @@ mod tests {
             duration: Duration::from_millis(840),
             log: None,
             reason: None,
+            hint: None,
             reproduce: None,
         };
         let line = Line { v: VERSION, seq: 3, ms: 12, ..of_finished(&finished) };

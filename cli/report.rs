@@ -1,12 +1,12 @@
 //! What a build tells people when tasks fail and at its end.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use vwfb_cas::{Artifact, FileRef, Placement, Store};
 use vwfb_engine::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
+use vwfb_engine::log;
 use vwfb_rules::label::Label;
 
 use crate::error::chain;
@@ -17,9 +17,6 @@ use crate::units;
 
 /// How many lines of a failed task's output are shown.
 const LOG_LINES: usize = 20;
-
-/// How much of the end of a log is read for that.
-const LOG_TAIL: u64 = 64 * 1024;
 
 /// How many labels of a kind the summary names.
 const NAMED: usize = 20;
@@ -89,6 +86,9 @@ impl Report {
         if let Some(log) = finished.log {
             lines.extend(self.end_of_log(label, log));
         }
+        if let Some(hint) = &finished.hint {
+            lines.push(format!("  {}: {hint}", self.ui.styled(Style::Hint, "hint")));
+        }
         if let Some(command) = &finished.reproduce {
             // Without its working folder a command has no inputs.
             let kept = command.starts_with("cd ");
@@ -99,7 +99,7 @@ impl Report {
     }
 
     fn end_of_log(&self, label: &Label, log: FileRef) -> Vec<String> {
-        let Ok(text) = self.tail(log) else {
+        let Ok(text) = log::tail(&self.store, log) else {
             return vec!["  its output is not in the store any more".to_owned()];
         };
         let all: Vec<&str> = text.lines().map(visible).collect();
@@ -112,14 +112,6 @@ impl Report {
             Err(why) => format!("  full log: vwfb log {label} (no file of it: {why})"),
         });
         lines
-    }
-
-    fn tail(&self, log: FileRef) -> Result<String, Box<dyn std::error::Error>> {
-        let mut file = self.store.open_blob(log.blob)?;
-        file.seek(SeekFrom::Start(log.size.saturating_sub(LOG_TAIL)))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Puts the log where an editor can open it.

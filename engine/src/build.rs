@@ -10,10 +10,14 @@ use std::time::Duration;
 use vwfb_cas::{ActionKey, Artifact};
 use vwfb_exec::{CancelToken, Failure};
 use vwfb_rules::label::{Label, WsPath};
+use vwfb_rules::scope::SourceKind;
 
+use crate::advice::{Circumstances, advice};
+use crate::db::Db;
 use crate::event::{Event, Reporter, TaskResult};
 use crate::grant::grants;
 use crate::graph::Requested;
+use crate::log;
 use crate::plan::{Step, TaskId};
 use crate::run::{EnvironmentError, Failed, Ground, Run};
 use crate::workers::{Ending, Inbox, Job, Message, Pool, Shared, Verdict, chain, verdict};
@@ -25,6 +29,8 @@ pub struct Options {
     pub jobs: usize,
     /// Whether the first failure stops everything that has not begun.
     pub fail_fast: bool,
+    /// Whether tasks are held to their declared files.
+    pub confined: bool,
     /// The named capacities of this machine; a resource that is not here has capacity 1.
     pub resources: BTreeMap<String, u32>,
 }
@@ -264,6 +270,7 @@ impl<'a> Build<'a> {
         let verdict = verdict(&failure.cause);
         let failed = Failed {
             reason: chain(failure).into(),
+            hint: self.advice(id, failure).map(Into::into),
             log: failure.log,
             reproduce: failure.command.as_deref().map(Into::into),
             took,
@@ -278,6 +285,19 @@ impl<'a> Build<'a> {
         if self.options.fail_fast {
             self.stop_rest();
         }
+    }
+
+    fn advice(&self, id: TaskId, failure: &Failure) -> Option<String> {
+        let ground = &self.run.ground;
+        let db: &dyn Db = &*ground.db;
+        let log = failure.log.and_then(|log| log::tail(ground.store, log).ok());
+        let seen = Circumstances {
+            def: &ground.graph.node(id).def,
+            log: log.as_deref().unwrap_or_default(),
+            confined: self.options.confined,
+            is_source: &|path| db.path_kind(path) == SourceKind::File,
+        };
+        advice(&failure.cause, &seen)
     }
 
     /// Puts the outputs of one requested target in place, if it has them all.

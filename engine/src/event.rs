@@ -63,6 +63,8 @@ pub struct TaskFinished {
     pub log: Option<FileRef>,
     /// Why, where it failed or is blocked.
     pub reason: Option<Arc<str>>,
+    /// What to do about it, where cause or log tell.
+    pub hint: Option<Arc<str>>,
     /// How to run the same action by hand, where it failed.
     pub reproduce: Option<Arc<str>>,
 }

@@ -14,10 +14,12 @@ pub mod check;
 pub mod graph;
 pub mod plan;
 
+mod advice;
 pub mod build;
 pub mod event;
 pub mod forecast;
 mod grant;
+pub mod log;
 pub mod platform;
 pub mod query;
 mod run;

@@ -137,7 +137,7 @@ impl<'a> Run<'a> {
             Err(unkeyed) => {
                 self.environment_failed = true;
                 let reason = unkeyed.to_string().into();
-                self.fail(id, Failed { reason, log: None, reproduce: None, took: Duration::ZERO });
+                self.fail(id, Failed::because(reason));
                 return None;
             }
         };
@@ -205,6 +205,7 @@ impl<'a> Run<'a> {
             duration: took,
             log: None,
             reason: None,
+            hint: None,
             reproduce: None,
         })));
     }
@@ -252,6 +253,7 @@ impl<'a> Run<'a> {
             duration: failed.took,
             log: failed.log,
             reason: Some(failed.reason),
+            hint: failed.hint,
             reproduce: failed.reproduce,
         })));
     }
@@ -354,6 +356,7 @@ impl<'a> Run<'a> {
 /// What is known of a task that has no result.
 pub(crate) struct Failed {
     pub(crate) reason: Arc<str>,
+    pub(crate) hint: Option<Arc<str>>,
     pub(crate) log: Option<vwfb_cas::FileRef>,
     pub(crate) reproduce: Option<Arc<str>>,
     pub(crate) took: Duration,
@@ -362,6 +365,6 @@ pub(crate) struct Failed {
 impl Failed {
     /// A failure without a process.
     pub(crate) const fn because(reason: Arc<str>) -> Self {
-        Self { reason, log: None, reproduce: None, took: Duration::ZERO }
+        Self { reason, hint: None, log: None, reproduce: None, took: Duration::ZERO }
     }
 }

@@ -88,6 +88,32 @@ fn a_failure_shows_the_end_of_its_log_and_how_to_see_more() {
 }
 
 #[test]
+fn a_failure_that_confinement_caused_says_what_to_declare() {
+    let cases = [
+        ("find . > {out}", "a task starts only what it declares: add `tool \"find\"`"),
+        ("/usr/bin/find . > {out}", "a task starts only what it declares: add `tool \"find\"`"),
+        ("echo hi > y.txt", "write it to `{out}`, which is `out/y.txt`"),
+        ("echo hi", "write it to `{out}`, which is `out/y.txt`"),
+        ("mkdir /made", "a task writes to `{out}`, or below `$TMPDIR`"),
+        ("ls /root", "a task reads only what it declares: add the file to `srcs`, or its folder"),
+        ("cat in.txt", "a task sees only what it declares: add `p/in.txt` to `srcs`"),
+        ("cat given.txt", "the task has `p/given.txt` as `in/given.txt`"),
+    ];
+    for (script, hint) in cases {
+        let world = World::with(&format!(
+            "task \"bad\" {{ srcs \"given.txt\"; out \"y.txt\"; script {script:?} }}\n"
+        ));
+        world.write("p/in.txt", "");
+        world.write("p/given.txt", "");
+        let ran = world.run(&["build", "//p:bad", "--events", "e.jsonl"]).exits(1);
+        let _told = ran.says(&format!("  hint: {hint}"));
+        let events = world.events("e.jsonl");
+        let ended = events.iter().find(|event| event["result"] == "failed").unwrap();
+        assert!(ended["hint"].as_str().unwrap().starts_with(hint), "{ended}");
+    }
+}
+
+#[test]
 fn only_the_last_lines_of_a_long_log_are_shown() {
     let world = World::with("task \"bad\" { out \"x\"; script \"seq 1 500; exit 1\" }\n");
     let ran = world.run(&["build", "//p:bad"]).exits(1);
