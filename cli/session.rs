@@ -60,6 +60,12 @@ impl Session {
         let overrides = Overrides { profile: vars.profile.clone(), vars: vars.vars.clone() };
         let place = Place { root, store: ctx.store()?, overrides };
         let workspace = Workspace::open(place, Arc::new(SystemClock))?;
+        if let Some(damaged) = workspace.state().set_aside() {
+            ctx.ui.status(format_args!(
+                "warning: the damaged memory of this workspace is set aside as {}",
+                damaged.display()
+            ));
+        }
         Ok(Self { workspace, current, sources })
     }
 

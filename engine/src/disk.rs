@@ -45,7 +45,7 @@ impl Disk {
 
     fn artifact(&self, path: &Path) -> io::Result<Artifact> {
         if fs::metadata(path)?.is_dir() {
-            let tree = self.store.put_tree(path, Take::Copy);
+            let tree = self.store.put_tree(&fs::canonicalize(path)?, Take::Copy);
             return tree.map(Artifact::Tree).map_err(|error| io::Error::other(chain(&error)));
         }
         let stamped = self.stamps.of(path)?;
@@ -192,6 +192,8 @@ impl Sources for Disk {
             return Ok(());
         }
         let absolute = self.path(path);
+        // The store follows no link, and a source that is one counts by what it leads to.
+        let absolute = fs::canonicalize(&absolute).unwrap_or(absolute);
         match artifact {
             Artifact::File(file) => match self.store.put_known(&absolute, file.blob) {
                 Ok(_) => Ok(()),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use vwfb_cas::{ActionKey, Artifact, BlobId, Digest, FileRef, TreeId};
 use vwfb_rules::label::Label;
 
@@ -39,6 +39,15 @@ CREATE TABLE closures (fingerprint BLOB NOT NULL, path TEXT NOT NULL, digest BLO
 /// Why the workspace's state cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
+    /// A damaged database cannot be set aside.
+    #[error("cannot set the damaged `{}` aside", path.display())]
+    SetAside {
+        /// The database file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The folder cannot be made.
     #[error("cannot create `{}`", path.display())]
     Create {
@@ -106,23 +115,40 @@ pub struct Attempt {
 pub struct State {
     path: PathBuf,
     config: Digest,
+    set_aside: Option<PathBuf>,
     connection: Mutex<Connection>,
 }
 
 impl State {
     /// Opens the state in `folder` (`.vwfb`), making it if need be, for one configuration.
     ///
+    /// A damaged database is set aside, as all in it can be found out again.
+    ///
     /// # Errors
-    /// If the folder cannot be written, or the database is damaged.
+    /// If the folder cannot be written.
     pub fn open(folder: &Path, config: Digest) -> Result<Self, StateError> {
         std::fs::create_dir_all(folder)
             .and_then(|()| write_gitignore(folder))
             .map_err(|source| StateError::Create { path: folder.to_owned(), source })?;
         let path = folder.join("state.db");
-        match connect(&path) {
-            Ok(connection) => Ok(Self { path, config, connection: Mutex::new(connection) }),
+        let (connection, set_aside) = match connect(&path) {
+            Err(error) if is_damage(&error) => {
+                let set_aside = set_aside(&path)?;
+                (connect(&path), Some(set_aside))
+            }
+            connected => (connected, None),
+        };
+        match connection {
+            Ok(connection) => {
+                Ok(Self { path, config, set_aside, connection: Mutex::new(connection) })
+            }
             Err(source) => Err(StateError::Sql { path, source }),
         }
+    }
+
+    /// Where a damaged database was put when this was opened, if it was damaged.
+    pub fn set_aside(&self) -> Option<&Path> {
+        self.set_aside.as_deref()
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -133,8 +159,14 @@ impl State {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StateError> {
-        work(&mut self.connection())
-            .map_err(|source| StateError::Sql { path: self.path.clone(), source })
+        let worked = work(&mut self.connection());
+        worked.map_err(|source| {
+            if is_damage(&source) {
+                // The next run begins with a new one.
+                let _told_with_the_error = set_aside(&self.path);
+            }
+            StateError::Sql { path: self.path.clone(), source }
+        })
     }
 
     /// Begins a run and returns its number.
@@ -385,6 +417,33 @@ fn write_gitignore(folder: &Path) -> std::io::Result<()> {
     if path.exists() { Ok(()) } else { std::fs::write(path, "*\n") }
 }
 
+/// Whether the database itself is at fault, and not the disk.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+}
+
+/// Renames a damaged database, in the place of one that was before.
+fn set_aside(path: &Path) -> Result<PathBuf, StateError> {
+    let with = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let to = with(".damaged");
+    let moved = std::fs::rename(path, &to);
+    moved.map_err(|source| StateError::SetAside { path: path.to_owned(), source })?;
+    for suffix in ["-wal", "-shm"] {
+        match std::fs::remove_file(with(suffix)) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StateError::SetAside { path: with(suffix), source });
+            }
+            _ => {}
+        }
+    }
+    Ok(to)
+}
+
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let mut db = Connection::open(path)?;
     db.busy_timeout(Duration::from_secs(60))?;
@@ -400,6 +459,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     transaction.commit()?;
+    // What every run reads: damage there is better met now, while it can be set aside.
+    for table in ["successes", "attempts", "stamps"] {
+        db.query_row(&format!("SELECT count(*) FROM {table}"), [], |_| Ok(()))?;
+    }
     Ok(db)
 }
 

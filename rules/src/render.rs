@@ -36,7 +36,10 @@ pub fn render(
         let file = &group[0].anchor.file;
         let whole = group.iter().all(|place| place.anchor.spot == Spot::File);
         match files.of(file) {
-            Some(known) if !whole => text.push_str(&snippet(file, known, &group, options)),
+            Some(known) if !whole && known.fits(&group) => {
+                text.push_str(&snippet(file, known, &group, options));
+            }
+            Some(known) if !whole => text.push_str(&bare(file, known, &group, options)),
             _ => text.push_str(&format!("  {} {file}\n", if options.unicode { "─" } else { "-" })),
         }
     }
@@ -116,10 +119,35 @@ impl Files<'_> {
     }
 }
 
+/// A line with more bytes than that is no text for people.
+const LONGEST_LINE: usize = 2000;
+
 impl KnownFile {
+    /// Whether the lines at and around the places can be shown.
+    fn fits(&self, places: &[&Place]) -> bool {
+        places.iter().all(|place| {
+            let start = self.spans.resolve(&place.anchor).start;
+            let (before, after) = self.text.split_at(self.text.floor_char_boundary(start));
+            let begun = before.rsplit('\n').take(2).map(str::len);
+            let ended = after.split('\n').take(2).map(str::len);
+            begun.chain(ended).all(|length| length <= LONGEST_LINE)
+        })
+    }
+
     fn line(&self, place: &Place) -> usize {
         line_column(&self.text, self.spans.resolve(&place.anchor).start).0
     }
+}
+
+/// The places of one file without its text.
+fn bare(file: &WsPath, known: &KnownFile, places: &[&Place], options: RenderOptions) -> String {
+    let line = |place: &&Place| {
+        let (line, column) = line_column(&known.text, known.spans.resolve(&place.anchor).start);
+        let dash = if options.unicode { "─" } else { "-" };
+        let space = if place.note.is_empty() { "" } else { " " };
+        format!("  {dash} {file}:{line}:{column}{space}{}\n", place.note)
+    };
+    places.iter().map(line).collect()
 }
 
 /// The lines of one file with marks under the places.

@@ -18,6 +18,7 @@ fn chain() -> World {
     world
 }
 
+/// Builds from the damaged memory, then after an edit; leaves the source as it was.
 fn assert_right(world: &World) {
     fs::remove_dir_all(world.path("vwfb-out")).unwrap();
     let _built = world.ok(&["build", "//..."]);
@@ -25,6 +26,7 @@ fn assert_right(world: &World) {
     world.write("p/s.txt", "other\n");
     let _built = world.ok(&["build", "//..."]);
     assert_eq!(world.read("vwfb-out/p/c"), "other\na\n");
+    world.write("p/s.txt", "source\n");
 }
 
 /// Overwrites the middle half of a file, or all of it.
@@ -101,7 +103,7 @@ fn blobs(folder: &Path) -> Vec<PathBuf> {
 fn a_blob_that_is_cut_off_or_gone_is_made_again() {
     for gone in [false, true] {
         let count = blobs(&chain().store().join("blobs")).len();
-        assert!(count >= 4);
+        assert!(count >= 3);
         for at in 0..count {
             let world = chain();
             let mut all = blobs(&world.store().join("blobs"));
