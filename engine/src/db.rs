@@ -64,6 +64,8 @@ pub(crate) struct Glob {
     pub(crate) pattern: String,
     #[returns(clone)]
     pub(crate) files: Arc<[WsPath]>,
+    #[returns(clone)]
+    pub(crate) left_out: Arc<[String]>,
 }
 
 /// A tool with its fingerprint.
@@ -171,14 +173,14 @@ impl dyn Db + '_ {
             .entries(self)
     }
 
-    pub(crate) fn glob(&self, package: &WsPath, pattern: &str) -> Arc<[WsPath]> {
+    pub(crate) fn glob(&self, package: &WsPath, pattern: &str) -> Glob {
         let facts = self.facts();
         let key = (package.clone(), pattern.to_owned());
         entry(&facts.globs, &key, || {
             let files = facts.system.glob(package, pattern);
-            Glob::new(self, package.clone(), pattern.to_owned(), files)
+            let left_out = facts.system.left_out(package, pattern);
+            Glob::new(self, package.clone(), pattern.to_owned(), files, left_out)
         })
-        .files(self)
     }
 
     pub(crate) fn fingerprint(&self, tool: &ToolDef) -> &Result<Digest, Arc<str>> {
@@ -356,6 +358,10 @@ impl Database {
             let now = facts.system.glob(fact.package(self), fact.pattern(self));
             if fact.files(self) != now {
                 fact.set_files(self).to(now);
+            }
+            let now = facts.system.left_out(fact.package(self), fact.pattern(self));
+            if fact.left_out(self) != now {
+                fact.set_left_out(self).to(now);
             }
         }
     }

@@ -114,11 +114,35 @@ impl System for Disk {
     }
 
     fn glob(&self, package: &WsPath, pattern: &str) -> Arc<[WsPath]> {
-        let mut inside = self.walk_package(package);
-        inside.retain(|path| {
-            path.below(package).is_some_and(|below| fast_glob::glob_match(pattern, below))
-        });
-        inside.into()
+        let mut files = Vec::new();
+        for entry in self.walk_package(package).flatten() {
+            let path = self.ws_path(entry.path());
+            let below = path.as_ref().and_then(|path| path.below(package));
+            if below.is_some_and(|below| fast_glob::glob_match(pattern, below)) {
+                files.extend(path);
+            }
+        }
+        files.sort();
+        files.into()
+    }
+
+    fn left_out(&self, package: &WsPath, pattern: &str) -> Arc<[String]> {
+        let root = self.path(package);
+        let mut left_out = Vec::new();
+        for entry in self.walk_package(package) {
+            match entry {
+                Ok(entry) if self.ws_path(entry.path()).is_some() => {}
+                Ok(entry) => {
+                    let below = entry.path().strip_prefix(&root).unwrap_or(entry.path());
+                    if fast_glob::glob_match(pattern, &*below.to_string_lossy()) {
+                        left_out.push(format!("{below:?}, whose name is not plain UTF-8 text"));
+                    }
+                }
+                Err(error) => left_out.push(format!("a folder that cannot be read: {error}")),
+            }
+        }
+        left_out.sort();
+        left_out.into()
     }
 
     fn packages(&self, path: &WsPath) -> Vec<WsPath> {
@@ -151,10 +175,12 @@ impl System for Disk {
 }
 
 impl Disk {
-    /// The files of a package, sorted, none of a package below it.
-    fn walk_package(&self, package: &WsPath) -> Vec<WsPath> {
-        let root = self.path(package);
-        let mut files: Vec<WsPath> = WalkDir::new(&root)
+    /// The files of a package, none of a package below it, and what cannot be walked.
+    fn walk_package(
+        &self,
+        package: &WsPath,
+    ) -> impl Iterator<Item = Result<DirEntry, walkdir::Error>> {
+        WalkDir::new(self.path(package))
             .into_iter()
             .filter_entry(|entry| {
                 is_of_the_workspace(entry)
@@ -162,12 +188,7 @@ impl Disk {
                         || !entry.file_type().is_dir()
                         || !entry.path().join(BUILD_FILE).is_file())
             })
-            .filter_map(Result::ok)
-            .filter(|entry| entry.path().is_file())
-            .filter_map(|entry| self.ws_path(entry.path()))
-            .collect();
-        files.sort();
-        files
+            .filter(|entry| !entry.as_ref().is_ok_and(|entry| !entry.path().is_file()))
     }
 }
 

@@ -138,7 +138,11 @@ impl Scope for QueryScope<'_> {
     }
 
     fn glob(&self, package: &WsPath, pattern: &str) -> Arc<[WsPath]> {
-        self.0.glob(package, pattern)
+        self.0.glob(package, pattern).files(self.0)
+    }
+
+    fn left_out(&self, package: &WsPath, pattern: &str) -> Arc<[String]> {
+        self.0.glob(package, pattern).left_out(self.0)
     }
 
     fn targets(&self, package: &WsPath) -> Option<Arc<[String]>> {

@@ -45,6 +45,11 @@ pub trait System: Send + Sync {
     fn entries(&self, path: &WsPath) -> Arc<[String]>;
     /// The files of `package` that match `pattern`, sorted; none of another package's.
     fn glob(&self, package: &WsPath, pattern: &str) -> Arc<[WsPath]>;
+    /// Files that `pattern` would match if a [`WsPath`] could name them, and folders below
+    /// `package` that cannot be read; each in words.
+    fn left_out(&self, _package: &WsPath, _pattern: &str) -> Arc<[String]> {
+        Arc::default()
+    }
     /// The packages at and below `path`, sorted.
     fn packages(&self, path: &WsPath) -> Vec<WsPath>;
     /// The fingerprint of a tool's closure, or why it has none.

@@ -28,6 +28,11 @@ pub trait Scope {
     /// The files below `package` that match `pattern`, sorted; never those of other packages,
     /// `.vwfb/` or `vwfb-out/`.
     fn glob(&self, package: &WsPath, pattern: &str) -> Arc<[WsPath]>;
+    /// What `glob` had to leave out though it may match, each in words: files that no path can
+    /// name, folders that cannot be read.
+    fn left_out(&self, _package: &WsPath, _pattern: &str) -> Arc<[String]> {
+        Arc::default()
+    }
     /// The names of the targets of `package`, in file order; `None` if it is no package.
     fn targets(&self, package: &WsPath) -> Option<Arc<[String]>>;
     /// What a target offers to others; empty if `when` switched it off, `None` if there is no such

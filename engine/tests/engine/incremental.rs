@@ -199,3 +199,19 @@ fn an_edit_between_two_builds_of_one_session_is_seen_by_its_refresh() {
     scene.build_in(&mut workspace, "//:d").expect("ran a b c d");
     assert_eq!(scene.output("d.out"), "oneonetwo");
 }
+
+#[test]
+fn a_file_that_no_path_can_name_is_not_left_out_in_silence() {
+    let scene = Scene::new(
+        r#"task "joined" { srcs (glob)"parts/*.txt"; out "o"; script "join {srcs} {out}" }"#,
+    );
+    scene.write("parts/1.txt", "1").write("parts/two\nlines.txt", "2").write("parts/x\ny.md", "3");
+    let pattern = vwfb_rules::pattern::Pattern::Below(vwfb_rules::label::WsPath::root());
+    let loaded = scene.open().load(&[pattern]);
+    let messages: Vec<&str> = loaded.problems.iter().map(|p| p.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        ["`parts/*.txt` would leave out \"parts/two\\nlines.txt\", whose name is not plain \
+             UTF-8 text"]
+    );
+}

@@ -66,7 +66,8 @@ impl Scene {
     /// A workspace with `build` as its only package's file.
     pub(crate) fn new(build: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { jobs: 2, fail_fast: false, confined: true, resources: BTreeMap::new() };
+        let options =
+            Options { jobs: 2, fail_fast: false, confined: true, resources: BTreeMap::new() };
         let scene = Self { folder, overrides: Overrides::default(), options, runs: Arc::default() };
         fs::create_dir(scene.root()).unwrap();
         scene.write("WORKSPACE.kdl", "workspace \"scene\"\n").write("BUILD.kdl", build);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::codes::{
-    EMPTY_GLOB, EMPTY_REFERENCE, MISSING_FILE, NOT_A_TREE, OUTPUT_AS_SOURCE, TOO_MANY_FILES,
-    UNKNOWN_LABEL, UNKNOWN_OUTPUT, UNKNOWN_PACKAGE, WRONG_KIND, WRONG_MEDIA,
+    BAD_GLOB, EMPTY_GLOB, EMPTY_REFERENCE, MISSING_FILE, NOT_A_TREE, OUTPUT_AS_SOURCE,
+    TOO_MANY_FILES, UNKNOWN_LABEL, UNKNOWN_OUTPUT, UNKNOWN_PACKAGE, WRONG_KIND, WRONG_MEDIA,
 };
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Diagnostic, Spot};
@@ -162,7 +162,9 @@ impl<'a> Files<'a> {
         {
             return problem.hint(format!("did you mean the target `:{name}`?"));
         }
-        problem.maybe_hint(self.nearest_path(path))
+        problem
+            .hint("create it, or name the target that makes it: `:name`")
+            .maybe_hint(self.nearest_path(path))
     }
 
     /// The existing path nearest to `path`: another name in the same folder, or for a folder that
@@ -194,7 +196,15 @@ impl<'a> Files<'a> {
     }
 
     fn globbed(&mut self, pattern: &str, allow_empty: bool, anchor: &Anchor) -> Vec<Found> {
-        let paths = self.scope.glob(&self.declared.label.package, pattern);
+        let package = &self.declared.label.package;
+        let paths = self.scope.glob(package, pattern);
+        for left_out in self.scope.left_out(package, pattern).iter() {
+            let message = format!("`{pattern}` would leave out {left_out}");
+            let problem = Diagnostic::error(BAD_GLOB, message).at(anchor);
+            self.problems.push(
+                problem.hint("rename the file, make the folder readable, or narrow the pattern"),
+            );
+        }
         if paths.is_empty() && !allow_empty {
             let message = format!("`{pattern}` matches no file");
             let problem = Diagnostic::error(EMPTY_GLOB, message).at(anchor);
