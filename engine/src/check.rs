@@ -79,6 +79,8 @@ fn with_parents(folder: WsPath) -> impl Iterator<Item = WsPath> {
 struct Check<'db> {
     db: &'db dyn Db,
     problems: Vec<Diagnostic>,
+    /// The same, to report each once.
+    reported: BTreeSet<Diagnostic>,
     packages: BTreeSet<WsPath>,
     rule_files: BTreeSet<WsPath>,
     targets: BTreeSet<Label>,
@@ -89,6 +91,7 @@ impl<'db> Check<'db> {
         Self {
             db,
             problems: Vec::new(),
+            reported: BTreeSet::new(),
             packages: BTreeSet::new(),
             rule_files: BTreeSet::new(),
             targets: BTreeSet::new(),
@@ -97,7 +100,7 @@ impl<'db> Check<'db> {
 
     fn add(&mut self, problems: &[Diagnostic]) {
         for problem in problems {
-            if !self.problems.contains(problem) {
+            if self.reported.insert(problem.clone()) {
                 self.problems.push(problem.clone());
             }
         }

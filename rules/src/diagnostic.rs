@@ -28,7 +28,7 @@ impl<T> Checked<T> {
 }
 
 /// One problem.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Diagnostic {
     /// Stable, kebab-case; `docs/errors/<code>.md` explains it.
     pub code: Code,
@@ -83,7 +83,7 @@ impl Diagnostic {
 }
 
 /// How bad a diagnostic is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
     /// Worth knowing; the build goes on.
     Warning,
@@ -92,7 +92,7 @@ pub enum Severity {
 }
 
 /// A place in a rule file, with a word on its part in the problem.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     /// The place.
     pub anchor: Anchor,
