@@ -74,6 +74,7 @@ fn last_part(text: &str) -> &str {
 /// The path in `cat: x`, `sh: 1: cannot open x` or `mkdir: cannot create directory ‘x’`, with which
 /// a complaint begins, or in `: 'x'`, with which Python ends one.
 fn path_in<'l>(before: &'l str, after: &'l str) -> &'l str {
+    let after = after.trim_end_matches('.');
     let text = if after.is_empty() { last_part(before) } else { after };
     match (text.split(['\'', '"', '‘', '’']).nth(1), text.strip_prefix("cannot ")) {
         (Some(quoted), _) => quoted,
@@ -173,6 +174,7 @@ mod tests {
             ("/usr/bin/sh: 1: cannot create y: Permission denied", refused("y", true)),
             ("mkdir: cannot create directory ‘/xx’: Permission denied", refused("/xx", true)),
             ("cat: /home/x y: Permission denied", refused("/home/x y", false)),
+            ("Error processing file '/a/b': Permission denied.", refused("/a/b", false)),
             ("cat: a.txt: No such file or directory", Some(Complaint::Absent("a.txt"))),
             (
                 "sort: cannot read: a.txt: No such file or directory",

@@ -61,6 +61,8 @@ pub struct Declared {
 pub struct DeclaredTool {
     /// The tool.
     pub tool: ToolDef,
+    /// Whether only `run` names it, so that a toolchain that has the program stands for it.
+    pub implied: bool,
     /// Where it is named.
     pub anchor: Anchor,
     /// Whether it needs no leave of the workspace.
@@ -192,8 +194,7 @@ impl Declaring<'_> {
                 self.problems.push(interpolated_secret(def, &one.value));
                 continue;
             }
-            let plain = self.names.values(&one.value).map_err(|problem| noted(problem, def));
-            for plain in self.problems.take(plain).into_iter().flatten() {
+            for plain in self.problems.take(self.names.values(&one.value)).into_iter().flatten() {
                 let value = typed(&plain, def, self.pkg)
                     .map_err(|problem| noted(interpolated(problem, &plain, &one.value), def));
                 let Some(mut value) = self.problems.take(value) else { continue };
@@ -321,7 +322,8 @@ impl Declaring<'_> {
         let mut tools: Vec<DeclaredTool> = Vec::new();
         let mut add = |tool: ToolDef, anchor: &Anchor, trusted: bool| {
             if tools.iter().all(|other| other.tool.name != tool.name) {
-                tools.push(DeclaredTool { tool, anchor: anchor.clone(), trusted });
+                let implied = matches!(&rule.body, Body::Run { anchor: run, .. } if run == anchor);
+                tools.push(DeclaredTool { tool, anchor: anchor.clone(), trusted, implied });
             }
         };
         for tool in &rule.tools {

@@ -16,10 +16,10 @@ use crate::value::AttrValue;
 pub(crate) fn check(rule: &RuleDef) -> Vec<Diagnostic> {
     let mut checker = Checker { rule, problems: Vec::new() };
     for out in &rule.outs {
-        checker.text(&out.path, Place::Path);
+        let _unknown = checker.text(&out.path, Place::Path);
     }
     for template in rule.env.values() {
-        checker.text(template, Place::Env);
+        let _unknown = checker.text(template, Place::Env);
     }
     checker.stdio();
     match &rule.body {
@@ -71,22 +71,43 @@ struct Checker<'r> {
 }
 
 impl<'r> Checker<'r> {
-    fn text(&mut self, template: &Template, place: Place) {
+    /// Returns the interpolations that mean nothing.
+    fn text<'t>(&mut self, template: &'t Template, place: Place) -> Vec<&'t [String]> {
         let whole = template.parts.len() == 1;
+        let mut unknown = Vec::new();
+        let mut before = "";
         for part in &template.parts {
             match part {
-                Part::Text(_) => {}
+                Part::Text(text) => before = text,
                 Part::Value(value) => self.value(value, template, place),
-                Part::Field(path) => {
-                    let Some(meaning) = self.meaning(path, template) else { continue };
-                    self.allowed(&meaning, path, template, place, whole);
-                }
+                Part::Field(path) => match self.meaning(path, template) {
+                    Some(meaning) => self.allowed(&meaning, path, template, place, whole),
+                    None => {
+                        unknown.push(path.as_slice());
+                        if place == Place::Script && before.ends_with('$') {
+                            self.shell_variable(path);
+                        }
+                    }
+                },
             }
+            if !matches!(part, Part::Text(_)) {
+                before = "";
+            }
+        }
+        unknown
+    }
+
+    /// Corrects the hint of the last problem, which is about `${path}` in a script.
+    fn shell_variable(&mut self, path: &[String]) {
+        if let Some(problem) = self.problems.last_mut() {
+            let own = path.join(".");
+            problem.hint =
+                Some(format!("a variable of the shell is written `${{{{{own}}}}}` here"));
         }
     }
 
     fn argument(&mut self, template: &Template, condition: Option<&str>) {
-        self.text(template, Place::Argument);
+        let _unknown = self.text(template, Place::Argument);
         let mut lists = 0;
         for part in &template.parts {
             lists += usize::from(self.is_list(part));
@@ -107,9 +128,11 @@ impl<'r> Checker<'r> {
     }
 
     fn script(&mut self, template: &Template) {
-        self.text(template, Place::Script);
-        for (index, context) in shell::contexts(template).into_iter().enumerate() {
-            let Some(part) = interpolations(template).nth(index) else { continue };
+        let unknown = self.text(template, Place::Script);
+        for (part, context) in interpolations(template).zip(shell::contexts(template)) {
+            if matches!(part, Part::Field(path) if unknown.contains(&path.as_slice())) {
+                continue;
+            }
             if let Some(problem) = context.problem(self.is_list(part)) {
                 self.problems.push(problem.describe(&shown(part), &template.anchor));
             }

@@ -155,14 +155,26 @@ pub(crate) fn allowed(
     workspace: &WorkspaceDef,
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<ToolDef> {
+    let has_own = |name: &str| workspace.toolchains.iter().find(|own| own.name == name);
+    let known: Vec<ToolDef> = tools
+        .iter()
+        .map(|declared| {
+            let own = has_own(&declared.tool.name);
+            own.map_or_else(|| declared.tool.clone(), |own| of_toolchain(own))
+        })
+        .collect();
     let mut allowed = Vec::new();
-    for declared in tools {
-        let own = workspace.toolchains.iter().find(|own| own.name == declared.tool.name);
-        let tool = own.map_or_else(|| declared.tool.clone(), |own| of_toolchain(own));
-        if !declared.trusted && own.is_none() {
-            problems.extend(not_allowed(&tool, &declared.anchor, workspace));
+    for (declared, tool) in tools.iter().zip(&known) {
+        let provided = |other: &ToolDef| {
+            other != tool && other.programs.iter().any(|known| is_program(known, &tool.name))
+        };
+        if declared.implied && known.iter().any(provided) {
+            continue;
         }
-        allowed.push(tool);
+        if !declared.trusted && has_own(&tool.name).is_none() {
+            problems.extend(not_allowed(tool, &declared.anchor, workspace));
+        }
+        allowed.push(tool.clone());
     }
     allowed
 }

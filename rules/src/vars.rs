@@ -92,6 +92,20 @@ impl VarOverride {
         Ok(Self { package: Some(label.package.clone()), name: label.target(), value: value.into() })
     }
 
+    /// How to declare the variable that it sets.
+    fn declaration(&self) -> String {
+        let file = self.package.as_ref().map_or_else(
+            || "WORKSPACE.kdl".to_owned(),
+            |package| format!("the BUILD.kdl of `//{package}`"),
+        );
+        let value = match self.value.as_str() {
+            "true" | "false" => format!("#{}", self.value),
+            number if number.parse::<i64>().is_ok() => number.to_owned(),
+            text => format!("{text:?}"),
+        };
+        format!("declare it with `vars {{ {} {value} }}` in {file}", self.name)
+    }
+
     fn shown(&self) -> String {
         match &self.package {
             Some(package) => format!("--var //{package}:{}={}", self.name, self.value),
@@ -225,8 +239,8 @@ fn check_override(
         let names =
             declared.iter().filter(|(place, _)| in_reach(place)).map(|(_, d)| d.name.as_str());
         let message = format!("no variable named `{}`, which `{}` sets", set.name, set.shown());
-        let hint = did_you_mean(&set.name, names);
-        problems.push(Diagnostic::error(UNKNOWN_VAR, message).maybe_hint(hint));
+        let hint = did_you_mean(&set.name, names).unwrap_or_else(|| set.declaration());
+        problems.push(Diagnostic::error(UNKNOWN_VAR, message).hint(hint));
     }
     for def in defs {
         if let Err(problem) = override_values(def, &set.value).and_then(|v| typed_values(def, &v)) {
