@@ -26,6 +26,10 @@ pub(crate) fn run(ctx: &Context, args: &CleanArgs) -> Result<Exit, CommandError>
         }
     }
     let count = session.workspace.forget(&labels)?;
+    // A target that is gone may have results still; what has none and is not there is a slip.
+    if count == 0 && !labels.is_empty() && session.load(ctx, &args.labels)?.has_errors() {
+        return Ok(Exit::INPUT);
+    }
     let targets = units::counted(count as u64, "target");
     ctx.ui.status(format_args!("forgot the results of {targets}"));
     Ok(Exit::SUCCESS)

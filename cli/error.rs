@@ -226,6 +226,7 @@ impl CommandError {
     /// Its exit code.
     pub(crate) const fn exit(&self) -> Exit {
         match self {
+            Self::Query { error, .. } if error.is_of_the_workspace() => Exit::INPUT,
             Self::NoTarget { .. }
             | Self::Pattern { .. }
             | Self::Label { .. }

@@ -8,13 +8,13 @@ use vwfb_rules::diagnostic::{Anchor, Diagnostic, Severity};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::package::bad_package;
 use vwfb_rules::pattern::Pattern;
-use vwfb_rules::scope::SourceKind;
-use vwfb_rules::{check_outputs, check_overrides, codes, cycle, nearest, spans};
+use vwfb_rules::{check_outputs, check_overrides, cycle, spans};
 
 use crate::db::{Database, Db, Settings, Target};
 use crate::package::{package_def, package_file, rule_file, rule_table, target_names, workspace};
 use crate::system::Text;
 use crate::target::{declared, references, task};
+use crate::unknown::unknown;
 
 /// The targets that patterns mean, and what is wrong with them and all they need.
 #[derive(Debug, Clone, Default)]
@@ -68,11 +68,6 @@ fn text(db: &dyn Db, file: &WsPath) -> Arc<str> {
         Text::Present(text) => Arc::clone(text),
         Text::Absent | Text::Unreadable(_) => Arc::default(),
     }
-}
-
-/// A folder and those it is in.
-fn with_parents(folder: WsPath) -> impl Iterator<Item = WsPath> {
-    std::iter::successors(Some(folder), WsPath::parent)
 }
 
 /// A gathering in progress.
@@ -131,27 +126,22 @@ impl<'db> Check<'db> {
 
     /// The labels that `pattern` means; a pattern that means nothing is a problem.
     fn expand(&mut self, pattern: &Pattern) -> Vec<Label> {
+        let unknown = unknown(self.db, pattern);
+        self.add(unknown.as_slice());
         match pattern {
             Pattern::Below(folder) => {
                 let packages = self.db.system().packages(folder);
-                if packages.is_empty() {
-                    self.no_package_below(folder, pattern);
-                }
                 packages.iter().flat_map(|package| self.targets_of(package)).collect()
             }
-            Pattern::Package(package) => {
-                if self.names(package).is_none() {
-                    self.unknown_package(package);
-                }
-                self.targets_of(package)
-            }
+            Pattern::Package(package) => self.targets_of(package),
             Pattern::Target(label) => {
-                self.known(label).then(|| label.clone()).into_iter().collect()
+                self.package(&label.package);
+                if unknown.is_some() { Vec::new() } else { vec![label.clone()] }
             }
         }
     }
 
-    fn names(&self, package: &WsPath) -> Option<std::sync::Arc<[String]>> {
+    fn names(&self, package: &WsPath) -> Option<Arc<[String]>> {
         target_names(self.db, package_file(self.db, package))
     }
 
@@ -159,62 +149,6 @@ impl<'db> Check<'db> {
         self.package(package);
         let names = self.names(package).unwrap_or_default();
         names.iter().map(|name| Label::new(package.clone(), name.clone())).collect()
-    }
-
-    fn known(&mut self, label: &Label) -> bool {
-        let Some(names) = self.names(&label.package) else {
-            self.unknown_package(&label.package);
-            return false;
-        };
-        let name = label.target();
-        if names.contains(&name) {
-            return true;
-        }
-        self.package(&label.package);
-        let near = nearest(&name, names.iter().map(String::as_str));
-        let message = format!("there is no target `{label}`");
-        let hint = near.map(|near| format!("did you mean `//{}:{near}`?", label.package));
-        self.add(&[Diagnostic::error(codes::UNKNOWN_LABEL, message)
-            .at(&Anchor::file(package_file(self.db, &label.package).path(self.db).clone()))
-            .maybe_hint(hint)]);
-        false
-    }
-
-    fn no_package_below(&mut self, folder: &WsPath, pattern: &Pattern) {
-        let packages = self.db.system().packages(&WsPath::root());
-        let folders: BTreeSet<WsPath> = packages.iter().cloned().flat_map(with_parents).collect();
-        let near = nearest(folder.as_str(), folders.iter().map(WsPath::as_str));
-        let hint = near.map(|near| format!("did you mean `//{near}/...`?"));
-        let message = format!("`{pattern}` means no package");
-        self.add(&[Diagnostic::error(codes::UNKNOWN_PACKAGE, message)
-            .hint("a package is a folder with a `BUILD.kdl`")
-            .maybe_hint(hint)]);
-    }
-
-    fn unknown_package(&mut self, package: &WsPath) {
-        let packages = self.db.system().packages(&WsPath::root());
-        let near = nearest(package.as_str(), packages.iter().map(WsPath::as_str));
-        let near = near.map(|near| format!("did you mean `//{near}`?"));
-        let (message, hint) = if self.db.path_kind(package) == SourceKind::File {
-            let query = format!("`vwfb query 'rdeps(//..., //{package})'`");
-            let hint = format!("{query} lists the targets that use it");
-            (format!("`{package}` is a file, and not a package"), Some(hint))
-        } else {
-            let message = format!("`//{package}` is not a package");
-            (message, self.target_of_that_name(package).or(near))
-        };
-        self.add(&[Diagnostic::error(codes::UNKNOWN_PACKAGE, message)
-            .hint("a package is a folder with a `BUILD.kdl`")
-            .maybe_hint(hint)]);
-    }
-
-    /// The hint for `shorts/final` or, within the folder `shorts`, for `final`, which is a target's
-    /// name without its colon.
-    fn target_of_that_name(&self, path: &WsPath) -> Option<String> {
-        let folder = path.parent()?;
-        let label = Label::new(folder.clone(), path.name());
-        let is_target = self.names(&folder)?.contains(&label.target());
-        is_target.then(|| format!("did you mean `{label}`?"))
     }
 
     /// The problems of one package's file and of the rule files it uses.

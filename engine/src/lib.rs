@@ -9,6 +9,7 @@ pub mod key;
 mod package;
 pub mod system;
 mod target;
+mod unknown;
 
 pub mod check;
 pub mod graph;

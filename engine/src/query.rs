@@ -8,12 +8,14 @@
 //!
 //! All but `realised` is unaware of rule files and salsa: whoever asks brings the graph.
 
+mod attributes;
 mod eval;
 mod function;
 mod index;
 mod parse;
 mod print;
 mod realised;
+mod value;
 
 #[cfg(test)]
 mod tests;
@@ -24,14 +26,15 @@ pub use eval::Answer;
 pub use parse::Query;
 pub use print::Format;
 pub use realised::RealisedGraph;
+pub use value::QueryValue;
 
 /// A target, as queries see it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct QueryNode {
     /// The rule's name, which `kind()` matches.
     pub kind: String,
-    /// Each attribute's values as text, which `attr()` matches.
-    pub attributes: BTreeMap<String, Vec<String>>,
+    /// The attributes by name, which `attr()` matches, and `name`.
+    pub attributes: BTreeMap<String, QueryValue>,
     /// The workspace files it reads itself; what it reads of other targets follows from `deps`.
     pub inputs: BTreeSet<String>,
     /// The files it makes, as paths from the workspace root.
@@ -66,6 +69,8 @@ pub struct PatternError {
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,
+    /// Whether it is a pattern all the same: the workspace has nothing of that name.
+    pub is_pattern: bool,
 }
 
 /// Why a query has no answer.
@@ -122,6 +127,11 @@ pub enum QueryError {
 }
 
 impl QueryError {
+    /// Whether the query makes sense, and only the workspace has not what it names.
+    pub const fn is_of_the_workspace(&self) -> bool {
+        matches!(self, Self::Pattern { refusal: PatternError { is_pattern: true, .. }, .. })
+    }
+
     /// Where in the query's text, in characters from 1.
     pub const fn column(&self) -> usize {
         match self {

@@ -184,7 +184,7 @@ impl Workspace {
     }
 
     /// Every target as queries see it; patterns are relative to the folder `current`.
-    pub fn query_graph(&self, current: &WsPath) -> RealisedGraph {
+    pub fn query_graph(&self, current: &WsPath) -> RealisedGraph<'_> {
         RealisedGraph::of(&self.db, current)
     }
 

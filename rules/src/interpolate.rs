@@ -1,5 +1,7 @@
 //! Texts with `{names}` in them: how they are read, not what the names mean.
 
+use std::fmt;
+
 use crate::codes::BAD_INTERPOLATION;
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::label::is_name;
@@ -87,6 +89,26 @@ impl Template {
     }
 }
 
+/// The template as it is written, but with the values of variables.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => {
+                    f.write_str(&text.replace('{', "{{").replace('}', "}}"))?;
+                }
+                Part::Field(path) => f.write_str(&written(path))?,
+                Part::Value(AttrValue::List(values)) => {
+                    let texts: Vec<String> = values.iter().filter_map(AttrValue::text).collect();
+                    f.write_str(&texts.join(" "))?;
+                }
+                Part::Value(value) => f.write_str(&value.text().unwrap_or_default())?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// An interpolation as written.
 pub(crate) fn written(path: &[String]) -> String {
     format!("{{{}}}", path.join("."))
@@ -130,6 +152,14 @@ mod tests {
         assert_eq!(parts("a{b.c}{d}e").unwrap(), ["a", "{b.c}", "{d}", "e"]);
         assert_eq!(parts("{{x}} {{{y}}}").unwrap(), ["{x} {", "{y}", "}"]);
         assert_eq!(parts("").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_template_reads_as_it_is_written() {
+        for text in ["a{b.c}{d}e", "{{x}} ${{HOME}}", ""] {
+            let template = Template::parse(text, &Anchor::file(WsPath::root())).unwrap();
+            assert_eq!(template.to_string(), text);
+        }
     }
 
     #[test]

@@ -47,6 +47,54 @@ fn answers_have_several_forms() {
 }
 
 #[test]
+fn attributes_have_the_types_of_their_rules_and_tasks_tell_what_they_run() {
+    let world = World::with(
+        "task \"t\" { srcs \"a.txt\"; out \"o/b.txt\"; tool \"find\"; script \"cat {srcs} > {out}\" }\n\
+         task \"r\" timeout=\"2.5s\" { srcs \":t\"; out \"r.txt\"; run \"sort\" \"-o\" \"{out}\" \"{srcs}\" }\n\
+         rule \"blink\" {\n    attr \"width\" type=\"int\"\n    attr \"fade\" type=\"duration\" \
+         default=\"200ms\"\n    attr \"loud\" type=\"bool\" default=#true\n    out \"x\" path=\"{name}\"\n    \
+         script \"echo {width} {fade} {loud} > {out}\"\n}\nblink \"b\" width=540\n",
+    );
+    world.write("WORKSPACE.kdl", "workspace \"w\" { tools { allow \"find\" }; }\n");
+    world.write("p/a.txt", "");
+    let attributes = |label: &str| -> Value {
+        let answer: Value = serde_json::from_str(&asked(&world, &[label, "-o", "json"])).unwrap();
+        answer[0]["attributes"].clone()
+    };
+    assert_eq!(
+        attributes("//p:t"),
+        serde_json::json!({
+            "name": "t", "tags": [], "srcs": ["p/a.txt"], "out": ["o/b.txt"],
+            "tool": ["find", "base"], "script": "cat {srcs} > {out}",
+        })
+    );
+    let run = attributes("//p:r");
+    assert_eq!(run["run"], serde_json::json!(["sort", "-o", "{out}", "{srcs}"]));
+    assert_eq!(run["srcs"], serde_json::json!(["//p:t"]));
+    assert_eq!(
+        attributes("//p:b"),
+        serde_json::json!({"name": "b", "tags": [], "width": 540, "fade": "0.2s", "loud": true})
+    );
+    assert_eq!(asked(&world, &["attr(fade, ^0.2s$, //...)"]), "//p:b\n");
+    assert_eq!(asked(&world, &["attr(script, srcs, //...)"]), "//p:t\n");
+}
+
+#[test]
+fn what_a_query_names_wrongly_is_told_as_a_build_tells_it() {
+    let world = World::new();
+    for (pattern, message, hint) in [
+        ("//p:gret", "there is no target `//p:gret`", "did you mean `//p:greet`?"),
+        ("//q", "`//q` is not a package", "did you mean `//p`?"),
+        ("//q/...", "`//q/...` means no package", "did you mean `//p/...`?"),
+    ] {
+        for args in [["query", pattern], ["build", pattern]] {
+            let ran = world.run(&args).exits(3).says(message);
+            let _told = ran.says(&format!("hint: {hint}"));
+        }
+    }
+}
+
+#[test]
 fn a_refused_query_points_at_the_place() {
     let world = World::new();
     let ran = world.run(&["query", "deps(//p:copy) excpt //p:greet"]).exits(2);

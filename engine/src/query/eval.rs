@@ -157,7 +157,7 @@ fn unknown(column: usize, item: &Item) -> QueryError {
         Item::Target(label) => format!("no target `{label}`"),
         Item::File(path) => format!("no target reads or makes `{path}`"),
     };
-    QueryError::Pattern { column, refusal: PatternError { message, hint: None } }
+    QueryError::Pattern { column, refusal: PatternError { message, hint: None, is_pattern: true } }
 }
 
 /// How far an optional depth lets a search go.
@@ -183,8 +183,8 @@ const fn name<'g>(entry: Entry<'g>) -> &'g str {
 
 fn has_attribute(entry: Entry<'_>, name: &str, regex: &Regex) -> bool {
     let Entry::Target(_, node) = entry else { return false };
-    let mut values = node.attributes.get(name).into_iter().flatten();
-    values.any(|value| regex.is_match(value))
+    let value = node.attributes.get(name);
+    value.is_some_and(|value| value.members().iter().any(|member| regex.is_match(member)))
 }
 
 /// `start` and what is at most `depth` steps away from it, over members that are `allowed`.

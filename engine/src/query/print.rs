@@ -118,7 +118,11 @@ fn json_item(entry: Entry<'_>) -> Value {
         Entry::Target(label, node) => json!({
             "label": label,
             "kind": node.kind,
-            "attributes": node.attributes,
+            "attributes": node
+                .attributes
+                .iter()
+                .map(|(name, value)| (name.clone(), value.json()))
+                .collect::<serde_json::Map<_, _>>(),
             "inputs": node.inputs,
             "outputs": node.outputs,
             "deps": node.deps,

@@ -2,36 +2,39 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use vwfb_rules::diagnostic::Diagnostic;
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::nearest;
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::task::InputRef;
-use vwfb_rules::value::{AttrValue, FileName};
 
-use super::{Item, PatternError, QueryGraph, QueryNode};
+use super::attributes::attributes;
+use super::{Item, PatternError, QueryGraph, QueryNode, QueryValue};
 use crate::db::{Database, Db};
 use crate::package::{package_file, target_def, target_names};
 use crate::target::{declared, provides, references, task};
+use crate::unknown::unknown;
 
 /// The folder that outputs are placed in.
 const OUTPUT_FOLDER: &str = "vwfb-out";
 
 /// Every target of a workspace. One with errors has its label and kind only.
-pub struct RealisedGraph {
+pub struct RealisedGraph<'db> {
+    db: &'db dyn Db,
     nodes: BTreeMap<String, QueryNode>,
     labels: Vec<Label>,
     /// The folder that patterns are relative to.
     current: WsPath,
 }
 
-impl RealisedGraph {
+impl<'db> RealisedGraph<'db> {
     /// The targets of the workspace behind `db`; patterns are relative to the folder `current`.
-    pub fn of(db: &Database, current: &WsPath) -> Self {
+    pub fn of(db: &'db Database, current: &WsPath) -> Self {
         let db: &dyn Db = db;
         let labels: Vec<Label> =
             db.system().packages(&WsPath::root()).iter().flat_map(|it| targets(db, it)).collect();
         let nodes = labels.iter().map(|label| (label.to_string(), node(db, label))).collect();
-        Self { nodes, labels, current: current.clone() }
+        Self { db, nodes, labels, current: current.clone() }
     }
 
     /// The file that `text` names, if a target reads or makes it. What has an extension can be
@@ -51,30 +54,11 @@ impl RealisedGraph {
             None => "`vwfb query 'inputs(//...)'` lists the files that targets read".to_owned(),
         };
         let message = format!("no target reads or makes `{path}`");
-        Err(PatternError { message, hint: Some(hint) })
-    }
-
-    fn nothing(&self, pattern: &Pattern) -> PatternError {
-        let known: Vec<String> = match pattern {
-            Pattern::Target(_) => self.nodes.keys().cloned().collect(),
-            Pattern::Below(_) | Pattern::Package(_) => {
-                self.labels.iter().map(|label| format!("//{}", label.package)).collect()
-            }
-        };
-        let shown = pattern.to_string();
-        let name = shown.trim_end_matches(":all").trim_end_matches("/...");
-        let hint = nearest(name, known.iter().map(String::as_str));
-        PatternError {
-            message: format!("no target matches `{shown}`"),
-            hint: Some(match hint {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "`vwfb query //...` lists every target".to_owned(),
-            }),
-        }
+        Err(PatternError { message, hint: Some(hint), is_pattern: true })
     }
 }
 
-impl QueryGraph for RealisedGraph {
+impl QueryGraph for RealisedGraph<'_> {
     fn nodes(&self) -> &BTreeMap<String, QueryNode> {
         &self.nodes
     }
@@ -83,15 +67,18 @@ impl QueryGraph for RealisedGraph {
         let refused = |error: vwfb_rules::label::LabelError| PatternError {
             message: error.to_string(),
             hint: Some("a pattern is written `//...`, `//folder:name` or `:name`".to_owned()),
+            is_pattern: false,
         };
         let file = if pattern.contains(':') { None } else { self.file(pattern)? };
         if let Some(file) = file {
             return Ok(BTreeSet::from([file]));
         }
         let parsed = Pattern::parse(pattern, &self.current).map_err(refused)?;
+        if let Some(Diagnostic { message, hint, .. }) = unknown(self.db, &parsed) {
+            return Err(PatternError { message, hint, is_pattern: true });
+        }
         let matching = self.labels.iter().filter(|label| parsed.matches(label));
-        let items: BTreeSet<Item> = matching.map(|label| Item::Target(label.to_string())).collect();
-        if items.is_empty() { Err(self.nothing(&parsed)) } else { Ok(items) }
+        Ok(matching.map(|label| Item::Target(label.to_string())).collect())
     }
 }
 
@@ -106,10 +93,13 @@ fn node(db: &dyn Db, label: &Label) -> QueryNode {
     let deps = references(db, target).iter().map(|(label, _)| label).filter(|it| exists(it));
     let mut node = QueryNode {
         kind: target_def(db, target).map(|def| def.rule.clone()).unwrap_or_default(),
-        attributes: attributes(db, label),
+        attributes: BTreeMap::from([("name".to_owned(), QueryValue::text(label.target()))]),
         deps: deps.map(Label::to_string).collect(),
         ..QueryNode::default()
     };
+    if let Some(declared) = &declared(db, target).value {
+        node.attributes.extend(attributes(declared));
+    }
     match &task(db, target).value {
         Some(task) => {
             node.inputs = task.inputs.values().filter_map(source).collect();
@@ -139,40 +129,4 @@ fn source(input: &InputRef) -> Option<String> {
 
 fn placed(path: &WsPath) -> String {
     format!("{OUTPUT_FOLDER}/{path}")
-}
-
-/// The attributes by name as text, and `name` and `tags`.
-fn attributes(db: &dyn Db, label: &Label) -> BTreeMap<String, Vec<String>> {
-    let mut attributes = BTreeMap::from([("name".to_owned(), vec![label.target()])]);
-    let Some(declared) = &declared(db, db.target(label)).value else { return attributes };
-    for (name, value) in &declared.attrs {
-        attributes.insert(name.clone(), texts(value));
-    }
-    attributes.insert("tags".to_owned(), declared.tags.iter().cloned().collect());
-    attributes
-}
-
-/// A value as people would write it, one text for each member of a list.
-fn texts(value: &AttrValue) -> Vec<String> {
-    match value {
-        AttrValue::List(values) => values.iter().flat_map(texts).collect(),
-        AttrValue::Map(values) => {
-            let pairs = values.iter().flat_map(|(name, value)| {
-                texts(value).into_iter().map(move |value| format!("{name}={value}"))
-            });
-            pairs.collect()
-        }
-        AttrValue::Bool(value) => vec![value.to_string()],
-        AttrValue::Int(value) => vec![value.to_string()],
-        AttrValue::Float(value) => vec![value.0.to_string()],
-        AttrValue::Size(value) => vec![value.to_string()],
-        AttrValue::Duration(value) => vec![value.as_secs_f64().to_string()],
-        AttrValue::Text(value) | AttrValue::Secret(value) => vec![value.clone()],
-        AttrValue::Label(label, _) => vec![label.to_string()],
-        AttrValue::File(file) => vec![match &file.what {
-            FileName::Path(path) => path.to_string(),
-            FileName::Reference(reference) => reference.to_string(),
-            FileName::Glob { pattern, .. } => pattern.clone(),
-        }],
-    }
 }

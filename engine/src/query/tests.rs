@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Format, Item, PatternError, Query, QueryError, QueryGraph, QueryNode};
+use super::{Format, Item, PatternError, Query, QueryError, QueryGraph, QueryNode, QueryValue};
 
 struct Film(BTreeMap<String, QueryNode>);
 
@@ -28,7 +28,10 @@ fn node(label: &str, kind: &str, inputs: &[&str], deps: &[&str]) -> (String, Que
     let tag = format!("{kind}-tag");
     let node = QueryNode {
         kind: kind.to_owned(),
-        attributes: BTreeMap::from([("tags".to_owned(), vec!["all".to_owned(), tag])]),
+        attributes: BTreeMap::from([(
+            "tags".to_owned(),
+            QueryValue::texts(["all".to_owned(), tag]),
+        )]),
         inputs: owned(inputs),
         outputs: BTreeSet::from([output]),
         deps: owned(deps),
@@ -52,7 +55,11 @@ impl QueryGraph for Film {
         let items: BTreeSet<Item> = found.cloned().map(Item::Target).collect();
         if items.is_empty() {
             let message = format!("nothing matches `{pattern}`");
-            return Err(PatternError { message, hint: Some("see `//...`".to_owned()) });
+            return Err(PatternError {
+                message,
+                hint: Some("see `//...`".to_owned()),
+                is_pattern: true,
+            });
         }
         Ok(items)
     }

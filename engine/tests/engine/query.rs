@@ -27,7 +27,8 @@ fn ask(query: &str) -> Result<Vec<String>, QueryError> {
     scene.write("text/BUILD.kdl", BUILD).write("text/words.txt", "b\na\n");
     scene.write("text/more/one.txt", "1\n").write("text/more/two.txt", "2\n");
     let folder = WsPath::new("text").expect("it is a path");
-    let graph = scene.open().query_graph(&folder);
+    let workspace = scene.open();
+    let graph = workspace.query_graph(&folder);
     let answer = Query::parse(query)?.answer(&graph)?;
     Ok(answer.print(Format::Label).lines().map(str::to_owned).collect())
 }
