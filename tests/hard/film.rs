@@ -124,9 +124,8 @@ fn assert_streams(world: &World, film: &Path) {
     let sum: u64 = clips.lines().map(|path| frames(Path::new(path))).sum();
     assert_eq!(clips.lines().count(), CLIPS.len());
     assert_eq!(frames(film), sum, "no frame is lost or added by the join");
-    let lengths = ["v:0", "a:0"].map(|stream| {
-        probed(film, stream, "duration")[0].parse::<f64>().unwrap()
-    });
+    let lengths =
+        ["v:0", "a:0"].map(|stream| probed(film, stream, "duration")[0].parse::<f64>().unwrap());
     let wanted = u32::try_from(sum).map(f64::from).unwrap() / 30.0;
     for length in lengths {
         assert!((length - wanted).abs() < 0.05, "{length} s, not {wanted} s");

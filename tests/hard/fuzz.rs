@@ -2,6 +2,8 @@
 //!
 //! `VWFB_FUZZ` sets how many files, `VWFB_SEED` repeats a run.
 
+mod paper;
+
 use std::fs;
 use std::path::Path;
 
@@ -9,22 +11,82 @@ use vwfb_rules::codes;
 use vwfb_rules::diagnostic::Diagnostic;
 use vwfb_rules::format::format;
 use vwfb_rules::label::WsPath;
+use vwfb_rules::library;
 use vwfb_rules::render::{RenderOptions, position, render};
 use vwfb_rules::{package, rule_file, spans, workspace};
 
 use crate::random::{Random, Replay, number, seed};
 
 /// How many files without another wish.
-const FILES: u64 = 6000;
+const FILES: u64 = 4000;
 
 /// What hurts readers of KDL, thrown in anywhere.
 const TOKENS: &[&str] = &[
-    "{", "}", "(", ")", "\"", "\"\"\"", "#\"", "\"#", "##\"", "\\", "\\\n", ";", "\n", "\r", "\r\n",
-    "/-", "/*", "*/", "//", "=", "#true", "#null", "#inf", "#nan", "true", "{{", "}}", "{x}",
-    "{vars.x}", "{out.}", "{.}", "0x", "1e999", "-", "--1", "99999999999999999999999", "(glob)",
-    "(glob)\"**/*\"", "\u{feff}", "\u{0}", "\u{85}", "\u{2028}", "\u{202e}", "\u{e9}", "\u{1f3ac}",
-    "\\u{110000}", "\\u{d800}", "\\s", "task", "rule", "attr", "out", "use", "vars", "run", "args",
-    "if=", "type=", "\":a\"", "\"//a:b\"", "\"../x\"", "\"@std/video\"", "\"\"", "srcs", "script",
+    "{",
+    "}",
+    "(",
+    ")",
+    "\"",
+    "\"\"\"",
+    "#\"",
+    "\"#",
+    "##\"",
+    "\\",
+    "\\\n",
+    ";",
+    "\n",
+    "\r",
+    "\r\n",
+    "/-",
+    "/*",
+    "*/",
+    "//",
+    "=",
+    "#true",
+    "#null",
+    "#inf",
+    "#nan",
+    "true",
+    "{{",
+    "}}",
+    "{x}",
+    "{vars.x}",
+    "{out.}",
+    "{.}",
+    "0x",
+    "1e999",
+    "-",
+    "--1",
+    "99999999999999999999999",
+    "(glob)",
+    "(glob)\"**/*\"",
+    "\u{feff}",
+    "\u{0}",
+    "\u{85}",
+    "\u{2028}",
+    "\u{202e}",
+    "\u{e9}",
+    "\u{1f3ac}",
+    "\\u{110000}",
+    "\\u{d800}",
+    "\\s",
+    "task",
+    "rule",
+    "attr",
+    "out",
+    "use",
+    "vars",
+    "run",
+    "args",
+    "if=",
+    "type=",
+    "\":a\"",
+    "\"//a:b\"",
+    "\"../x\"",
+    "\"@std/video\"",
+    "\"\"",
+    "srcs",
+    "script",
 ];
 
 /// Everything in the project that is, or holds, rule files.
@@ -39,7 +101,8 @@ fn corpus() -> Vec<String> {
 }
 
 fn collect(folder: &Path, texts: &mut Vec<String>) {
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     for path in paths {
         match path.extension().and_then(|extension| extension.to_str()) {
@@ -117,9 +180,10 @@ fn swapped(text: &str, random: &mut Random) -> String {
 /// Reads `text` as every kind of rule file, and looks at all that is said of it.
 fn read(text: &str) {
     let file = WsPath::new("p/BUILD.kdl").unwrap();
-    let mut problems = package(&file, text).problems;
+    let mut problems = paper::problems(text);
+    problems.extend(package(&file, text).problems);
     problems.extend(rule_file(&file, text).problems);
-    problems.extend(workspace(&WsPath::new("WORKSPACE.kdl").unwrap(), text).problems);
+    problems.extend(workspace(&file, text).problems);
     let _spans = spans(text);
     for problem in problems.iter().take(30) {
         assert_well_formed(problem, text);
@@ -128,12 +192,22 @@ fn read(text: &str) {
     assert_eq!(format(&formatted).as_deref(), Ok(formatted.as_str()), "formatted twice");
 }
 
+/// The text of a file of the workspace, which is `text` unless it is not the package's to say.
+fn text_of(file: &WsPath, text: &str) -> Option<String> {
+    match file.as_str() {
+        "WORKSPACE.kdl" => Some(paper::WORKSPACE.to_owned()),
+        path if path.starts_with("@std/") => library::source(file).map(str::to_owned),
+        _ => Some(text.to_owned()),
+    }
+}
+
 fn assert_well_formed(problem: &Diagnostic, text: &str) {
     assert!(codes::ALL.iter().any(|(code, _)| *code == problem.code), "{:?}", problem.code);
     assert!(!problem.message.is_empty(), "{problem:?}");
-    let source = |_: &WsPath| Some(text.to_owned());
+    let source = |file: &WsPath| text_of(file, text);
     for place in &problem.places {
-        let range = spans(text).resolve(&place.anchor);
+        let text = source(&place.anchor.file).unwrap();
+        let range = spans(&text).resolve(&place.anchor);
         assert!(text.get(range.clone()).is_some(), "{range:?} of {}: {problem:?}", text.len());
     }
     if let Some((_, line, column)) = position(problem, &source) {

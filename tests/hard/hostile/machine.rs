@@ -133,7 +133,9 @@ fn a_full_disk_is_told_and_space_is_all_that_it_takes_to_go_on() {
         if ran.code != Some(0) {
             assert!(matches!(ran.code, Some(1 | 4)), "{bytes}: {:?}\n{}", ran.code, ran.stderr);
             assert!(
-                ["No space left", "disk I/O error", "is full"].iter().any(|words| ran.stderr.contains(words)),
+                ["No space left", "disk I/O error", "is full"]
+                    .iter()
+                    .any(|words| ran.stderr.contains(words)),
                 "{bytes}: {}",
                 ran.stderr
             );
