@@ -20,8 +20,31 @@ pub(crate) fn run(ctx: &Context, args: &ExplainArgs) -> Result<Exit, CommandErro
         let near = nearest(code, PAGES.iter().map(|(name, _)| *name));
         return Err(CommandError::NoPage { code: code.to_owned(), near });
     };
-    ctx.ui.out_line(page.trim_end())?;
+    ctx.ui.out(readable(page))?;
     Ok(Exit::SUCCESS)
+}
+
+/// A page without what only its tests read: what stands between fences is indented instead, and the
+/// comments that say which problems are expected there are left out.
+fn readable(page: &str) -> String {
+    let mut text = String::new();
+    let mut fenced = false;
+    for line in page.trim_end().lines() {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        } else if !(fenced && is_expectation(line)) {
+            let indent = if fenced && !line.is_empty() { "    " } else { "" };
+            text.push_str(&format!("{indent}{line}\n"));
+        }
+    }
+    text
+}
+
+fn is_expectation(line: &str) -> bool {
+    let line = line.trim_start();
+    let comment = line.strip_prefix("// ").or_else(|| line.strip_prefix("# "));
+    let expects = ["error[", "warning[", "hint: "];
+    comment.is_some_and(|comment| expects.iter().any(|word| comment.starts_with(word)))
 }
 
 /// A code as someone may copy it: `error[unknown-rule]`.
@@ -45,6 +68,14 @@ mod tests {
     fn a_code_may_be_copied_with_its_brackets() {
         assert_eq!(bare("unknown-rule"), "unknown-rule");
         assert_eq!(bare("error[unknown-rule]:"), "unknown-rule");
+    }
+
+    #[test]
+    fn a_page_is_shown_without_the_words_of_its_tests() {
+        let page = "# code\n\n```kdl BUILD.kdl\n// why\ntask \"a\" {\n    \
+                    // error[code]: message\n    // hint: do\n\n    x\n}\n```\n\nText.\n";
+        let shown = "# code\n\n    // why\n    task \"a\" {\n\n        x\n    }\n\nText.\n";
+        assert_eq!(readable(page), shown);
     }
 
     #[test]
