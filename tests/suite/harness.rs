@@ -5,7 +5,8 @@ use crate::run;
 
 /// The faults of one test with this text.
 fn faults(test: &str) -> String {
-    let suite = markdown::suite(&format!("# Suite\n\n## A test\n\n{test}")).expect("a suite that this file wrote");
+    let suite = markdown::suite(&format!("# Suite\n\n## A test\n\n{test}"))
+        .expect("a suite that this file wrote");
     run::faults(&suite, "suite.md").join("\n")
 }
 
