@@ -85,12 +85,11 @@ struct Writer {
 }
 
 impl Index {
-    /// Opens the index, making it if there is none. `lock` is the store's lock file, which the
-    /// caller holds; the first `write` ends with releasing it.
+    /// Opens the index, an empty one if there is none: see `Rows::make_tables`. `lock` is the
+    /// store's lock file, which the caller holds; the first `write` ends with releasing it.
     pub(crate) fn open(path: PathBuf, lock_path: PathBuf, lock: File) -> Result<Self, IndexError> {
         let fail = |source| IndexError::Sqlite { path: path.clone(), source };
         let connection = schema::connect(&path).map_err(fail)?;
-        schema::create(&connection).map_err(fail)?;
         let reader = schema::connect(&path).map_err(fail)?;
         let writer = Writer { lock, lock_path, connection };
         Ok(Self { path, writer: Mutex::new(writer), reader: Mutex::new(reader) })

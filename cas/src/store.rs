@@ -96,11 +96,14 @@ impl Store {
 
     fn open_index(root: &Path, clock: &Arc<dyn Clock>) -> Result<Self, OpenError> {
         let (layout, lock) = Layout::prepare(root)?;
-        let is_new = !layout.index().exists();
         let index = Index::open(layout.index(), layout.lock_file(), lock)?;
         let now = clock.now();
         let (lease, unclean, dead) = index.write(Outlive::Process, |rows| {
-            if is_new {
+            if rows.make_tables()? {
+                // Who lost its index would not protect what it uses.
+                if lease::any_alive(&layout)? {
+                    return Err(OpenError::InUse { path: layout.root().to_owned() });
+                }
                 rebuild::adopt(&layout, rows, now)?;
             }
             let dead = lease::reap(&layout, rows)?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::{IndexError, Rows};
+
 /// Raised whenever a table changes; another number is another store format.
 const VERSION: i64 = 1;
 
@@ -67,13 +69,17 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Makes the tables in a new index.
-pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if version == 0 {
-        connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
-        ))?;
+impl Rows<'_> {
+    /// Makes the tables if there are none; whether it did.
+    ///
+    /// Whoever fills them does so in the same transaction, so that tables stand for a whole index.
+    pub(crate) fn make_tables(&self) -> Result<bool, IndexError> {
+        self.run(|sql| {
+            let version: i64 = sql.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            if version == 0 {
+                sql.execute_batch(&format!("{TABLES} PRAGMA user_version = {VERSION};"))?;
+            }
+            Ok(version == 0)
+        })
     }
-    Ok(())
 }

@@ -1,9 +1,11 @@
 //! Results under their keys.
 
 use std::fs;
+use std::path::Path;
 
 use vwfb_cas::{
-    Artifact, BlobId, CommitError, Digest, FileRef, OpenError, Store, Take, VerifyOptions,
+    Artifact, BlobId, CommitError, Digest, FileRef, GcOptions, OpenError, Store, Take,
+    VerifyOptions,
 };
 
 use crate::common::{Place, key, result};
@@ -81,6 +83,42 @@ fn a_damaged_index_is_made_again_from_the_files() {
     drop(store);
     fs::write(place.root().join("index.db"), b"this is no database").unwrap();
     assert_eq!(place.open().lookup(&[key("film")]).unwrap(), [Some(result(film))]);
+}
+
+/// What can become of an index.
+const LOSSES: [fn(&Path); 3] = [
+    |index| fs::remove_file(index).unwrap(),
+    |index| fs::write(index, b"").unwrap(),
+    |index| fs::write(index, b"this is no database").unwrap(),
+];
+
+#[test]
+fn a_rebuild_that_stopped_half_way_begins_anew() {
+    for lose in LOSSES {
+        let place = Place::new();
+        let store = place.open();
+        let film = Artifact::File(store.put_bytes(b"film").unwrap());
+        store.commit(key("film"), &result(film)).unwrap();
+        drop(store);
+        lose(&place.root().join("index.db"));
+        // It comes last, cannot be read, and so ends the rebuild where a kill might.
+        let obstacle = place.root().join("results/ff").join("f".repeat(62));
+        fs::create_dir_all(&obstacle).unwrap();
+        assert!(Store::open(&place.root()).is_err());
+        fs::remove_dir(&obstacle).unwrap();
+        let store = place.open();
+        store.gc(&GcOptions::default()).unwrap();
+        assert_eq!(store.lookup(&[key("film")]).unwrap(), [Some(result(film))]);
+    }
+}
+
+#[test]
+fn an_index_that_was_lost_under_a_process_is_not_replaced_while_it_lives() {
+    let place = Place::new();
+    let store = place.open();
+    fs::remove_file(place.root().join("index.db")).unwrap();
+    assert!(matches!(Store::open(&place.root()), Err(OpenError::InUse { .. })));
+    drop(store);
 }
 
 #[test]
