@@ -81,6 +81,8 @@ pub(crate) struct Build<'a> {
     running: BTreeMap<TaskId, CancelToken>,
     in_use: BTreeMap<String, u32>,
     pub(crate) interrupted: Option<i32>,
+    /// Whether nothing more is started.
+    stopping: bool,
 }
 
 impl<'a> Build<'a> {
@@ -101,6 +103,7 @@ impl<'a> Build<'a> {
             running: BTreeMap::new(),
             in_use: BTreeMap::new(),
             interrupted: None,
+            stopping: false,
         })
     }
 
@@ -131,6 +134,9 @@ impl<'a> Build<'a> {
             for id in self.run.settle_known()? {
                 self.queue(id);
             }
+            if self.options.fail_fast && self.run.counts.of(TaskResult::Failed) > 0 {
+                self.stop_rest();
+            }
             self.run.record()?;
             self.start()?;
             if self.pool.is_idle() {
@@ -145,13 +151,8 @@ impl<'a> Build<'a> {
     }
 
     fn queue(&mut self, id: TaskId) {
-        if self.interrupted.is_some() {
-            self.run.end(
-                id,
-                TaskResult::Cancelled,
-                Failed::because("the run was cancelled".into()),
-            );
-            return;
+        if self.stopping {
+            return self.run.end(id, TaskResult::Cancelled, cancelled());
         }
         let label = self.run.ground.graph.node(id).label.clone();
         self.run.emit(&Event::TaskReady { label });
@@ -235,34 +236,41 @@ impl<'a> Build<'a> {
 
     /// Starts nothing more, and stops what runs.
     fn stop_rest(&mut self) {
+        self.stopping = true;
         for token in self.running.values() {
             token.cancel();
         }
         for id in self.run.plan.cancel_rest() {
-            let cancelled = Failed::because("the run was cancelled".into());
-            self.run.finished_without_result(id, TaskResult::Cancelled, cancelled);
+            self.run.finished_without_result(id, TaskResult::Cancelled, cancelled());
         }
     }
 
     fn end(&mut self, id: TaskId, key: ActionKey, ending: Ending, took: Duration) {
-        // Taken up again while it ran: its result is stored under its own key, and whether that
-        // is still the task's key is asked when the task is ready.
-        if self.run.plan.step(id) != Step::Running || self.run.keyed(id).key != key {
+        if let Ending::SourceChanged(path) = &ending {
+            self.run.ground.db.refresh_path(path);
+            return self.run.ask_again(id);
+        }
+        if let Ending::Panicked(panic) = ending {
+            resume_unwind(panic);
+        }
+        // What it read is made again or changed: a result is stored under its own key, and the
+        // task is asked for its present one when all it needs is settled.
+        if !self.run.is_current(id, key) {
+            match self.stopping {
+                true => self.run.end(id, TaskResult::Cancelled, cancelled()),
+                false => self.run.plan.put_back(id),
+            }
             return;
         }
         match ending {
             Ending::Ran(result) => self.run.adopt(id, result, TaskResult::Ran, took),
             Ending::Hit(result) => self.run.adopt(id, result, TaskResult::Cached, took),
-            Ending::SourceChanged(path) => {
-                self.run.ground.db.refresh_path(&path);
-                self.run.ask_again(id);
-            }
             Ending::StoreFailed(why) => {
                 self.run.environment_failed = true;
                 self.run.fail(id, Failed { took, ..Failed::because(why.into()) });
             }
             Ending::Failed(failure) => self.failed(id, &failure, took),
-            Ending::Panicked(panic) => resume_unwind(panic),
+            Ending::SourceChanged(_) | Ending::Panicked(_) => {}
         }
     }
 
@@ -282,9 +290,6 @@ impl<'a> Build<'a> {
             Verdict::Work => {}
         }
         self.run.fail(id, failed);
-        if self.options.fail_fast {
-            self.stop_rest();
-        }
     }
 
     fn advice(&self, id: TaskId, failure: &Failure) -> Option<String> {
@@ -331,4 +336,17 @@ impl<'a> Build<'a> {
             .take_up(producer)
             .map_err(|why| EnvironmentError(format!("cannot put `{path}` in place: {why}")))
     }
+}
+
+impl Drop for Build<'_> {
+    /// A build that ends early, for an error of its own, leaves nothing running.
+    fn drop(&mut self) {
+        for token in self.running.values() {
+            token.cancel();
+        }
+    }
+}
+
+fn cancelled() -> Failed {
+    Failed::because("the run was cancelled".into())
 }

@@ -1,6 +1,7 @@
 //! Everything that is wrong with a set of targets and what they need, found without running
 //! anything: the problems that queries return, gathered once each, and cycles between targets.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -23,7 +24,12 @@ pub struct Loaded {
     pub targets: Vec<Label>,
     /// Errors and warnings, each once.
     pub problems: Vec<Diagnostic>,
+    /// How many more there are, which nobody would read.
+    pub left_out: usize,
 }
+
+/// How many problems are told at most.
+const MOST: usize = 100;
 
 impl Loaded {
     /// Whether nothing may be built.
@@ -47,7 +53,14 @@ pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
     }
     check.output_conflicts();
     check.cycles(&targets);
-    Loaded { targets, problems: in_order(db, check.problems) }
+    let mut problems = in_order(db, check.problems);
+    let left_out = problems.len().saturating_sub(MOST);
+    if left_out > 0 {
+        // Errors, which stop a build, stay rather than warnings.
+        problems.sort_by_key(|problem| Reverse(problem.severity));
+        problems.truncate(MOST);
+    }
+    Loaded { targets, problems, left_out }
 }
 
 /// Those without a place first, then by file and line, however they were found.

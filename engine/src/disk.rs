@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use vwfb_cas::{Artifact, Digest, Entry, FileRef, PutError, ReadError, Store, Take, TreeId};
+use vwfb_cas::{Artifact, Digest, Entry, PutError, ReadError, Store, Take, TreeId};
 use vwfb_rules::label::WsPath;
 use vwfb_rules::scope::SourceKind;
 use vwfb_rules::task::ToolDef;
@@ -15,6 +15,7 @@ use crate::package::{BUILD_FILE, WORKSPACE_FILE};
 use crate::stamps::Stamps;
 use crate::system::{Content, Lost, System, Text};
 use crate::tools::Tools;
+use crate::trees::{file, tree_id};
 use crate::workers::{Sources, Unprovided, chain};
 
 /// The folders that vwfb itself writes, which match no glob or pattern.
@@ -45,15 +46,9 @@ impl Disk {
 
     fn artifact(&self, path: &Path) -> io::Result<Artifact> {
         if fs::metadata(path)?.is_dir() {
-            let tree = self.store.put_tree(&fs::canonicalize(path)?, Take::Copy);
-            return tree.map(Artifact::Tree).map_err(|error| io::Error::other(chain(&error)));
+            return tree_id(&fs::canonicalize(path)?, &self.stamps).map(Artifact::Tree);
         }
-        let stamped = self.stamps.of(path)?;
-        Ok(Artifact::File(FileRef {
-            blob: vwfb_cas::BlobId(stamped.digest),
-            size: stamped.stamp.size(),
-            executable: stamped.stamp.executable(),
-        }))
+        self.stamps.of(path).map(|stamped| Artifact::File(file(&stamped)))
     }
 
     fn walk(&self, folder: &WsPath) -> impl Iterator<Item = DirEntry> {

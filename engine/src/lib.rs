@@ -34,4 +34,5 @@ mod stamp;
 mod stamps;
 pub mod state;
 mod tools;
+mod trees;
 pub mod workspace;

@@ -9,6 +9,7 @@ use vwfb_rules::label::WsPath;
 
 use crate::build::{Placer, Unplaced};
 use crate::stamps::Stamps;
+use crate::trees::{file, tree_id};
 use crate::workers::chain;
 
 /// The output folder of one workspace and configuration.
@@ -34,13 +35,17 @@ impl OutputFolder {
     }
 
     fn is_in_place(&self, destination: &Path, artifact: &Artifact) -> bool {
-        let Artifact::File(file) = artifact else { return false };
-        let plain = fs::symlink_metadata(destination).is_ok_and(|found| found.is_file());
-        plain
-            && self.stamps.of(destination).is_ok_and(|stamped| {
-                stamped.digest == file.blob.digest()
-                    && stamped.stamp.executable() == file.executable
-            })
+        let Ok(found) = fs::symlink_metadata(destination) else { return false };
+        match artifact {
+            Artifact::File(wanted) => {
+                let there = found.is_file().then(|| self.stamps.of(destination));
+                there.is_some_and(|there| there.is_ok_and(|there| file(&there) == *wanted))
+            }
+            Artifact::Tree(wanted) => {
+                let there = found.is_dir().then(|| tree_id(destination, &self.stamps));
+                there.is_some_and(|there| there.is_ok_and(|there| there == *wanted))
+            }
+        }
     }
 
     /// Makes the folder, and keeps it out of version control.

@@ -257,20 +257,21 @@ impl Plan {
         let mut undone = Vec::new();
         let mut next = vec![id];
         while let Some(task) = next.pop() {
-            let step = self.steps[task.0];
-            if task != id && step == Step::Waiting {
-                continue;
-            }
-            if let Step::Settled(result) = step {
-                undone.push((task, result));
-                for index in 0..self.shape.feeds[task.0].len() {
-                    let feed = self.shape.feeds[task.0][index];
-                    self.open[feed.0] +=
-                        self.shape.needs(feed).filter(|need| *need == task).count();
-                    next.push(feed);
+            match self.steps[task.0] {
+                Step::Settled(result) => {
+                    undone.push((task, result));
+                    for index in 0..self.shape.feeds[task.0].len() {
+                        let feed = self.shape.feeds[task.0][index];
+                        let uses = self.shape.needs(feed).filter(|need| *need == task).count();
+                        self.open[feed.0] += uses;
+                        next.push(feed);
+                    }
+                    self.set(task, Step::Waiting);
                 }
+                Step::Ready | Step::Queued => self.set(task, Step::Waiting),
+                // One that runs is asked about when it reports; one that ended stays ended.
+                Step::Running | Step::Waiting | Step::Ended(_) => {}
             }
-            self.set(task, Step::Waiting);
         }
         self.wake(id);
         undone.sort();
@@ -290,6 +291,17 @@ impl Plan {
             self.wake(id);
         }
         may
+    }
+
+    /// Whether everything that `id` needs is settled.
+    pub fn has_its_needs(&self, id: TaskId) -> bool {
+        self.open[id.0] == 0
+    }
+
+    /// Puts a running task back whose needs are made again.
+    pub fn put_back(&mut self, id: TaskId) {
+        self.set(id, Step::Waiting);
+        self.wake(id);
     }
 
     fn may_lose_again(&mut self, id: TaskId) -> bool {
@@ -393,6 +405,26 @@ mod tests {
         assert!(plan.unsettle(A).is_some());
         plan.settle(A, key("a"), TaskResult::Ran);
         assert_eq!(plan.unsettle(A), None, "a task that is lost again and again is given up");
+    }
+
+    #[test]
+    fn lost_outputs_leave_alone_what_runs_or_has_ended() {
+        let mut plan = diamond();
+        run(&mut plan, A);
+        plan.settle(A, key("a"), TaskResult::Ran);
+        plan.end(B, TaskResult::Failed);
+        assert_eq!(plan.next_ready(), Some(C));
+        plan.queue(C);
+        assert_eq!(plan.start_next(|_| true), Some(C));
+        assert_eq!(plan.unsettle(A), Some(vec![(A, TaskResult::Ran)]));
+        assert_eq!(plan.step(B), Step::Ended(TaskResult::Failed));
+        assert_eq!(plan.step(C), Step::Running);
+        assert!(!plan.has_its_needs(C));
+        run(&mut plan, A);
+        plan.settle(A, key("a"), TaskResult::Ran);
+        assert_eq!(plan.step(B), Step::Ended(TaskResult::Failed));
+        assert!(plan.has_its_needs(C));
+        assert_eq!(plan.next_ready(), None, "what runs is not started twice");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::action::{Keyed, Unkeyed, action};
 use crate::db::Database;
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use crate::graph::TaskGraph;
-use crate::plan::{Plan, TaskId};
+use crate::plan::{Plan, Step, TaskId};
 use crate::state::{Attempt, NewSuccess, State, Success};
 use crate::workers::chain;
 
@@ -49,6 +49,8 @@ pub(crate) struct Run<'a> {
     pub(crate) number: u64,
     /// Whether a task failed for a reason of the machine.
     pub(crate) environment_failed: bool,
+    /// Whether a source could not be read.
+    pub(crate) input_failed: bool,
     reporter: &'a mut dyn Reporter,
     keyed: Vec<Option<Arc<Keyed>>>,
     durations: Vec<u64>,
@@ -81,6 +83,7 @@ impl<'a> Run<'a> {
             counts: Counts::default(),
             number: 0,
             environment_failed: false,
+            input_failed: false,
             reporter,
             keyed: vec![None; nodes.len()],
             durations,
@@ -97,6 +100,15 @@ impl<'a> Run<'a> {
     /// The key and action of a task that is past `Ready`.
     pub(crate) fn keyed(&self, id: TaskId) -> &Arc<Keyed> {
         self.keyed[id.0].as_ref().expect("a task has its key when it is queued")
+    }
+
+    /// Whether `key` is what a running task would be asked to answer now.
+    pub(crate) fn is_current(&self, id: TaskId, key: vwfb_cas::ActionKey) -> bool {
+        self.plan.step(id) == Step::Running
+            && self.plan.has_its_needs(id)
+            && action(self.ground.db, self.ground.graph.node(id).target)
+                .as_ref()
+                .is_ok_and(|keyed| keyed.key == key)
     }
 
     /// The key of a task, if it was asked for and known.
@@ -135,7 +147,8 @@ impl<'a> Run<'a> {
                 return None;
             }
             Err(unkeyed) => {
-                self.environment_failed = true;
+                let unkeyed = unkeyed.clone();
+                self.blame(&unkeyed);
                 let reason = unkeyed.to_string().into();
                 self.fail(id, Failed::because(reason));
                 return None;
@@ -149,6 +162,17 @@ impl<'a> Run<'a> {
         let result = self.plan.unchanged_or_cut_off(id);
         self.settled(id, result, Duration::ZERO);
         None
+    }
+
+    /// Notes whose fault it is that a task has no key.
+    const fn blame(&mut self, unkeyed: &Unkeyed) {
+        match unkeyed {
+            Unkeyed::NotInTree { .. } => {}
+            Unkeyed::SourceGone(_) | Unkeyed::SourceUnreadable { .. } => self.input_failed = true,
+            Unkeyed::NoTask(_) | Unkeyed::Open(_) | Unkeyed::Lost(_) | Unkeyed::Tool(_) => {
+                self.environment_failed = true;
+            }
+        }
     }
 
     /// Settles the tasks whose keys the store has results for; the others are `unknown`.

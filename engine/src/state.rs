@@ -380,6 +380,13 @@ impl State {
         components: &BTreeMap<String, Digest>,
     ) -> Result<(), StateError> {
         self.with(|db| {
+            let known: Option<i64> = db
+                .prepare_cached("SELECT 1 FROM closures WHERE fingerprint = ?1 LIMIT 1")?
+                .query_row([fingerprint.as_bytes().as_slice()], |row| row.get(0))
+                .optional()?;
+            if known.is_some() {
+                return Ok(());
+            }
             let transaction = db.transaction()?;
             for (path, digest) in components {
                 transaction.execute(

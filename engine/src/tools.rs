@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vwfb_exec::{BASE_TOOLCHAIN, Closure, ProgramSpec, ToolSpec, Toolchains};
 use vwfb_rules::task::ToolDef;
 
 use crate::stamps::Stamps;
-use crate::state::State;
+use crate::state::{State, StateError};
 use crate::workers::chain;
 
 type Found = Result<Arc<Closure>, Arc<str>>;
@@ -18,15 +18,25 @@ type Found = Result<Arc<Closure>, Arc<str>>;
 pub struct Tools {
     root: PathBuf,
     stamps: Arc<Stamps>,
-    state: Arc<State>,
+    known: Mutex<Known>,
+}
+
+/// What was found out since the last look.
+struct Known {
     toolchains: Toolchains,
-    closures: Mutex<BTreeMap<ToolDef, Found>>,
+    closures: BTreeMap<ToolDef, Found>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { toolchains: Toolchains::new(&[]), closures: BTreeMap::new() }
+    }
 }
 
 impl Tools {
     /// The tools that the workspace at `root` may declare.
-    pub(crate) fn new(root: PathBuf, stamps: Arc<Stamps>, state: Arc<State>) -> Self {
-        Self { root, stamps, state, toolchains: Toolchains::new(&[]), closures: Mutex::default() }
+    pub(crate) fn new(root: PathBuf, stamps: Arc<Stamps>) -> Self {
+        Self { root, stamps, known: Mutex::default() }
     }
 
     /// The closure of `tool`.
@@ -34,32 +44,34 @@ impl Tools {
     /// # Errors
     /// In words, if a part of it is not on this machine.
     pub fn closure(&self, tool: &ToolDef) -> Found {
-        if let Some(found) = self.closures().get(tool) {
+        let mut known = self.known();
+        if let Some(found) = known.closures.get(tool) {
             return found.clone();
         }
-        let found = self.compute(tool);
-        self.closures().entry(tool.clone()).or_insert(found).clone()
+        let closure = known.toolchains.closure(&spec(tool, &self.root), &*self.stamps);
+        let found = closure.map(Arc::new).map_err(|error| Arc::<str>::from(chain(&error)));
+        known.closures.insert(tool.clone(), found.clone());
+        found
     }
 
-    fn closures(&self) -> std::sync::MutexGuard<'_, BTreeMap<ToolDef, Found>> {
-        self.closures.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets every closure, so that changed tools are seen.
     pub fn refresh(&self) {
-        self.closures().clear();
+        *self.known() = Known::default();
     }
 
-    fn compute(&self, tool: &ToolDef) -> Found {
-        let spec = spec(tool, &self.root);
-        let closure = self
-            .toolchains
-            .closure(&spec, &*self.stamps)
-            .map_err(|error| Arc::<str>::from(chain(&error)))?;
-        self.state
-            .record_closure(closure.fingerprint, &closure.components)
-            .map_err(|error| Arc::<str>::from(chain(&error)))?;
-        Ok(Arc::new(closure))
+    /// Writes down what the fingerprints stand for.
+    ///
+    /// # Errors
+    /// If the workspace's memory cannot be written.
+    pub(crate) fn record(&self, state: &State) -> Result<(), StateError> {
+        for closure in self.known().closures.values().flatten() {
+            state.record_closure(closure.fingerprint, &closure.components)?;
+        }
+        Ok(())
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Built {
     pub counts: Counts,
     /// Whether something of the machine failed, rather than the work.
     pub environment_failed: bool,
+    /// Whether a source could not be read.
+    pub input_failed: bool,
     /// The signal that stopped it.
     pub interrupted: Option<i32>,
 }
@@ -106,8 +108,7 @@ impl Workspace {
         let config = configuration(&place.overrides);
         let state = Arc::new(State::open(&place.root.join(".vwfb"), config)?);
         let stamps = Arc::new(Stamps::new(state.stamps()?));
-        let tools =
-            Arc::new(Tools::new(place.root.clone(), Arc::clone(&stamps), Arc::clone(&state)));
+        let tools = Arc::new(Tools::new(place.root.clone(), Arc::clone(&stamps)));
         let disk = Arc::new(Disk::new(
             place.root.clone(),
             Arc::clone(&store),
@@ -311,6 +312,7 @@ impl Workspace {
             placed: placed?,
             counts: build.run.counts,
             environment_failed: build.run.environment_failed,
+            input_failed: build.run.input_failed,
             interrupted: build.interrupted,
         };
         drop(build);
@@ -321,6 +323,7 @@ impl Workspace {
     fn record_stamps(&self) -> Result<(), EnvironmentError> {
         self.state
             .record_stamps(&self.stamps.take_fresh())
+            .and_then(|()| self.tools.record(&self.state))
             .map_err(|error| EnvironmentError::of(&error))
     }
 
