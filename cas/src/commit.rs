@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::artifact::{ActionResult, Artifact};
+use crate::artifact::ActionResult;
 use crate::digest::{ActionKey, BlobId};
 use crate::error::IoError;
 use crate::index::{IndexError, ObjectRow, Outlive, Rows};
@@ -80,7 +80,7 @@ impl Store {
         staged: &Staged,
     ) -> Result<ActionResult, CommitError> {
         if let Some((first, _)) = rows.result(key)?
-            && !rows.broken_keys()?.contains(&key.digest())
+            && !rows.broken_keys()?.contains(&key)
         {
             rows.use_result(key, self.now())?;
             return Ok(first);
@@ -92,8 +92,10 @@ impl Store {
         Ok(result.clone())
     }
 
-    /// The results under `keys`, in their order; `None` where there is none or a blob of it is
+    /// The results under `keys`, in their order; `None` where there is none or an output of it is
     /// known to be lost. What is found is kept from `gc` until the store is dropped.
+    ///
+    /// The log of a result may be lost, which reading it tells.
     pub fn lookup(&self, keys: &[ActionKey]) -> Result<Vec<Option<ActionResult>>, LookupError> {
         self.lookup_rows(keys)
             .map_err(|source| LookupError { root: self.root().to_owned(), source })
@@ -105,7 +107,7 @@ impl Store {
             let broken = rows.broken_keys()?;
             let mut found = Vec::with_capacity(keys.len());
             for (place, key) in keys.iter().enumerate() {
-                let result = rows.result(*key)?.filter(|_| !broken.contains(&key.digest()));
+                let result = rows.result(*key)?.filter(|_| !broken.contains(key));
                 if result.as_ref().is_some_and(|(_, used)| *used < self.lease.start) {
                     unclaimed.push(place);
                 }
@@ -140,19 +142,23 @@ impl Store {
     }
 }
 
-/// The rows of all objects that the result names, or the first that the store has not whole.
+/// The rows of all objects that the result names, or the first output that the store has not whole.
+///
+/// A log is held where there is one: who lost it has lost no work.
 pub(crate) fn needed(
     rows: &Rows<'_>,
     result: &ActionResult,
 ) -> Result<Result<Vec<ObjectRow>, BlobId>, IndexError> {
-    let log = result.log.map(Artifact::File);
     let mut needed = Vec::new();
-    for artifact in result.outputs.values().chain(&log) {
+    for artifact in result.outputs.values() {
         let (blob, executable) = artifact.object();
         match rows.object(blob, executable)? {
             Some(object) if rows.is_whole(object.row)? => needed.push(object.row),
             _ => return Ok(Err(blob)),
         }
+    }
+    if let Some(log) = result.log {
+        needed.extend(rows.object(log.blob, log.executable)?.map(|object| object.row));
     }
     Ok(Ok(needed))
 }

@@ -4,6 +4,7 @@
 //! kernel and never meet in SQLite. Readers see the last committed state and wait for nobody.
 
 mod leases;
+mod losses;
 mod objects;
 mod results;
 mod roots;

@@ -87,9 +87,8 @@ impl Store {
         report.index_faults = self.index.read(|rows| rows.faults())?;
         self.verify_objects(&mut report)?;
         self.verify_records(&mut report)?;
-        report.missing = self.index.read(|rows| rows.needed_missing())?;
-        let broken = self.index.read(|rows| rows.broken_keys())?;
-        report.broken_results.extend(broken.into_iter().map(ActionKey));
+        report.missing.extend(self.index.read(|rows| rows.needed_missing())?);
+        report.broken_results.extend(self.index.read(|rows| rows.broken_keys())?);
         Ok(report)
     }
 

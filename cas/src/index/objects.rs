@@ -1,7 +1,5 @@
 //! Objects: the files and trees that the store holds, and which trees name which.
 
-use std::collections::BTreeSet;
-
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -32,11 +30,6 @@ pub(crate) struct Object {
 }
 
 const COLUMNS: &str = "id, digest, executable, size, checked, used, used_at, missing";
-
-/// The objects from which a lost one can be reached, lost ones included.
-const BROKEN: &str = "WITH RECURSIVE broken(id) AS (
-    SELECT id FROM object WHERE missing
-    UNION SELECT parent FROM edge JOIN broken ON child = broken.id)";
 
 impl ToSql for ObjectRow {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -205,43 +198,6 @@ impl Rows<'_> {
             sql.prepare("SELECT parent, child FROM edge")?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
-        })
-    }
-
-    /// Whether the file of any object is known to be lost, which is rare.
-    pub(crate) fn any_missing(&self) -> Result<bool, IndexError> {
-        self.run(|sql| {
-            sql.prepare_cached("SELECT EXISTS(SELECT 1 FROM object WHERE missing)")?
-                .query_row([], |row| row.get(0))
-        })
-    }
-
-    /// Whether the object and all below it have their files, as far as is known.
-    pub(crate) fn is_whole(&self, row: ObjectRow) -> Result<bool, IndexError> {
-        if !self.any_missing()? {
-            return Ok(true);
-        }
-        self.run(|sql| {
-            sql.query_row(
-                &format!("{BROKEN} SELECT NOT EXISTS(SELECT 1 FROM broken WHERE id = ?)"),
-                [row],
-                |row| row.get(0),
-            )
-        })
-    }
-
-    /// The keys of the results that need a lost object.
-    pub(crate) fn broken_keys(&self) -> Result<BTreeSet<Digest>, IndexError> {
-        if !self.any_missing()? {
-            return Ok(BTreeSet::new());
-        }
-        self.run(|sql| {
-            sql.prepare(&format!(
-                "{BROKEN} SELECT DISTINCT key FROM result
-                 JOIN result_object ON result = result.id JOIN broken ON object = broken.id"
-            ))?
-            .query_map([], |row| row.get(0).map(Digest::from_bytes))?
-            .collect()
         })
     }
 }

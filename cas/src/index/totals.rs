@@ -1,7 +1,6 @@
 //! Figures and faults of the index as a whole.
 
 use super::{IndexError, Rows};
-use crate::digest::{BlobId, Digest};
 use crate::stats::Stats;
 
 impl Rows<'_> {
@@ -40,20 +39,5 @@ impl Rows<'_> {
         })?;
         faults.retain(|fault| fault != "ok");
         Ok(faults)
-    }
-
-    /// The lost blobs that a result, a tree or a workspace needs.
-    pub(crate) fn needed_missing(&self) -> Result<Vec<BlobId>, IndexError> {
-        self.run(|sql| {
-            sql.prepare(
-                "SELECT digest FROM object WHERE missing AND (
-                   EXISTS(SELECT 1 FROM edge WHERE child = id)
-                   OR EXISTS(SELECT 1 FROM result_object WHERE object = id)
-                   OR EXISTS(SELECT 1 FROM root_object WHERE root_object.digest = object.digest
-                             AND root_object.executable = object.executable))",
-            )?
-            .query_map([], |row| Ok(BlobId(Digest::from_bytes(row.get(0)?))))?
-            .collect()
-        })
     }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use vwfb_cas::{
-    Artifact, BlobId, Digest, FileRef, GcOptions, MaterialiseError, Placement, ReadError, Store,
-    Take, VerifyOptions,
+    ActionResult, Artifact, BlobId, Digest, FileRef, GcOptions, MaterialiseError, Placement,
+    ReadError, Store, Take, VerifyOptions,
 };
 
 use crate::common::{Place, damage, key, replace, result};
@@ -70,6 +70,51 @@ fn a_result_that_lost_a_blob_is_replaced_by_what_its_producer_makes_next() {
     let other = result(Artifact::File(store.put_bytes(b"other film").unwrap()));
     assert_eq!(store.commit(key("film"), &other).unwrap(), other);
     assert_eq!(store.lookup(&[key("film")]).unwrap(), [Some(other)]);
+}
+
+/// A result whose log is lost; the log.
+fn without_log(place: &Place, store: &Store) -> FileRef {
+    let film = store.put_bytes(b"film").unwrap();
+    let log = store.put_bytes(b"ten minutes of frames").unwrap();
+    let made = ActionResult { log: Some(log), ..result(Artifact::File(film)) };
+    assert_eq!(store.commit(key("film"), &made).unwrap(), made);
+    fs::remove_file(place.blob(&log)).unwrap();
+    assert!(matches!(store.read(log.blob), Err(ReadError::Missing { .. })));
+    log
+}
+
+#[test]
+fn a_result_outlives_its_log() {
+    let place = Place::new();
+    let store = place.open();
+    let log = without_log(&place, &store);
+    let found = store.lookup(&[key("film")]).unwrap().remove(0).unwrap();
+    assert_eq!(found.log, Some(log));
+    let other = result(Artifact::File(store.put_bytes(b"other film").unwrap()));
+    assert_eq!(store.commit(key("film"), &other).unwrap(), found);
+    assert!(store.verify(VerifyOptions::default()).unwrap().is_sound());
+}
+
+#[test]
+fn a_result_without_its_log_is_taken_up_when_the_index_is_made_again() {
+    let place = Place::new();
+    let log = without_log(&place, &place.open());
+    let store = Store::rebuild(&place.root()).unwrap();
+    let found = store.lookup(&[key("film")]).unwrap().remove(0).unwrap();
+    assert_eq!(found.log, Some(log));
+}
+
+#[test]
+fn a_log_that_is_an_output_too_is_missed() {
+    let place = Place::new();
+    let store = place.open();
+    let log = store.put_bytes(b"log").unwrap();
+    let made = ActionResult { log: Some(log), ..result(Artifact::File(log)) };
+    store.commit(key("film"), &made).unwrap();
+    fs::remove_file(place.blob(&log)).unwrap();
+    assert!(store.read(log.blob).is_err());
+    assert_eq!(store.lookup(&[key("film")]).unwrap(), [None]);
+    assert_eq!(store.verify(VerifyOptions::default()).unwrap().missing, [log.blob]);
 }
 
 #[test]

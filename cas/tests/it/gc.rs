@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vwfb_cas::{Artifact, FileRef, GcOptions, Roots, Store, Take};
+use vwfb_cas::{ActionResult, Artifact, FileRef, GcOptions, Roots, Store, Take};
 
 use crate::common::{Place, key, result};
 
@@ -131,6 +131,21 @@ fn what_any_workspace_published_stays_until_it_publishes_otherwise() {
     store.gc(&up_to(0)).unwrap();
     assert_eq!(left(&store, &NAMES), ["cccc"]);
     assert!(store.read(bare.blob).is_err());
+}
+
+#[test]
+fn a_log_stays_as_long_as_its_result() {
+    let place = Place::new();
+    let store = place.open();
+    let film = store.put_bytes(b"film").unwrap();
+    let log = store.put_bytes(b"log").unwrap();
+    let made = ActionResult { log: Some(log), ..result(Artifact::File(film)) };
+    store.commit(key("film"), &made).unwrap();
+    drop(store);
+    let keep = Roots { keys: vec![key("film")], artifacts: vec![] };
+    let store = place.open();
+    store.gc(&GcOptions { keep, ..up_to(0) }).unwrap();
+    assert_eq!(store.read(log.blob).unwrap(), b"log");
 }
 
 #[test]
