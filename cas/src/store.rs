@@ -175,9 +175,13 @@ impl Store {
 
     /// Makes all files that anyone wrote to the store so far outlive a power cut.
     pub(crate) fn sync(&self) -> Result<(), IoError> {
+        // First, so that what others write meanwhile counts as not synced.
         self.unsynced.store(false, Ordering::Release);
-        let root = File::open(self.root()).at("open", self.root())?;
-        rustix::fs::syncfs(&root).map_err(io::Error::from).at("sync", self.root())
+        let synced = sync_file_system(self.root());
+        if synced.is_err() {
+            self.wrote();
+        }
+        synced
     }
 
     fn close(&self) -> Result<(), IndexError> {
@@ -193,5 +197,29 @@ impl Drop for Store {
     fn drop(&mut self) {
         // What is not given back counts as an unclean end, which is safe.
         let _ = self.close();
+    }
+}
+
+fn sync_file_system(root: &Path) -> Result<(), IoError> {
+    let folder = File::open(root).at("open", root)?;
+    rustix::fs::syncfs(&folder).map_err(io::Error::from).at("sync", root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_failed_sync_left_is_synced_later() {
+        let place = tempfile::tempdir().unwrap();
+        let (root, away) = (place.path().join("store"), place.path().join("away"));
+        let store = Store::open(&root).unwrap();
+        store.wrote();
+        fs::rename(&root, &away).unwrap();
+        assert!(store.sync().is_err());
+        assert!(store.unsynced.load(Ordering::Acquire));
+        fs::rename(&away, &root).unwrap();
+        store.sync().unwrap();
+        assert!(!store.unsynced.load(Ordering::Acquire));
     }
 }
