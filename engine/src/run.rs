@@ -287,8 +287,9 @@ impl<'a> Run<'a> {
     pub(crate) fn take_up_lost_inputs(&mut self, id: TaskId) {
         let lost = self.lost_inputs(id);
         if lost.is_empty() {
-            self.ask_again(id);
+            return self.ask_again(id);
         }
+        self.plan.put_back(id);
         for producer in lost {
             if let Err(why) = self.take_up(producer) {
                 self.environment_failed = true;
