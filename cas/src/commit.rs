@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::artifact::ActionResult;
 use crate::digest::{ActionKey, BlobId};
 use crate::error::IoError;
-use crate::index::{IndexError, ObjectRow, Outlive, Rows};
+use crate::index::{IndexError, ObjectRow, Outlive, Rows, Sequence};
 use crate::layout;
 use crate::record;
 use crate::stage::Staged;
@@ -102,30 +102,23 @@ impl Store {
     }
 
     fn lookup_rows(&self, keys: &[ActionKey]) -> Result<Vec<Option<ActionResult>>, IndexError> {
-        let mut unclaimed = Vec::new();
-        let mut found: Vec<Option<ActionResult>> = self.index.read(|rows| {
-            let broken = rows.broken_keys()?;
-            let mut found = Vec::with_capacity(keys.len());
-            for (place, key) in keys.iter().enumerate() {
-                let result = rows.result(*key)?.filter(|_| !broken.contains(key));
-                if result.as_ref().is_some_and(|(_, used)| *used < self.lease.start) {
-                    unclaimed.push(place);
-                }
-                found.push(result.map(|(result, _)| result));
-            }
-            Ok::<_, IndexError>(found)
-        })?;
-        if unclaimed.is_empty() {
-            return Ok(found);
-        }
+        let found = self.index.read(|rows| whole_results(rows, keys))?;
+        let is_unclaimed =
+            |found: &Option<Found>| found.as_ref().is_some_and(|at| at.used < self.lease.start);
+        if found.iter().any(is_unclaimed) { self.claim_results(keys) } else { Ok(results(found)) }
+    }
+
+    /// Looks the results up and keeps them from `gc`, in one transaction: since they were seen
+    /// they may have been removed or have lost a blob.
+    fn claim_results(&self, keys: &[ActionKey]) -> Result<Vec<Option<ActionResult>>, IndexError> {
         self.index.write(Outlive::Process, |rows| {
-            for place in unclaimed {
-                let key = keys[place];
-                // Between the two transactions `gc` may have removed it.
-                found[place] = rows.result(key)?.map(|(result, _)| result);
-                rows.use_result(key, self.now())?;
+            let found = whole_results(rows, keys)?;
+            for (key, found) in keys.iter().zip(&found) {
+                if found.as_ref().is_some_and(|at| at.used < self.lease.start) {
+                    rows.use_result(*key, self.now())?;
+                }
             }
-            Ok(found)
+            Ok(results(found))
         })
     }
 
@@ -140,6 +133,26 @@ impl Store {
         self.remove_records(keys)?;
         Ok(count)
     }
+}
+
+/// A result, and when it was last used.
+struct Found {
+    result: ActionResult,
+    used: Sequence,
+}
+
+/// The results under `keys` whose outputs are there, as far as is known.
+fn whole_results(rows: &Rows<'_>, keys: &[ActionKey]) -> Result<Vec<Option<Found>>, IndexError> {
+    let broken = rows.broken_keys()?;
+    let whole = |key: &ActionKey| {
+        let found = rows.result(*key)?.filter(|_| !broken.contains(key));
+        Ok(found.map(|(result, used)| Found { result, used }))
+    };
+    keys.iter().map(whole).collect()
+}
+
+fn results(found: Vec<Option<Found>>) -> Vec<Option<ActionResult>> {
+    found.into_iter().map(|found| found.map(|found| found.result)).collect()
 }
 
 /// The rows of all objects that the result names, or the first output that the store has not whole.
@@ -161,4 +174,28 @@ pub(crate) fn needed(
         needed.extend(rows.object(log.blob, log.executable)?.map(|object| object.row));
     }
     Ok(Ok(needed))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::artifact::Artifact;
+    use crate::digest::Digest;
+
+    #[test]
+    fn a_result_that_lost_its_output_since_it_was_seen_is_no_hit() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(&place.path().join("store")).unwrap();
+        let film = store.put_bytes(b"film").unwrap();
+        let key = ActionKey(Digest::of(b"key"));
+        let outputs = [("out".to_owned(), Artifact::File(film))].into();
+        let made = ActionResult { outputs, log: None, duration_ms: 1, observed_inputs: None };
+        store.commit(key, &made).unwrap();
+        assert_eq!(store.claim_results(&[key]).unwrap(), [Some(made)]);
+        fs::remove_file(store.layout.blob(film.blob, false)).unwrap();
+        assert!(store.read(film.blob).is_err());
+        assert_eq!(store.claim_results(&[key]).unwrap(), [None]);
+    }
 }
