@@ -13,7 +13,7 @@ use vwfb_cas::Digest;
 
 use crate::base::{BASE_TOOLCHAIN, BASE_TOOLS};
 use crate::elf::{self, ElfFacts};
-use crate::fingerprint::{Part, Role, fingerprint};
+use crate::fingerprint::{Part, Place, Role, fingerprint};
 use crate::libraries::Libraries;
 use crate::walk::Walk;
 
@@ -79,7 +79,7 @@ pub struct Closure {
     pub programs: BTreeMap<String, PathBuf>,
     /// Every file by absolute path, for people; folders of data are listed file by file.
     pub components: BTreeMap<String, Digest>,
-    /// The digest of it all, independent of where it is installed.
+    /// The digest of it all, independent of where its programs and libraries are installed.
     pub fingerprint: Digest,
     /// Files that tasks may execute, without links.
     pub executable: BTreeSet<PathBuf>,
@@ -160,7 +160,7 @@ impl Toolchains {
         for path in &tool.data {
             walk.data(&tool.name, path)?;
         }
-        walk.finish().close(digests)
+        walk.finish()?.close(digests)
     }
 
     /// Where a program is; neither links nor what they lead to are resolved.
@@ -204,10 +204,10 @@ impl Toolchains {
 pub(crate) struct Found {
     /// What [`Closure::programs`] will be.
     pub(crate) programs: BTreeMap<String, PathBuf>,
-    /// Regular files with their role and name.
-    pub(crate) files: Vec<(Role, String, PathBuf)>,
+    /// Regular files, without links, with all that they are to the toolchain.
+    pub(crate) files: BTreeMap<PathBuf, BTreeSet<Place>>,
     /// What cannot be read as a file, with the digest that stands for it.
-    pub(crate) unread: Vec<(String, PathBuf, Digest)>,
+    pub(crate) unread: Vec<(Place, PathBuf, Digest)>,
     /// Folders of data, and files that links in them lead to.
     pub(crate) readable: BTreeSet<PathBuf>,
 }
@@ -218,20 +218,22 @@ impl Found {
         let mut components = BTreeMap::new();
         let mut executable = BTreeSet::new();
         let mut readable = self.readable;
-        for (role, name, path) in self.files {
+        for (path, places) in self.files {
             let read = |source| ToolError::Read { path: path.clone(), source };
             let digest = digests.digest(&path).map_err(read)?;
             components.insert(path.to_string_lossy().into_owned(), digest);
-            parts.insert(Part { role, name, digest });
-            match role {
-                Role::Program | Role::Interpreter => executable.insert(path),
-                Role::Library => readable.insert(path),
-                Role::Data => false,
-            };
+            for place in places {
+                match place.role {
+                    Role::Program | Role::Interpreter => executable.insert(path.clone()),
+                    Role::Library => readable.insert(path.clone()),
+                    Role::Data => false,
+                };
+                parts.insert(Part { place, digest });
+            }
         }
-        for (name, path, digest) in self.unread {
+        for (place, path, digest) in self.unread {
             components.insert(path.to_string_lossy().into_owned(), digest);
-            parts.insert(Part { role: Role::Data, name, digest });
+            parts.insert(Part { place, digest });
         }
         let fingerprint = fingerprint(&parts);
         Ok(Closure { programs: self.programs, components, fingerprint, executable, readable })

@@ -1,6 +1,6 @@
 //! Follows what a toolchain declares to every file it consists of.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use vwfb_cas::Digest;
 use walkdir::WalkDir;
 
 use crate::elf::ElfFacts;
-use crate::fingerprint::Role;
+use crate::fingerprint::{Place, Role};
 use crate::libraries::{Asker, serves};
 use crate::shebang::{Shebang, shebang};
 use crate::toolchain::{Found, ToolError, Toolchains};
@@ -24,9 +24,12 @@ const OPENED_BY_NAME: &[(&str, &str)] = &[
 /// A walk over one toolchain.
 pub(crate) struct Walk<'a> {
     toolchains: &'a Toolchains,
-    files: BTreeMap<(PathBuf, Role), BTreeSet<String>>,
     found: Found,
 }
+
+/// The declared program that the walk follows.
+#[derive(Clone, Copy)]
+struct Owner<'a>(&'a str);
 
 /// A loaded file that may ask for more.
 struct Loaded {
@@ -37,15 +40,15 @@ struct Loaded {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(toolchains: &'a Toolchains) -> Self {
-        Self { toolchains, files: BTreeMap::new(), found: Found::default() }
+        Self { toolchains, found: Found::default() }
     }
 
     /// Adds a program with all it needs to start.
     pub(crate) fn program(&mut self, declared: &str, path: &Path) -> Result<(), ToolError> {
         let name = file_name(Path::new(declared));
         self.found.programs.insert(declared.to_owned(), path.to_owned());
-        self.found.programs.entry(name.clone()).or_insert_with(|| path.to_owned());
-        self.executable(Role::Program, name, path)
+        self.found.programs.entry(name).or_insert_with(|| path.to_owned());
+        self.needs(Owner(declared), real_path(path)?)
     }
 
     /// Adds a file or a folder with all below it.
@@ -53,16 +56,14 @@ impl<'a> Walk<'a> {
         let Ok(root) = path.canonicalize() else {
             return Err(ToolError::Data { toolchain: toolchain.to_owned(), path: path.to_owned() });
         };
-        let name = PathBuf::from(file_name(path));
+        let data = Data { declared: path, root: &root };
         for entry in WalkDir::new(&root).follow_links(true).sort_by_file_name() {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) if entry.file_type().is_file() => {
-                    self.datum(&root, &name, entry.path())?;
-                }
+                Ok(entry) if entry.file_type().is_file() => self.datum(&data, entry.path())?,
                 // Reading a pipe or a device would wait, or not end.
-                Ok(entry) => self.special(below(&root, &name, entry.path()), entry.path()),
-                Err(error) => self.link(&root, &name, error)?,
+                Ok(entry) => self.unread(&data, entry.path(), b"special file"),
+                Err(error) => self.link(&data, error)?,
             }
         }
         self.found.readable.insert(root);
@@ -70,68 +71,80 @@ impl<'a> Walk<'a> {
     }
 
     /// All that was found.
-    pub(crate) fn finish(self) -> Found {
-        let mut found = self.found;
-        for ((path, role), names) in self.files {
-            found.files.extend(names.into_iter().map(|name| (role, name, path.clone())));
+    pub(crate) fn finish(mut self) -> Result<Found, ToolError> {
+        for (name, path) in &self.found.programs {
+            let name = name.clone().into_bytes();
+            let place = Place { role: Role::Program, owner: Vec::new(), name, variant: 0 };
+            self.found.files.entry(real_path(path)?).or_default().insert(place);
         }
-        found
+        Ok(self.found)
     }
 
-    fn executable(&mut self, role: Role, name: String, path: &Path) -> Result<(), ToolError> {
-        let real = real_path(path)?;
-        if !self.add(role, name, &real) {
-            return Ok(());
-        }
+    /// Adds what the file at `real` needs to be executed.
+    fn needs(&mut self, owner: Owner<'_>, real: PathBuf) -> Result<(), ToolError> {
         match self.toolchains.elf(&real)? {
-            Some(facts) => self.load(real, facts),
+            Some(facts) => self.load(owner, real, facts),
             None => match shebang(&real).map_err(|source| read_error(&real, source))? {
-                Some(line) => self.interpreter(&real, line),
+                Some(line) => self.interpreter(owner, &real, line),
                 None => Ok(()),
             },
         }
     }
 
-    /// Whether the file is new in that role.
-    fn add(&mut self, role: Role, name: String, path: &Path) -> bool {
-        let names = self.files.entry((path.to_owned(), role)).or_default();
-        let new = names.is_empty();
-        names.insert(name);
-        new
+    /// Adds what runs a script, with all that this needs. One that is known ends a circle.
+    fn runner(&mut self, owner: Owner<'_>, name: &Path, path: &Path) -> Result<(), ToolError> {
+        let real = real_path(path)?;
+        let place = owner.place(Role::Interpreter, name, 0);
+        if self.add(place, &real) { self.needs(owner, real) } else { Ok(()) }
     }
 
-    fn interpreter(&mut self, script: &Path, line: Shebang) -> Result<(), ToolError> {
+    /// Whether the file is new in that place.
+    fn add(&mut self, place: Place, path: &Path) -> bool {
+        self.found.files.entry(path.to_owned()).or_default().insert(place)
+    }
+
+    fn interpreter(
+        &mut self,
+        owner: Owner<'_>,
+        script: &Path,
+        line: Shebang,
+    ) -> Result<(), ToolError> {
         let needs =
             |needs: &str| ToolError::Needs { program: script.to_owned(), needs: needs.to_owned() };
         if !line.interpreter.exists() {
             return Err(needs(&line.interpreter.to_string_lossy()));
         }
-        self.executable(Role::Interpreter, file_name(&line.interpreter), &line.interpreter)?;
+        self.runner(owner, &line.interpreter, &line.interpreter)?;
         let Some(name) = line.looked_up else {
             return Ok(());
         };
         let path = self.toolchains.lookup(&name).ok_or_else(|| needs(&name))?;
         // `env` must find it on the task's own search path.
         self.found.programs.entry(file_name(Path::new(&name))).or_insert_with(|| path.clone());
-        self.executable(Role::Interpreter, name, &path)
+        self.runner(owner, Path::new(&name), &path)
     }
 
     /// Adds the loader and all libraries, breadth first as the loader does.
-    fn load(&mut self, path: PathBuf, facts: Arc<ElfFacts>) -> Result<(), ToolError> {
+    fn load(
+        &mut self,
+        owner: Owner<'_>,
+        path: PathBuf,
+        facts: Arc<ElfFacts>,
+    ) -> Result<(), ToolError> {
         if let Some(loader) = &facts.interpreter {
             let needs = || ToolError::Needs {
                 program: path.clone(),
                 needs: loader.to_string_lossy().into_owned(),
             };
             let real = loader.canonicalize().map_err(|_| needs())?;
-            self.add(Role::Interpreter, file_name(loader), &real);
+            self.add(owner.place(Role::Interpreter, loader, 0), &real);
         }
         let mut loaded = HashSet::new();
         let mut queue = VecDeque::from([Loaded { path, facts, inherited: Vec::new() }]);
         while let Some(file) = queue.pop_front() {
             for name in wanted(&file) {
                 if loaded.insert(name.clone()) {
-                    self.library(&file, &name, &mut loaded, &mut queue)?;
+                    self.library(owner, &file, &name, &mut loaded, &mut queue)?;
                 }
             }
         }
@@ -140,6 +153,7 @@ impl<'a> Walk<'a> {
 
     fn library(
         &mut self,
+        owner: Owner<'_>,
         asker: &Loaded,
         name: &str,
         loaded: &mut HashSet<String>,
@@ -159,38 +173,59 @@ impl<'a> Walk<'a> {
         }
         let mut inherited = asking.rpath();
         inherited.extend_from_slice(&asker.inherited);
-        for (real, facts) in found.iter().filter_map(|path| facts_of(path)) {
+        for (variant, (real, facts)) in (0..).zip(found.iter().filter_map(|path| facts_of(path))) {
             loaded.extend(facts.soname.clone());
-            self.add(Role::Library, file_name(Path::new(name)), &real);
+            self.add(owner.place(Role::Library, Path::new(name), variant), &real);
             queue.push_back(Loaded { path: real, facts, inherited: inherited.clone() });
         }
         Ok(())
     }
 
-    fn datum(&mut self, root: &Path, name: &Path, path: &Path) -> Result<(), ToolError> {
+    fn datum(&mut self, data: &Data<'_>, path: &Path) -> Result<(), ToolError> {
         let real = real_path(path)?;
-        if !real.starts_with(root) {
+        if !real.starts_with(data.root) {
             self.found.readable.insert(real.clone());
         }
-        self.add(Role::Data, below(root, name, path), &real);
+        self.add(data.place(path), &real);
         Ok(())
     }
 
-    fn special(&mut self, name: String, path: &Path) {
-        self.found.unread.push((name, path.to_owned(), Digest::of(b"special file")));
-    }
-
     /// A link that leads nowhere or in a circle counts as its own text.
-    fn link(&mut self, root: &Path, name: &Path, error: walkdir::Error) -> Result<(), ToolError> {
-        let path = error.path().unwrap_or(root).to_owned();
+    fn link(&mut self, data: &Data<'_>, error: walkdir::Error) -> Result<(), ToolError> {
+        let path = error.path().unwrap_or(data.root).to_owned();
         match fs::read_link(&path) {
             Ok(text) => {
-                let digest = Digest::of(text.as_os_str().as_bytes());
-                self.found.unread.push((below(root, name, &path), path, digest));
+                self.unread(data, &path, text.as_os_str().as_bytes());
                 Ok(())
             }
             Err(_) => Err(read_error(&path, error.into())),
         }
+    }
+
+    /// Adds what is no file and counts as `text`.
+    fn unread(&mut self, data: &Data<'_>, path: &Path, text: &[u8]) {
+        self.found.unread.push((data.place(path), path.to_owned(), Digest::of(text)));
+    }
+}
+
+impl Owner<'_> {
+    fn place(self, role: Role, name: &Path, variant: u64) -> Place {
+        let (owner, name) = (self.0.into(), name.as_os_str().as_bytes().to_vec());
+        Place { role, owner, name, variant }
+    }
+}
+
+/// Data that a toolchain declares, and where that leads.
+struct Data<'a> {
+    declared: &'a Path,
+    root: &'a Path,
+}
+
+impl Data<'_> {
+    fn place(&self, path: &Path) -> Place {
+        let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
+        let name = bytes(path.strip_prefix(self.root).unwrap_or(path));
+        Place { role: Role::Data, owner: bytes(self.declared), name, variant: 0 }
     }
 }
 
@@ -207,12 +242,6 @@ fn wanted(file: &Loaded) -> Vec<String> {
         .filter(|(who, _)| file.facts.soname.as_deref() == Some(who))
         .map(|(_, what)| (*what).to_owned());
     file.facts.needed.iter().cloned().chain(opened).collect()
-}
-
-fn below(root: &Path, name: &Path, path: &Path) -> String {
-    let inside = path.strip_prefix(root).unwrap_or(path);
-    let joined = if inside.as_os_str().is_empty() { name.to_owned() } else { name.join(inside) };
-    joined.to_string_lossy().into_owned()
 }
 
 fn file_name(path: &Path) -> String {

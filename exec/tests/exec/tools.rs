@@ -1,8 +1,11 @@
 //! Closures of real programs and of small ones made for the purpose.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 
 use tempfile::TempDir;
 use vwfb_exec::{Closure, ProgramSpec, ToolError, ToolSpec, Toolchains};
@@ -81,18 +84,127 @@ fn a_missing_interpreter_is_named() {
 }
 
 #[test]
-fn the_fingerprint_changes_with_data_and_not_with_its_folder() {
+fn the_fingerprint_changes_with_a_script_and_not_with_its_folder() {
     let temp = TempDir::new().unwrap();
-    let voices = |folder: &str, text: &str| {
-        let root = temp.path().join(folder).join("voices");
-        fs::create_dir_all(root.join("en")).unwrap();
-        fs::write(root.join("en/us"), text).unwrap();
-        closure(&ToolSpec { data: vec![root], ..tool(Vec::new()) }).unwrap()
+    let script = |workspace: &str, text: &str| {
+        let path = temp.path().join(workspace).join("gen.sh");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        executable(&path, text);
+        closure(&tool(vec![ProgramSpec::at("//gen.sh", &path)])).unwrap()
     };
-    let (first, moved, other) = (voices("a", "1"), voices("b", "1"), voices("c", "2"));
+    let (first, moved) = (script("a", "#!/bin/sh\n"), script("b", "#!/bin/sh\n"));
     assert_eq!(first.fingerprint, moved.fingerprint);
     assert_ne!(first.components, moved.components);
-    assert_ne!(first.fingerprint, other.fingerprint);
+    assert_ne!(first.fingerprint, script("c", "#!/bin/sh\n:\n").fingerprint);
+}
+
+#[test]
+fn data_files_that_swap_places_change_the_fingerprint() {
+    let temp = TempDir::new().unwrap();
+    let data = ["a/m", "b/m"].map(|folder| temp.path().join(folder));
+    let fingerprint = |texts: [&str; 2]| {
+        for (folder, text) in data.iter().zip(texts) {
+            fs::create_dir_all(folder).unwrap();
+            fs::write(folder.join("x"), text).unwrap();
+        }
+        closure(&ToolSpec { data: data.to_vec(), ..tool(Vec::new()) }).unwrap().fingerprint
+    };
+    let before = fingerprint(["1", "2"]);
+    assert_ne!(before, fingerprint(["2", "1"]));
+    assert_eq!(before, fingerprint(["1", "2"]));
+}
+
+#[test]
+fn data_files_whose_names_are_no_text_are_told_apart() {
+    let temp = TempDir::new().unwrap();
+    let fingerprint = |texts: [&str; 2]| {
+        for (name, text) in [b"\xfe", b"\xff"].into_iter().zip(texts) {
+            fs::write(temp.path().join(OsStr::from_bytes(name)), text).unwrap();
+        }
+        let data = vec![temp.path().to_owned()];
+        closure(&ToolSpec { data, ..tool(Vec::new()) }).unwrap().fingerprint
+    };
+    assert_ne!(fingerprint(["1", "2"]), fingerprint(["2", "1"]));
+}
+
+/// Two scripts of one file name in different folders.
+fn twins(temp: &Path, texts: [&str; 2]) -> Vec<ProgramSpec> {
+    let twin = |(folder, text): (&str, &str)| {
+        let path = temp.join(folder).join("g.sh");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        executable(&path, text);
+        ProgramSpec::at(&format!("//{folder}/g.sh"), &path)
+    };
+    ["a", "b"].into_iter().zip(texts).map(twin).collect()
+}
+
+#[test]
+fn programs_that_swap_places_change_the_fingerprint() {
+    let temp = TempDir::new().unwrap();
+    let fingerprint = |texts| closure(&tool(twins(temp.path(), texts))).unwrap().fingerprint;
+    assert_ne!(fingerprint(["#!/bin/sh\n", "#!/bin/sh\n:\n"]), {
+        fingerprint(["#!/bin/sh\n:\n", "#!/bin/sh\n"])
+    });
+}
+
+#[test]
+fn which_program_a_shared_file_name_means_is_part_of_the_fingerprint() {
+    let temp = TempDir::new().unwrap();
+    let mut programs = twins(temp.path(), ["#!/bin/sh\n", "#!/bin/sh\n:\n"]);
+    let first = closure(&tool(programs.clone())).unwrap();
+    programs.reverse();
+    let second = closure(&tool(programs)).unwrap();
+    assert_ne!(first.programs["g.sh"], second.programs["g.sh"]);
+    assert_ne!(first.fingerprint, second.fingerprint);
+}
+
+#[test]
+fn interpreters_of_one_name_that_swap_places_change_the_fingerprint() {
+    let temp = TempDir::new().unwrap();
+    let fingerprint = |texts| {
+        let interpreters = twins(temp.path(), texts).into_iter().map(|spec| spec.path.unwrap());
+        let scripts = interpreters.enumerate().map(|(number, interpreter)| {
+            let path = temp.path().join(format!("script{number}"));
+            executable(&path, &format!("#!{}\n", interpreter.display()));
+            ProgramSpec::at(&format!("//script{number}"), &path)
+        });
+        closure(&tool(scripts.collect())).unwrap().fingerprint
+    };
+    assert_ne!(fingerprint(["#!/bin/sh\n", "#!/bin/sh\n:\n"]), {
+        fingerprint(["#!/bin/sh\n:\n", "#!/bin/sh\n"])
+    });
+}
+
+/// Runs the linker that Rust itself needs.
+fn link(folder: &Path, args: &[&str]) {
+    let mut command = Command::new("cc");
+    let status = command.current_dir(folder).args(args).arg("-nostdlib").status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn libraries_that_swap_places_change_the_fingerprint() {
+    let temp = TempDir::new().unwrap();
+    let programs = ["a", "b"].map(|name| {
+        let folder = temp.path().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("main.c"), "void _start(void) { for (;;); }").unwrap();
+        fs::write(folder.join("x.c"), format!("int {name};")).unwrap();
+        link(&folder, &["-shared", "-o", "libx.so", "x.c", "-Wl,-soname,libx.so"]);
+        let needed = ["-Wl,--no-as-needed", "./libx.so", "-Wl,-rpath,$ORIGIN"];
+        link(&folder, &[&["-o", "program", "main.c"][..], &needed].concat());
+        ProgramSpec::at(&format!("//{name}/program"), &folder.join("program"))
+    });
+    let [a, b] = ["a", "b"].map(|folder| temp.path().join(folder).join("libx.so"));
+    let before = closure(&tool(programs.to_vec())).unwrap();
+    assert!(before.readable.contains(&a) && before.readable.contains(&b), "{before:?}");
+    let spare = temp.path().join("spare");
+    for (from, to) in [(&a, &spare), (&b, &a), (&spare, &b)] {
+        fs::rename(from, to).unwrap();
+    }
+    let after = closure(&tool(programs.to_vec())).unwrap();
+    assert_eq!(before.components[&*a.to_string_lossy()], after.components[&*b.to_string_lossy()]);
+    assert_ne!(before.fingerprint, after.fingerprint);
 }
 
 #[test]
