@@ -107,31 +107,6 @@ pub(crate) struct VarArgs {
     pub(crate) profile: Option<String>,
 }
 
-impl VarArgs {
-    /// The same options for a shell, each after a space.
-    pub(crate) fn as_words(&self) -> String {
-        let mut words = String::new();
-        if let Some(profile) = &self.profile {
-            words.push_str(&format!(" --profile {}", quoted(profile)));
-        }
-        for VarOverride { package, name, value } in &self.vars {
-            let place = package.as_ref().map(|package| format!("//{package}:")).unwrap_or_default();
-            words.push_str(&format!(" --var {}", quoted(&format!("{place}{name}={value}"))));
-        }
-        words
-    }
-}
-
-/// `text` as one word of a POSIX shell.
-fn quoted(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./=:,+@%".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 /// `vwfb build`
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
@@ -384,15 +359,6 @@ mod tests {
     #[test]
     fn the_grammar_contradicts_itself_nowhere() {
         CommandLine::command().debug_assert();
-    }
-
-    #[test]
-    fn the_configuration_can_be_asked_for_again() {
-        let words = ["vwfb", "build", "--profile=draft", "--var=//a:x=it's", "--var", "y=1"];
-        let parsed = CommandLine::try_parse_from(words);
-        let Command::Build(build) = parsed.unwrap().command else { panic!("it is a build") };
-        let again = r" --profile draft --var '//a:x=it'\''s' --var y=1";
-        assert_eq!(build.vars.as_words(), again);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use vwfb_engine::workers::Inbox;
 use vwfb_engine::workspace::Request;
 use vwfb_exec::{ExecOptions, Level, SandboxMode};
 
+use crate::again::Again;
 use crate::args::{BuildArgs, PlanArgs, Sandbox};
 use crate::error::{CommandError, Exit};
 use crate::events::EventLog;
@@ -112,9 +113,8 @@ fn build(
     let inbox = Inbox::default();
     let progress = Progress::begin(&ctx.ui);
     let passing = ctx.signals.pass_to(inbox.canceller(), progress.screen().clone());
-    let again = args.vars.as_words();
-    let report =
-        Report::new(&ctx.ui, progress.screen(), Arc::clone(&store), sources.clone(), again);
+    let again = Again::new(&ctx.global, args);
+    let report = Report::new(&ctx.ui, progress.screen(), Arc::clone(&store), sources.clone());
     let runner = Local::new(store, Arc::clone(workspace.tools()), exec_options(args, level, &root));
     let request = Request {
         options: &Options {
@@ -128,7 +128,7 @@ fn build(
         inbox: &inbox,
         exit_code: |built| built.map_or(Exit::ENVIRONMENT, Exit::of_build).code(),
     };
-    let mut reporters = Reporters { progress, report, events };
+    let mut reporters = Reporters { again, progress, report, events };
     let built = workspace.build(graph, &request, &mut reporters);
     let Reporters { progress, report, .. } = reporters;
     drop(passing);
@@ -171,6 +171,7 @@ fn print_outputs(ui: &Ui, placed: &[Placed]) -> Result<(), CommandError> {
 
 /// All who listen to a build.
 struct Reporters<'e> {
+    again: Again,
     progress: Progress,
     report: Report,
     events: &'e mut Option<EventLog>,
@@ -178,8 +179,9 @@ struct Reporters<'e> {
 
 impl Reporter for Reporters<'_> {
     fn event(&mut self, event: &Event) {
-        self.progress.event(event);
-        self.report.event(event);
-        tell(self.events, event);
+        let event = self.again.told(event);
+        self.progress.event(&event);
+        self.report.event(&event);
+        tell(self.events, &event);
     }
 }

@@ -3,7 +3,7 @@
 //! The format is version 1; fields may be added, and readers ignore those they do not know.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,6 +17,9 @@ use crate::sources::Sources;
 
 /// The version of the format.
 const VERSION: u8 = 1;
+
+/// How many links one name may lead through, as in the kernel.
+const MOST_LINKS: usize = 40;
 
 /// A file that events are written to.
 pub(crate) struct EventLog {
@@ -86,9 +89,16 @@ struct JsonPlace<'a> {
 }
 
 impl EventLog {
-    /// Makes `path` an empty file to write to.
+    /// Makes `path` an empty file to write to; a stream or device is written to as it is.
     pub(crate) fn create(path: &Path, sources: Sources) -> Result<Self, CommandError> {
-        let file = File::create(path)
+        let mut options = OpenOptions::new();
+        if is_stream(path) {
+            options.append(true);
+        } else {
+            options.write(true).create(true).truncate(true);
+        }
+        let file = options
+            .open(path)
             .map_err(|source| CommandError::Events { path: path.to_owned(), source })?;
         Ok(Self {
             path: path.to_owned(),
@@ -135,6 +145,20 @@ impl Reporter for EventLog {
         }
         self.is_over |= matches!(event, Event::RunFinished { .. });
     }
+}
+
+/// Whether `path` is something that exists already and is no file of its own: a pipe, a device, or
+/// a name such as `/dev/stdout`, whose file may be one that a shell appends to.
+fn is_stream(path: &Path) -> bool {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        if ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder)) {
+            return true;
+        }
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("/")).join(target);
+    }
+    fs::metadata(&path).is_ok_and(|found| !found.is_file())
 }
 
 fn line<'a>(event: &'a Event, sources: &Sources) -> Line<'a> {

@@ -10,6 +10,7 @@ mod sources;
 mod ui;
 mod units;
 
+mod again;
 mod board;
 mod events;
 mod progress;

@@ -29,8 +29,6 @@ pub(crate) struct Report {
     sources: Sources,
     /// The workspace's own folder, where logs are put.
     own_folder: PathBuf,
-    /// The options that a build of the same configuration needs, each after a space.
-    again: String,
     failed: Vec<Label>,
     blocked: Vec<(Label, String)>,
     finished: Option<(Counts, Duration)>,
@@ -38,20 +36,13 @@ pub(crate) struct Report {
 
 impl Report {
     /// Nothing to tell yet.
-    pub(crate) fn new(
-        ui: &Ui,
-        screen: &Screen,
-        store: Arc<Store>,
-        sources: Sources,
-        again: String,
-    ) -> Self {
+    pub(crate) fn new(ui: &Ui, screen: &Screen, store: Arc<Store>, sources: Sources) -> Self {
         Self {
             ui: ui.clone(),
             screen: screen.clone(),
             store,
             own_folder: sources.root().join(".vwfb"),
             sources,
-            again,
             failed: Vec::new(),
             blocked: Vec::new(),
             finished: None,
@@ -90,10 +81,7 @@ impl Report {
             lines.push(format!("  {}: {hint}", self.ui.styled(Style::Hint, "hint")));
         }
         if let Some(command) = &finished.reproduce {
-            // Without its working folder a command has no inputs.
-            let kept = command.starts_with("cd ");
-            let again = format!("vwfb build {label} --keep-failed{}", self.again);
-            lines.push(format!("  reproduce: {}", if kept { &**command } else { &again }));
+            lines.push(format!("  reproduce: {command}"));
         }
         self.screen.say(&lines.join("\n"));
     }

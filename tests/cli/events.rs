@@ -83,7 +83,7 @@ fn a_failure_is_told_with_its_reason_and_what_is_blocked() {
     assert_eq!(finished[0]["result"], "failed");
     assert_eq!(finished[0]["reason"], "`sh` failed with exit code 3");
     assert_eq!(finished[0]["log"].as_str().unwrap().len(), 64);
-    assert!(finished[0]["reproduce"].as_str().unwrap().contains("env -i"));
+    assert_eq!(finished[0]["reproduce"], "vwfb build //p:bad --keep-failed");
     assert_eq!(finished[1]["result"], "blocked");
     assert_eq!(finished[1]["reason"], "`//p:bad` failed");
     assert_eq!(events[events.len() - 1]["exit_code"], 1);
@@ -115,4 +115,38 @@ fn a_run_that_cannot_begin_ends_too() {
     assert_eq!(events.len(), 1);
     assert_eq!(events[0]["event"], "run-finished");
     assert_eq!(events[0]["exit_code"], 4);
+}
+
+#[test]
+fn the_command_to_reproduce_is_the_one_that_people_are_told() {
+    let world = World::with(FAILING);
+    world.write("WORKSPACE.kdl", "workspace \"w\" { profile \"draft\"; }\n");
+    for keep in [false, true] {
+        let mut args = vec!["-C", "p", "build", ":bad", "--events", "e.jsonl", "--sandbox=off"];
+        args.extend(["--profile", "draft"]);
+        args.extend(keep.then_some("--keep-failed"));
+        let failed = world.run(&args).exits(1);
+        let events = world.events("p/e.jsonl");
+        let told = named(&events, "task-finished")[0]["reproduce"].as_str().unwrap();
+        let told = told.replace(world.root().to_str().unwrap(), "[root]");
+        let told = told.replace(world.store().to_str().unwrap(), "[store]");
+        let options = "-C p --sandbox off --profile draft";
+        let again = format!("vwfb build //p:bad --keep-failed {options}");
+        assert_eq!(told == again, !keep, "{told}");
+        let _told = failed.says(&format!("  reproduce: {told}\n"));
+    }
+}
+
+#[test]
+fn a_file_that_is_no_file_of_its_own_is_appended_to() {
+    let world = World::new();
+    world.write("all.log", "before\n");
+    let log = std::fs::OpenOptions::new().append(true).open(world.path("all.log")).unwrap();
+    let mut command = world.command(&["build", "//p:alone", "--events", "/dev/stdout"]);
+    let _built = world.ended(command.stdout(log).output().unwrap()).exits(0);
+    let text = world.read("all.log");
+    assert!(text.starts_with("before\n{\"v\":1,"), "{text}");
+    std::os::unix::fs::symlink("all.log", world.path("link.log")).unwrap();
+    let _built = world.ok(&["build", "//p:alone", "--events", "link.log"]);
+    assert!(world.read("all.log").starts_with("{\"v\":1,"), "a link of the user's is a file");
 }

@@ -1,0 +1,105 @@
+//! The command that runs a failed task again.
+
+use std::borrow::Cow;
+
+use vwfb_engine::event::{Event, TaskFinished};
+use vwfb_rules::label::Label;
+use vwfb_rules::vars::VarOverride;
+
+use crate::args::{BuildArgs, GlobalArgs, Sandbox, VarArgs};
+
+/// How a person runs a failed task of this build again.
+#[derive(Debug, Clone)]
+pub(crate) struct Again {
+    /// Whether working folders of failed tasks are kept. Without its folder a task's own command
+    /// has no inputs.
+    keeps: bool,
+    /// The options that a build of the same configuration needs, each after a space.
+    options: String,
+}
+
+impl Again {
+    /// What a build with these options needs.
+    pub(crate) fn new(global: &GlobalArgs, args: &BuildArgs) -> Self {
+        let mut options = String::new();
+        let mut add = |name: &str, value: &str| {
+            options.push_str(&format!(" {name} {}", quoted(value)));
+        };
+        if let Some(folder) = &global.directory {
+            add("-C", &folder.to_string_lossy());
+        }
+        if let Some(store) = &global.store {
+            add("--store", &store.to_string_lossy());
+        }
+        match args.sandbox {
+            Sandbox::Auto => {}
+            Sandbox::Require => add("--sandbox", "require"),
+            Sandbox::Off => add("--sandbox", "off"),
+        }
+        let VarArgs { vars, profile } = &args.vars;
+        if let Some(profile) = profile {
+            add("--profile", profile);
+        }
+        for VarOverride { package, name, value } in vars {
+            let place = package.as_ref().map(|package| format!("//{package}:")).unwrap_or_default();
+            add("--var", &format!("{place}{name}={value}"));
+        }
+        Self { keeps: args.keep_failed, options }
+    }
+
+    /// The event as it is told: a task whose working folder is gone is run again by a build that
+    /// keeps it.
+    pub(crate) fn told<'e>(&self, event: &'e Event) -> Cow<'e, Event> {
+        match event {
+            Event::TaskFinished(finished) if finished.reproduce.is_some() && !self.keeps => {
+                let reproduce = Some(self.command(&finished.label).into());
+                let finished = TaskFinished { reproduce, ..TaskFinished::clone(finished) };
+                Cow::Owned(Event::TaskFinished(Box::new(finished)))
+            }
+            _ => Cow::Borrowed(event),
+        }
+    }
+
+    fn command(&self, label: &Label) -> String {
+        let label = quoted(&label.to_string());
+        format!("vwfb build {label} --keep-failed{}", self.options)
+    }
+}
+
+/// `text` as one word of a POSIX shell.
+fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./=:,+@%".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Command, CommandLine};
+
+    #[test]
+    fn the_configuration_can_be_asked_for_again() {
+        let words = [
+            "vwfb",
+            "build",
+            "-Csub",
+            "--store=a b",
+            "--sandbox=off",
+            "--profile=draft",
+            "--var=//a:x=it's",
+            "--var",
+            "y=1",
+        ];
+        let CommandLine { global, command } = CommandLine::try_parse_from(words).unwrap();
+        let Command::Build(build) = command else { panic!("it is a build") };
+        let again =
+            r" -C sub --store 'a b' --sandbox off --profile draft --var '//a:x=it'\''s' --var y=1";
+        assert_eq!(Again::new(&global, &build).options, again);
+    }
+}
