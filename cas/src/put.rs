@@ -147,7 +147,8 @@ impl Store {
             return Ok(None);
         };
         let file = FileRef { blob, size: object.size, executable };
-        let kept = !self.is_suspect(&object) && self.is_in_place(&file) && self.claim(&object)?;
+        let in_place = !self.is_suspect(&object) && self.is_in_place(&file);
+        let kept = in_place && self.claim_objects(&[(blob, executable)])? == [true];
         Ok(kept.then_some(file))
     }
 

@@ -6,7 +6,7 @@ use std::io::Read;
 use crate::artifact::{Artifact, Tree, TreeId};
 use crate::digest::{BlobId, Digest};
 use crate::error::{AtPath, IoError};
-use crate::index::{IndexError, Object, Outlive};
+use crate::index::{IndexError, Object, Outlive, Rows};
 use crate::store::Store;
 
 /// A blob cannot be read.
@@ -73,32 +73,64 @@ impl Store {
         }
     }
 
-    /// Whether the store has the artifact, for a tree with all below it, as far as is known
-    /// without reading it. What it has is kept from `gc` until the store is dropped.
+    /// Whether the store has the artifact: see `claim`.
     pub fn has(&self, artifact: &Artifact) -> Result<bool, IndexError> {
-        let (blob, executable) = artifact.object();
-        match self.index.read(|rows| rows.object(blob, executable))? {
-            Some(object) => self.claim(&object),
-            None => Ok(false),
-        }
+        Ok(self.claim(std::slice::from_ref(artifact))?.iter().all(|whole| *whole))
     }
 
-    /// Keeps the object and all below it from `gc`; `false` if it is not whole.
-    pub(crate) fn claim(&self, object: &Object) -> Result<bool, IndexError> {
-        if object.used >= self.lease.start {
-            return self.index.read(|rows| rows.is_whole(object.row));
+    /// Whether the store has each of `artifacts`, for a tree with all below it, as far as is known
+    /// without reading it. What it has is kept from `gc` until the store is dropped.
+    ///
+    /// Many cost one transaction, and none that writes if this process claimed them all before.
+    pub fn claim(&self, artifacts: &[Artifact]) -> Result<Vec<bool>, IndexError> {
+        let objects: Vec<_> = artifacts.iter().map(Artifact::object).collect();
+        self.claim_objects(&objects)
+    }
+
+    /// Keeps objects and all below them from `gc`; `false` for each that is not whole.
+    pub(crate) fn claim_objects(
+        &self,
+        objects: &[(BlobId, bool)],
+    ) -> Result<Vec<bool>, IndexError> {
+        let found = self.index.read(|rows| standings(rows, objects))?;
+        if !found.iter().any(|found| self.unclaimed(found).is_some()) {
+            return Ok(found.into_iter().map(|found| found.whole).collect());
         }
         self.index.write(Outlive::Process, |rows| {
-            // Between the two transactions `gc` may have removed it.
-            let Some(object) = rows.object(object.blob, object.executable)? else {
-                return Ok(false);
-            };
-            rows.use_object(object.row, self.now())?;
-            rows.is_whole(object.row)
+            // Between the two transactions `gc` may have removed some.
+            let found = standings(rows, objects)?;
+            for found in &found {
+                if let Some(object) = self.unclaimed(found) {
+                    rows.use_object(object.row, self.now())?;
+                }
+            }
+            Ok(found.into_iter().map(|found| found.whole).collect())
         })
+    }
+
+    /// The object if it is there and this process did not claim it yet.
+    fn unclaimed<'o>(&self, found: &'o Standing) -> Option<&'o Object> {
+        found.object.as_ref().filter(|object| object.used < self.lease.start)
     }
 
     fn find(&self, blob: BlobId) -> Result<Object, ReadError> {
         self.index.read(|rows| rows.any_object(blob))?.ok_or(ReadError::Missing { blob })
     }
+}
+
+/// What the index knows of an object that is asked for.
+struct Standing {
+    object: Option<Object>,
+    /// Whether it is there with all below it.
+    whole: bool,
+}
+
+fn standings(rows: &Rows<'_>, objects: &[(BlobId, bool)]) -> Result<Vec<Standing>, IndexError> {
+    let broken = rows.broken_objects()?;
+    let standing = |&(blob, executable): &(BlobId, bool)| {
+        let object = rows.object(blob, executable)?;
+        let whole = object.is_some_and(|object| !broken.contains(&object.row));
+        Ok(Standing { object, whole })
+    };
+    objects.iter().map(standing).collect()
 }
