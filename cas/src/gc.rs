@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::artifact::Artifact;
 use crate::digest::{ActionKey, BlobId};
 use crate::error::IoError;
-use crate::index::{IndexError, Outlive, Rows};
+use crate::index::{IndexError, Outlive, RootSet, Rows};
 use crate::layout;
 use crate::lease;
 use crate::store::Store;
@@ -38,6 +38,8 @@ pub struct GcOptions {
     pub max_bytes: Option<u64>,
     /// Kept besides what the workspaces published.
     pub keep: Roots,
+    /// Workspaces that are gone: what they published is forgotten first.
+    pub gone: Vec<String>,
     /// Only report.
     pub dry_run: bool,
 }
@@ -84,9 +86,16 @@ pub enum GcError {
 }
 
 impl Store {
-    /// Replaces what `workspace` needs kept; nothing in it forgets the workspace.
+    /// Replaces what `workspace` needs kept; nothing in it forgets the workspace. Only what differs
+    /// is written, and if nothing does, no transaction begins.
+    ///
+    /// The name is the caller's to give and to take back, by `GcOptions::gone`.
     pub fn publish_roots(&self, workspace: &str, roots: &Roots) -> Result<(), GcError> {
-        Ok(self.index.write(Outlive::PowerCut, |rows| rows.set_roots(workspace, roots))?)
+        let wanted = RootSet::from(roots);
+        if self.index.read(|rows| rows.roots(workspace))? == wanted {
+            return Ok(());
+        }
+        Ok(self.index.write(Outlive::PowerCut, |rows| rows.set_roots(workspace, &wanted))?)
     }
 
     /// The workspaces that published roots.
@@ -102,6 +111,7 @@ impl Store {
             if options.dry_run {
                 return Ok((plan, dead));
             }
+            options.gone.iter().try_for_each(|workspace| rows.remove_roots(workspace))?;
             for result in plan.results() {
                 rows.remove_result(result.key)?;
             }
@@ -124,7 +134,12 @@ impl Store {
 
     fn plan(&self, rows: &Rows<'_>, options: &GcOptions) -> Result<Plan, IndexError> {
         let mut state = State::load(rows)?;
-        state.keep_roots(rows, &options.keep)?;
+        state.keep(&RootSet::from(&options.keep));
+        for workspace in rows.root_workspaces()? {
+            if !options.gone.contains(&workspace) {
+                state.keep(&rows.roots(&workspace)?);
+            }
+        }
         let oldest_kept = options.max_age.map(|age| self.now().before(age));
         Ok(state.plan(oldest_kept, options.max_bytes))
     }

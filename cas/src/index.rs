@@ -23,6 +23,7 @@ use crate::layout;
 pub(crate) use leases::Sequence;
 pub(crate) use objects::{Object, ObjectRow};
 pub(crate) use results::{ResultInfo, ResultRow};
+pub(crate) use roots::RootSet;
 
 /// The index cannot be read or written.
 #[derive(Debug, thiserror::Error)]

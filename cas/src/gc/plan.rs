@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{GcReport, RemovedResult, Roots};
+use super::{GcReport, RemovedResult};
 use crate::clock::UnixMillis;
-use crate::index::{IndexError, Object, ObjectRow, ResultInfo, ResultRow, Rows, Sequence};
+use crate::index::{IndexError, Object, ObjectRow, ResultInfo, ResultRow, RootSet, Rows, Sequence};
 
 /// Everything the store holds, and what holds what.
 pub(super) struct State {
@@ -85,21 +85,16 @@ impl State {
         Ok(Self { objects, results, in_use: rows.oldest_lease()? })
     }
 
-    /// Holds what the workspaces published and what `more` names.
-    pub(super) fn keep_roots(&mut self, rows: &Rows<'_>, more: &Roots) -> Result<(), IndexError> {
-        let mut keys = rows.root_keys()?;
-        keys.extend(&more.keys);
+    /// Holds what `roots` name.
+    pub(super) fn keep(&mut self, roots: &RootSet) {
         for result in self.results.values_mut() {
-            result.kept |= keys.contains(&result.info.key);
+            result.kept |= roots.keys.contains(&result.info.key);
         }
-        let mut kept = rows.root_objects()?;
-        kept.extend(more.artifacts.iter().map(crate::artifact::Artifact::object));
         for node in self.objects.values_mut() {
-            if kept.contains(&(node.object.blob, node.object.executable)) {
+            if roots.objects.contains(&(node.object.blob, node.object.executable)) {
                 node.holders += 1;
             }
         }
-        Ok(())
     }
 
     /// Decides what goes: everything last used before `oldest_kept`, then what was not used for

@@ -2,57 +2,109 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::{IndexError, Rows};
+use crate::artifact::Artifact;
 use crate::digest::{ActionKey, BlobId, Digest};
 use crate::gc::Roots;
 
+/// What a workspace needs kept, each thing once.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RootSet {
+    pub(crate) keys: BTreeSet<ActionKey>,
+    pub(crate) objects: BTreeSet<(BlobId, bool)>,
+}
+
+impl From<&Roots> for RootSet {
+    fn from(roots: &Roots) -> Self {
+        let objects = roots.artifacts.iter().map(Artifact::object).collect();
+        Self { keys: roots.keys.iter().copied().collect(), objects }
+    }
+}
+
 impl Rows<'_> {
-    /// Replaces what `workspace` needs kept.
-    pub(crate) fn set_roots(&self, workspace: &str, roots: &Roots) -> Result<(), IndexError> {
+    /// What `workspace` needs kept.
+    pub(crate) fn roots(&self, workspace: &str) -> Result<RootSet, IndexError> {
+        self.run(|sql| {
+            let keys = sql
+                .prepare("SELECT key FROM root_result WHERE workspace = ?")?
+                .query_map([workspace], |row| Ok(ActionKey(Digest::from_bytes(row.get(0)?))))?
+                .collect::<Result<_, _>>()?;
+            let objects = sql
+                .prepare("SELECT digest, executable FROM root_object WHERE workspace = ?")?
+                .query_map([workspace], |row| {
+                    Ok((BlobId(Digest::from_bytes(row.get(0)?)), row.get(1)?))
+                })?
+                .collect::<Result<_, _>>()?;
+            Ok(RootSet { keys, objects })
+        })
+    }
+
+    /// Replaces what `workspace` needs kept, writing only what differs.
+    pub(crate) fn set_roots(&self, workspace: &str, wanted: &RootSet) -> Result<(), IndexError> {
+        let present = self.roots(workspace)?;
+        self.run(|sql| {
+            set_keys(sql, workspace, &present.keys, &wanted.keys)?;
+            set_objects(sql, workspace, &present.objects, &wanted.objects)
+        })
+    }
+
+    /// Forgets what `workspace` needed kept.
+    pub(crate) fn remove_roots(&self, workspace: &str) -> Result<(), IndexError> {
         self.run(|sql| {
             sql.execute("DELETE FROM root_result WHERE workspace = ?", [workspace])?;
-            sql.execute("DELETE FROM root_object WHERE workspace = ?", [workspace])?;
-            let mut result = sql.prepare_cached("INSERT INTO root_result VALUES(?, ?)")?;
-            for key in &roots.keys {
-                result.execute(params![workspace, key.digest().as_bytes()])?;
-            }
-            let mut object = sql.prepare_cached("INSERT INTO root_object VALUES(?, ?, ?)")?;
-            for artifact in &roots.artifacts {
-                let (blob, executable) = artifact.object();
-                object.execute(params![workspace, blob.digest().as_bytes(), executable])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// The results that any workspace needs kept.
-    pub(crate) fn root_keys(&self) -> Result<BTreeSet<ActionKey>, IndexError> {
-        self.run(|sql| {
-            sql.prepare("SELECT DISTINCT key FROM root_result")?
-                .query_map([], |row| Ok(ActionKey(Digest::from_bytes(row.get(0)?))))?
-                .collect()
-        })
-    }
-
-    /// The objects that any workspace needs kept.
-    pub(crate) fn root_objects(&self) -> Result<BTreeSet<(BlobId, bool)>, IndexError> {
-        self.run(|sql| {
-            sql.prepare("SELECT DISTINCT digest, executable FROM root_object")?
-                .query_map([], |row| Ok((BlobId(Digest::from_bytes(row.get(0)?)), row.get(1)?)))?
-                .collect()
-        })
+            sql.execute("DELETE FROM root_object WHERE workspace = ?", [workspace])
+        })?;
+        Ok(())
     }
 
     /// The workspaces that published anything.
     pub(crate) fn root_workspaces(&self) -> Result<Vec<String>, IndexError> {
         self.run(|sql| {
             sql.prepare(
-                "SELECT workspace FROM root_result UNION SELECT workspace FROM root_object",
+                "SELECT workspace FROM root_result UNION SELECT workspace FROM root_object
+                 ORDER BY workspace",
             )?
             .query_map([], |row| row.get(0))?
             .collect()
         })
     }
+}
+
+fn set_keys(
+    sql: &Connection,
+    workspace: &str,
+    present: &BTreeSet<ActionKey>,
+    wanted: &BTreeSet<ActionKey>,
+) -> rusqlite::Result<()> {
+    let mut remove =
+        sql.prepare_cached("DELETE FROM root_result WHERE workspace = ? AND key = ?")?;
+    for key in present.difference(wanted) {
+        remove.execute(params![workspace, key.digest().as_bytes()])?;
+    }
+    let mut add = sql.prepare_cached("INSERT INTO root_result VALUES(?, ?)")?;
+    for key in wanted.difference(present) {
+        add.execute(params![workspace, key.digest().as_bytes()])?;
+    }
+    Ok(())
+}
+
+fn set_objects(
+    sql: &Connection,
+    workspace: &str,
+    present: &BTreeSet<(BlobId, bool)>,
+    wanted: &BTreeSet<(BlobId, bool)>,
+) -> rusqlite::Result<()> {
+    let mut remove = sql.prepare_cached(
+        "DELETE FROM root_object WHERE workspace = ? AND digest = ? AND executable = ?",
+    )?;
+    for (blob, executable) in present.difference(wanted) {
+        remove.execute(params![workspace, blob.digest().as_bytes(), executable])?;
+    }
+    let mut add = sql.prepare_cached("INSERT INTO root_object VALUES(?, ?, ?)")?;
+    for (blob, executable) in wanted.difference(present) {
+        add.execute(params![workspace, blob.digest().as_bytes(), executable])?;
+    }
+    Ok(())
 }

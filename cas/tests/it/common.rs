@@ -56,6 +56,16 @@ impl Place {
         path
     }
 
+    /// Whether `body` writes to the index.
+    pub(crate) fn writes(&self, body: impl FnOnce()) -> bool {
+        let index = rusqlite::Connection::open(self.root().join("index.db")).unwrap();
+        let version =
+            || -> i64 { index.query_row("PRAGMA data_version", [], |row| row.get(0)).unwrap() };
+        let before = version();
+        body();
+        version() != before
+    }
+
     /// The file of a plain blob.
     pub(crate) fn blob(&self, file: &FileRef) -> PathBuf {
         let hex = file.blob.to_string();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vwfb_cas::{ActionResult, Artifact, FileRef, GcOptions, Roots, Store, Take};
+use vwfb_cas::{ActionResult, Artifact, BlobId, Digest, FileRef, GcOptions, Roots, Store, Take};
 
 use crate::common::{Place, key, result};
 
@@ -101,6 +101,27 @@ fn what_a_live_process_hit_or_made_stays() {
 }
 
 #[test]
+fn what_is_claimed_together_stays() {
+    let place = filled(&NAMES);
+    let file = |name: &str| {
+        let blob = BlobId(Digest::of(name.as_bytes()));
+        Artifact::File(FileRef { blob, size: 4, executable: false })
+    };
+    let asked = [file("aaaa"), file("lost"), file("absent"), file("cccc")];
+    let build = place.open();
+    let lost = build.put_bytes(b"lost").unwrap();
+    std::fs::remove_file(place.blob(&lost)).unwrap();
+    assert!(build.read(lost.blob).is_err());
+    assert_eq!(build.claim(&asked).unwrap(), [true, false, false, true]);
+    assert!(!place.writes(|| assert_eq!(build.claim(&asked[..1]).unwrap(), [true])));
+    assert_eq!(build.claim(&[]).unwrap(), []);
+    place.open().gc(&up_to(0)).unwrap();
+    assert_eq!(build.claim(&asked).unwrap(), [true, false, false, true]);
+    let Artifact::File(first) = asked[0] else { panic!("a tree") };
+    assert_eq!(build.read(first.blob).unwrap(), b"aaaa");
+}
+
+#[test]
 fn a_forgotten_result_still_holds_its_blobs_for_who_hit_it() {
     let place = filled(&NAMES);
     let build = place.open();
@@ -146,6 +167,56 @@ fn a_log_stays_as_long_as_its_result() {
     let store = place.open();
     store.gc(&GcOptions { keep, ..up_to(0) }).unwrap();
     assert_eq!(store.read(log.blob).unwrap(), b"log");
+}
+
+#[test]
+fn what_a_workspace_that_is_gone_published_goes() {
+    let place = filled(&NAMES);
+    let store = place.open();
+    let bare = store.put_bytes(b"pinned").unwrap();
+    let roots = Roots { keys: vec![key("aaaa")], artifacts: vec![Artifact::File(bare)] };
+    store.publish_roots("/gone", &roots).unwrap();
+    store.publish_roots("/there", &Roots { keys: vec![key("bbbb")], artifacts: vec![] }).unwrap();
+    drop(store);
+    let store = place.open();
+    let options = GcOptions { gone: vec!["/gone".to_owned()], ..up_to(0) };
+    let planned = store.gc(&GcOptions { dry_run: true, ..options.clone() }).unwrap();
+    assert_eq!(store.root_workspaces().unwrap(), ["/gone", "/there"]);
+    assert_eq!(store.gc(&options).unwrap(), planned);
+    assert_eq!(store.root_workspaces().unwrap(), ["/there"]);
+    assert_eq!(left(&store, &NAMES), ["bbbb"]);
+    assert!(store.read(bare.blob).is_err());
+}
+
+#[test]
+fn only_what_differs_from_the_published_roots_is_written() {
+    let place = filled(&NAMES);
+    let store = place.open();
+    let roots = |names: &[&str]| {
+        let file = |name: &&str| Artifact::File(make(&store, name));
+        Roots {
+            keys: names.iter().map(|name| key(name)).collect(),
+            artifacts: names.iter().map(file).collect(),
+        }
+    };
+    let (first, second) = (roots(&["aaaa", "bbbb", "aaaa"]), roots(&["bbbb", "aaaa"]));
+    let third = roots(&["bbbb", "cccc"]);
+    store.publish_roots("films", &first).unwrap();
+    assert!(!place.writes(|| store.publish_roots("films", &second).unwrap()));
+    let index = rusqlite::Connection::open(place.root().join("index.db")).unwrap();
+    index.execute("CREATE TABLE change(what)", []).unwrap();
+    for (table, name) in [("root_result", "key"), ("root_object", "file")] {
+        for (event, sign) in [("INSERT", "+"), ("DELETE", "-")] {
+            let note = format!("INSERT INTO change VALUES('{sign}{name}');");
+            let trigger = format!("CREATE TRIGGER {event}_{name} AFTER {event} ON {table}");
+            index.execute_batch(&format!("{trigger} BEGIN {note} END")).unwrap();
+        }
+    }
+    store.publish_roots("films", &third).unwrap();
+    let changes: String = index
+        .query_row("SELECT group_concat(what, ' ' ORDER BY what) FROM change", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(changes, "+file +key -file -key");
 }
 
 #[test]
