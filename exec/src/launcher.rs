@@ -45,7 +45,7 @@ struct Server {
 
 /// Why the launcher stops waiting for its task.
 enum Woken {
-    /// The main process ended.
+    /// The main process ended, or its time is up.
     Ended,
     /// vwfb has closed the pipe.
     Abandoned,
@@ -97,10 +97,9 @@ impl Server {
             // Before the first wait too: a request to cancel may have come with the task.
             self.obey(task)?;
             let ready = task.wait(self.requests.pipe())?;
-            if ready.ended {
+            if ready.ended || task.keep_time() {
                 return Ok(Woken::Ended);
             }
-            task.keep_time();
             if ready.requests && !self.requests.fill()? {
                 return Ok(Woken::Abandoned);
             }

@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitStatus, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitStatus, getpgid, pidfd_open, pidfd_send_signal,
+};
 
 use crate::family::{self, Ended};
 use crate::log::Log;
@@ -36,10 +38,8 @@ pub(crate) struct Ready {
 enum Stop {
     /// Not at all; at this instant it will be.
     At(Option<Instant>),
-    /// TERM was sent; KILL follows at this instant.
+    /// TERM was sent; at this instant its time is up.
     Asked(Instant),
-    /// KILL was sent.
-    Killed,
 }
 
 impl Running {
@@ -92,23 +92,21 @@ impl Running {
         match self.stop {
             Stop::At(deadline) => deadline,
             Stop::Asked(kill) => Some(kill),
-            Stop::Killed => None,
         }
     }
 
-    /// Does what the clock asks for.
-    pub(crate) fn keep_time(&mut self) {
+    /// Does what the clock asks for. Once its time is up, which this returns, it is to be ended,
+    /// whatever its main process does.
+    pub(crate) fn keep_time(&mut self) -> bool {
         let now = Instant::now();
         match self.stop {
             Stop::At(Some(deadline)) if now >= deadline => {
                 self.timed_out = true;
                 self.terminate();
+                false
             }
-            Stop::Asked(kill) if now >= kill => {
-                family::signal_group(self.main, Signal::KILL);
-                self.stop = Stop::Killed;
-            }
-            _ => {}
+            Stop::At(_) => false,
+            Stop::Asked(kill) => now >= kill,
         }
     }
 
@@ -122,6 +120,10 @@ impl Running {
 
     fn terminate(&mut self) {
         family::signal_group(self.main, Signal::TERM);
+        // It may have left the group that it was started in; in it, it has been asked.
+        if getpgid(Some(self.main)) != Ok(self.main) {
+            let _ = pidfd_send_signal(&self.pidfd, Signal::TERM);
+        }
         self.stop = Stop::Asked(Instant::now() + self.grace);
     }
 

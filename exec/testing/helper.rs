@@ -6,11 +6,13 @@ use std::io::{self, Write};
 use std::net::TcpStream;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::Pid;
 use vwfb_cas::{Digest, Store};
 use vwfb_exec::action::{Action, Command, Grants};
 use vwfb_exec::{
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
                 .and_then(|address| UnixStream::connect_addr(&address))
                 .map(drop),
         ),
+        ["leave-group", pipe] => outcome(leave_group(Path::new(pipe))),
         ["build", store, readable, script] => build(Path::new(store), Path::new(readable), script),
         _ => ExitCode::from(2),
     }
@@ -42,6 +45,13 @@ fn outcome(tried: io::Result<()>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Moves to a child's process group, and then reads `pipe` to its end.
+fn leave_group(pipe: &Path) -> io::Result<()> {
+    let child = std::process::Command::new("sleep").arg("1000").process_group(0).spawn()?;
+    rustix::process::setpgid(None, Some(Pid::from_child(&child)))?;
+    std::fs::read(pipe).map(drop)
 }
 
 /// Runs one script, as vwfb would, after printing the folder in which it runs.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
+use std::path::Path;
 use std::time::Duration;
 
-use vwfb_exec::action::{Command, OutputSpec};
-use vwfb_exec::{CancelToken, Cause, SOURCE_DATE_EPOCH};
+use vwfb_exec::action::{Action, Command, OutputSpec};
+use vwfb_exec::{CancelToken, Cause, Failure, SOURCE_DATE_EPOCH};
 
 use crate::scene::{Declare, Scene};
 
@@ -130,18 +131,55 @@ fn a_cancelled_process_ends_and_has_no_result() {
     let mut scene = Scene::new();
     let pipe = scene.pipe();
     let action = scene.script(&format!("read line < {}", pipe.display()));
+    let failure = cancelled_once_it_reads(&mut scene, &action, &pipe);
+    assert!(matches!(failure.cause, Cause::Cancelled), "{failure}");
+}
+
+/// Cancels `action` when it has opened `pipe`, which has no end until it failed.
+fn cancelled_once_it_reads(scene: &mut Scene, action: &Action, pipe: &Path) -> Box<Failure> {
     let cancel = scene.cancel.clone();
-    let failure = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let held = OpenOptions::new().write(true).open(&pipe).unwrap();
+            let held = OpenOptions::new().write(true).open(pipe).unwrap();
             cancel.cancel();
             held
         });
-        let failure = scene.run(&action).unwrap_err();
+        let failure = scene.run(action).unwrap_err();
         writer.join().unwrap();
         failure
-    });
+    })
+}
+
+#[test]
+fn a_process_that_left_its_group_is_asked_to_end() {
+    let mut scene = Scene::with_tools(&["helper"]);
+    let pipe = scene.pipe();
+    let action = scene.program("helper", &["leave-group", pipe.to_str().unwrap()]);
+    let failure = cancelled_once_it_reads(&mut scene, &action, &pipe);
     assert!(matches!(failure.cause, Cause::Cancelled), "{failure}");
+}
+
+#[test]
+fn a_process_that_left_its_group_and_does_not_heed_a_request_is_killed() {
+    let mut scene = Scene::with(|options, _| options.grace = Duration::from_millis(20));
+    scene.add_tool("helper");
+    let pipe = scene.pipe();
+    let script = format!("trap '' TERM; exec helper leave-group {}", pipe.display());
+    let action = scene.script(&script);
+    let failure = cancelled_once_it_reads(&mut scene, &action, &pipe);
+    assert!(matches!(failure.cause, Cause::Cancelled), "{failure}");
+}
+
+#[test]
+fn a_process_that_left_its_group_does_not_escape_its_timeout() {
+    let mut scene = Scene::with(|options, _| options.grace = Duration::from_millis(20));
+    scene.add_tool("helper");
+    let pipe = scene.pipe();
+    // Long enough to have left the group, usually; it must end in any case.
+    scene.grants.timeout = Some(Duration::from_millis(300));
+    let script = format!("trap '' TERM; exec helper leave-group {}", pipe.display());
+    let failure = scene.run(&scene.script(&script)).unwrap_err();
+    assert!(matches!(failure.cause, Cause::Timeout { .. }), "{failure}");
 }
 
 #[test]

@@ -71,16 +71,19 @@ impl Scene {
     /// A scene in which the tools `names` can be declared, too.
     pub(crate) fn with_tools(names: &[&str]) -> Self {
         let mut scene = Self::new();
-        for name in names {
-            let programs = match *name {
-                "helper" => vec![ProgramSpec::at("helper", Path::new(HELPER))],
-                name => vec![ProgramSpec::named(name)],
-            };
-            let tool = ToolSpec { name: (*name).to_owned(), programs, data: Vec::new() };
-            let closure = Toolchains::new(&[]).closure(&tool, &Reading).unwrap();
-            scene.closures.insert((*name).to_owned(), closure);
-        }
+        names.iter().for_each(|name| scene.add_tool(name));
         scene
+    }
+
+    /// Makes the tool `name` one that can be declared.
+    pub(crate) fn add_tool(&mut self, name: &str) {
+        let programs = match name {
+            "helper" => vec![ProgramSpec::at("helper", Path::new(HELPER))],
+            name => vec![ProgramSpec::named(name)],
+        };
+        let tool = ToolSpec { name: name.to_owned(), programs, data: Vec::new() };
+        let closure = Toolchains::new(&[]).closure(&tool, &Reading).unwrap();
+        self.closures.insert(name.to_owned(), closure);
     }
 
     /// A script with all tools of the scene.
