@@ -1,4 +1,4 @@
-//! The clock that last uses are dated with. Nothing but the age limit of `gc` reads it.
+//! The clock that last uses are dated with. Nothing but `gc` reads it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,6 +10,11 @@ impl UnixMillis {
     /// The moment that was `age` earlier.
     pub fn before(self, age: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long ago `earlier` was; nothing if it was later, as after a clock was set back.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 }
 

@@ -1,8 +1,9 @@
-//! Removing what nobody needs: results and blobs by age and size, longest unused first.
+//! Removing what nobody needs: results and blobs by age and by size, the least missed first.
 //!
 //! What a live lease may use, what any workspace published as a root, and all below either stays.
 
 mod plan;
+mod worth;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::layout;
 use crate::lease;
 use crate::store::Store;
 
-use plan::{Plan, State};
+use plan::{Limits, Plan, State};
 
 /// How many files are removed while others wait.
 const BATCH: usize = 512;
@@ -34,7 +35,8 @@ pub struct Roots {
 pub struct GcOptions {
     /// Whatever was not used for longer goes.
     pub max_age: Option<Duration>,
-    /// What was not used for longest goes until the rest is no larger.
+    /// What is missed least goes until the rest is no larger: what was not used for long, took
+    /// little work and frees much.
     pub max_bytes: Option<u64>,
     /// Kept besides what the workspaces published.
     pub keep: Roots,
@@ -56,7 +58,7 @@ pub struct RemovedResult {
 /// What `gc` removed, or would remove.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GcReport {
-    /// The results, longest unused first.
+    /// The results, in the order in which they went.
     pub results: Vec<RemovedResult>,
     /// How many files and trees.
     pub objects: u64,
@@ -140,8 +142,8 @@ impl Store {
                 state.keep(&rows.roots(&workspace)?);
             }
         }
-        let oldest_kept = options.max_age.map(|age| self.now().before(age));
-        Ok(state.plan(oldest_kept, options.max_bytes))
+        let now = self.now();
+        Ok(state.plan(&Limits { now, max_age: options.max_age, max_bytes: options.max_bytes }))
     }
 
     /// Removes the files of objects that still have no row. Returns how many there were.

@@ -1,7 +1,10 @@
 //! What to remove: a pure function of what the index holds.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use super::worth::Dispensable;
 use super::{GcReport, RemovedResult};
 use crate::clock::UnixMillis;
 use crate::index::{IndexError, Object, ObjectRow, ResultInfo, ResultRow, RootSet, Rows, Sequence};
@@ -34,6 +37,13 @@ struct Holder {
 enum Candidate {
     Loose(ObjectRow),
     Result(ResultRow),
+}
+
+/// How much may stay, at which moment.
+pub(super) struct Limits {
+    pub(super) now: UnixMillis,
+    pub(super) max_age: Option<Duration>,
+    pub(super) max_bytes: Option<u64>,
 }
 
 /// What goes.
@@ -97,18 +107,62 @@ impl State {
         }
     }
 
-    /// Decides what goes: everything last used before `oldest_kept`, then what was not used for
-    /// longest until at most `max_bytes` are left.
-    pub(super) fn plan(mut self, oldest_kept: Option<UnixMillis>, max_bytes: Option<u64>) -> Plan {
+    /// Decides what goes: what was not used for too long, then what is missed least until the rest
+    /// fits.
+    pub(super) fn plan(mut self, limits: &Limits) -> Plan {
         let mut plan = Plan { report: self.totals(), results: Vec::new(), objects: Vec::new() };
-        for (used_at, candidate) in self.candidates() {
-            let too_old = oldest_kept.is_some_and(|oldest| used_at < oldest);
-            let too_much = max_bytes.is_some_and(|most| plan.report.kept_bytes > most);
-            if too_old || too_much || self.is_lost(candidate) {
-                self.remove(candidate, &mut plan);
+        let oldest_kept = limits.max_age.map(|age| limits.now.before(age));
+        let (goes, may_go): (Vec<_>, _) = self.candidates().into_iter().partition(|candidate| {
+            oldest_kept.is_some_and(|oldest| candidate.0 < oldest) || self.is_lost(candidate.1)
+        });
+        for (_, candidate) in goes {
+            self.remove(candidate, &mut plan);
+        }
+        let Some(most) = limits.max_bytes else { return plan };
+        for candidate in self.ranked(may_go, limits.now) {
+            if plan.report.kept_bytes <= most {
+                break;
             }
+            self.remove(candidate, &mut plan);
         }
         plan
+    }
+
+    /// What is missed least first; of equals, what was not used for longest.
+    fn ranked(&self, candidates: Vec<(UnixMillis, Candidate)>, now: UnixMillis) -> Vec<Candidate> {
+        let mut known = BTreeMap::new();
+        let rank = |(used_at, candidate)| {
+            let (work, bytes) = self.cost(candidate, &mut known);
+            let dispensable = Dispensable::of(now.since(used_at), work, bytes);
+            (Reverse(dispensable), used_at, candidate)
+        };
+        let mut ranked: Vec<_> = candidates.into_iter().map(rank).collect();
+        ranked.sort();
+        ranked.into_iter().map(|(_, _, candidate)| candidate).collect()
+    }
+
+    /// The work that made it, and the bytes it holds; what it shares with others counts in full.
+    fn cost(&self, candidate: Candidate, known: &mut BTreeMap<ObjectRow, u64>) -> (Duration, u64) {
+        match candidate {
+            Candidate::Loose(row) => (Duration::ZERO, self.weight(row, known)),
+            Candidate::Result(row) => {
+                let Holder { info, objects, .. } = &self.results[&row];
+                let weights = objects.iter().map(|object| self.weight(*object, known));
+                (info.work, weights.fold(0, u64::saturating_add))
+            }
+        }
+    }
+
+    /// The bytes of an object and all below it.
+    fn weight(&self, row: ObjectRow, known: &mut BTreeMap<ObjectRow, u64>) -> u64 {
+        if let Some(weight) = known.get(&row) {
+            return *weight;
+        }
+        let Some(node) = self.objects.get(&row) else { return 0 };
+        let below = node.children.iter().map(|child| self.weight(*child, known));
+        let weight = below.fold(stored(&node.object), u64::saturating_add);
+        known.insert(row, weight);
+        weight
     }
 
     fn totals(&self) -> GcReport {

@@ -1,5 +1,7 @@
 //! Action results by key, and the objects each needs.
 
+use std::time::Duration;
+
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{OptionalExtension, params};
 
@@ -20,6 +22,8 @@ pub(crate) struct ResultInfo {
     pub(crate) key: ActionKey,
     pub(crate) used: Sequence,
     pub(crate) used_at: UnixMillis,
+    /// How long it took to make; nothing if its record is damaged.
+    pub(crate) work: Duration,
 }
 
 impl ToSql for ResultRow {
@@ -82,13 +86,16 @@ impl Rows<'_> {
 
     pub(crate) fn results(&self) -> Result<Vec<ResultInfo>, IndexError> {
         self.run(|sql| {
-            sql.prepare("SELECT id, key, used, used_at FROM result ORDER BY id")?
+            sql.prepare("SELECT id, key, used, used_at, record FROM result ORDER BY id")?
                 .query_map([], |row| {
+                    let made = record::decode(row.get_ref(4)?.as_blob()?);
+                    let work = made.map_or(0, |(_, result)| result.duration_ms);
                     Ok(ResultInfo {
                         row: row.get(0)?,
                         key: ActionKey(Digest::from_bytes(row.get(1)?)),
                         used: row.get(2)?,
                         used_at: row.get(3)?,
+                        work: Duration::from_millis(work),
                     })
                 })?
                 .collect()

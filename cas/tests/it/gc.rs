@@ -56,6 +56,29 @@ fn what_was_not_used_for_longest_goes_until_the_rest_fits() {
 }
 
 #[test]
+fn a_clip_that_took_ten_minutes_outlives_one_that_took_a_second() {
+    let place = Place::new();
+    for (second, (name, seconds)) in [("slow", 600), ("fast", 1)].into_iter().enumerate() {
+        place.clock.set(second as i64 * 1000);
+        let store = place.open();
+        let tree = place.write(&format!("{name}/clip"), &name.repeat(4 << 20));
+        let tree = store.put_tree(tree.parent().unwrap(), Take::Copy).unwrap();
+        let made = ActionResult { duration_ms: seconds * 1000, ..result(Artifact::Tree(tree)) };
+        store.commit(key(name), &made).unwrap();
+    }
+    place.clock.set(20_000);
+    let store = place.open();
+    store.gc(&up_to(20 << 20)).unwrap();
+    assert_eq!(left(&store, &["slow", "fast"]), ["slow"]);
+    drop(store);
+    place.clock.set(100_000);
+    let store = place.open();
+    let max_age = Some(Duration::from_secs(60));
+    store.gc(&GcOptions { max_age, ..GcOptions::default() }).unwrap();
+    assert!(left(&store, &["slow"]).is_empty());
+}
+
+#[test]
 fn a_hit_counts_as_a_use() {
     let place = filled(&NAMES);
     assert!(place.open().lookup(&[key("aaaa")]).unwrap()[0].is_some());
