@@ -169,7 +169,8 @@ pub(crate) fn verdict(cause: &Cause) -> Verdict {
         | Cause::Timeout { .. }
         | Cause::MissingOutput { .. }
         | Cause::BadOutput { .. }
-        | Cause::UndeclaredProgram { .. } => Verdict::Work,
+        | Cause::UndeclaredProgram { .. }
+        | Cause::NotStartable { .. } => Verdict::Work,
         Cause::InputLost { .. } => Verdict::LostInput,
         Cause::Cancelled => Verdict::Cancelled,
         Cause::Store { .. }

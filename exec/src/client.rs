@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::cancel::CancelToken;
+use crate::failure::Unstartable;
 use crate::wire::{Exited, Inbox, Reply, Request, Run, line};
 
 /// A launcher process, which runs one task at a time.
@@ -40,6 +41,9 @@ pub enum LauncherError {
     /// It ended by itself; somebody must have killed it.
     #[error("the task launcher is gone")]
     Gone,
+    /// The process cannot be started as it is declared; the launcher is well.
+    #[error(transparent)]
+    Unstartable(Unstartable),
     /// It could not start the process.
     #[error("{what}")]
     Refused {
@@ -48,6 +52,13 @@ pub enum LauncherError {
         /// What the system said, where the system was asked.
         source: Option<io::Error>,
     },
+}
+
+impl LauncherError {
+    /// Whether the launcher itself is well and can run another process.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Unstartable(_) | Self::Refused { .. })
+    }
 }
 
 impl Launcher {
@@ -79,6 +90,7 @@ impl Launcher {
         }
         match self.reply()? {
             Reply::Exited(exited) => Ok(exited),
+            Reply::Unstartable(why) => Err(LauncherError::Unstartable(why)),
             Reply::Refused { what, errno } => {
                 let source = errno.map(io::Error::from_raw_os_error);
                 Err(LauncherError::Refused { what, source })

@@ -6,6 +6,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 use vwfb_cas::{BlobId, FileRef, MaterialiseError, PutError};
 
 use crate::client::LauncherError;
@@ -105,6 +107,14 @@ pub enum Cause {
         /// Its name.
         program: String,
     },
+    /// The system takes the process for impossible as it is declared.
+    #[error("`{program}` cannot be started: {why}")]
+    NotStartable {
+        /// The program.
+        program: String,
+        /// What is wrong with it.
+        why: Unstartable,
+    },
     /// The closure at hand is not the one in the action, or there is none.
     #[error("the toolchain `{toolchain}` is not the one that the task was planned with")]
     Toolchain {
@@ -128,7 +138,7 @@ pub enum Cause {
     OneOutput,
     /// The process could not be started or watched.
     #[error(transparent)]
-    Launcher(#[from] LauncherError),
+    Launcher(LauncherError),
     /// The scratch folder cannot be used: the disk may be full or read-only.
     #[error("cannot {deed} `{}`", path.display())]
     Scratch {
@@ -141,7 +151,43 @@ pub enum Cause {
     },
 }
 
+/// What is wrong with a process that no machine like this one can start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum Unstartable {
+    /// Its file is neither a program nor a script that says what runs it.
+    #[error("it is no program of this machine; if it is a script, begin it with `#!/bin/sh`")]
+    Format,
+    /// Its arguments and environment are longer than the system allows.
+    #[error("its arguments are too long; write them to a file, and let it read that")]
+    TooLong,
+    /// A zero byte ends an argument, so none can hold one.
+    #[error("an argument or a variable of its environment holds a zero byte")]
+    ZeroByte,
+}
+
+impl Unstartable {
+    /// What the failed start of a process says of it; `None` if the machine may be to blame.
+    pub(crate) fn of(error: &io::Error) -> Option<Self> {
+        match (error.raw_os_error().map(Errno::from_raw_os_error), error.kind()) {
+            (Some(Errno::NOEXEC), _) => Some(Self::Format),
+            (Some(Errno::TOOBIG), _) => Some(Self::TooLong),
+            (None, io::ErrorKind::InvalidInput) => Some(Self::ZeroByte),
+            _ => None,
+        }
+    }
+}
+
 impl Cause {
+    /// Why the launcher of `program` has no more to say.
+    pub(crate) fn of_launcher(program: &str, error: LauncherError) -> Self {
+        match error {
+            LauncherError::Unstartable(why) => {
+                Self::NotStartable { program: program.to_owned(), why }
+            }
+            error => Self::Launcher(error),
+        }
+    }
+
     /// Whether the machine is to blame, the disk or a helper for example, and not the task.
     pub fn is_environment(&self) -> bool {
         match self {

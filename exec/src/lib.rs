@@ -36,7 +36,7 @@ pub use base::{BASE_PATHS, BASE_TOOLCHAIN, BASE_TOOLS, BaseAccess, BasePath};
 pub use cancel::CancelToken;
 pub use client::{Launcher, LauncherError};
 pub use execute::{ExecOptions, Executed, Executor, Worker};
-pub use failure::{Cause, Failure};
+pub use failure::{Cause, Failure, Unstartable};
 pub use launcher::launcher_main;
 pub use process::SOURCE_DATE_EPOCH;
 pub use sandbox::{Level, SandboxMissing, SandboxMode, level};

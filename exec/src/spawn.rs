@@ -10,6 +10,7 @@ use std::thread;
 
 use landlock::RulesetCreated;
 
+use crate::failure::Unstartable;
 use crate::log::Log;
 use crate::sandbox::{self, ConfineError, Rules};
 use crate::wire::{Reply, Run};
@@ -42,6 +43,9 @@ fn start_confined(command: &mut Command, ruleset: RulesetCreated) -> Result<Chil
 
 fn start(command: &mut Command) -> Result<Child, Reply> {
     command.spawn().map_err(|error| {
+        if let Some(why) = Unstartable::of(&error) {
+            return Reply::Unstartable(why);
+        }
         let program = Path::new(command.get_program()).display();
         refused(&format!("cannot start `{program}`"), &error)
     })

@@ -45,8 +45,8 @@ impl Task<'_> {
         };
         let launched = self.launch(launcher, run, cancel);
         let restored = self.restore(&placed);
-        let exited =
-            launched.map_err(|error| failed(Cause::Launcher(error), None, Duration::ZERO))?;
+        let exited = launched
+            .map_err(|error| failed(Cause::of_launcher(program, error), None, Duration::ZERO))?;
         let duration = Duration::from_millis(exited.duration_ms);
         let log = self.log(&exited).map_err(|cause| failed(cause, None, duration))?;
         let outputs = restored
@@ -100,7 +100,7 @@ impl Task<'_> {
         };
         let exited = launcher.run(run, cancel);
         // One that cannot be spoken to is dropped, which ends it, and replaced when needed.
-        if matches!(exited, Ok(_) | Err(LauncherError::Refused { .. })) {
+        if exited.as_ref().err().is_none_or(LauncherError::is_refusal) {
             *slot = Some(launcher);
         }
         exited

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::failure::Unstartable;
 use crate::sandbox::Rules;
 
 /// From vwfb to the launcher.
@@ -55,6 +56,8 @@ pub(crate) enum Reply {
     Ready,
     /// The process and all its descendants are dead.
     Exited(Exited),
+    /// No process was started, nor can it be.
+    Unstartable(Unstartable),
     /// No process was started.
     Refused {
         /// What failed.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use vwfb_exec::action::{Action, Command, OutputSpec};
-use vwfb_exec::{CancelToken, Cause, Failure, SOURCE_DATE_EPOCH};
+use vwfb_exec::{CancelToken, Cause, Failure, SOURCE_DATE_EPOCH, Unstartable};
 
 use crate::scene::{Declare, Scene};
 
@@ -123,6 +123,14 @@ fn a_process_that_does_not_heed_its_timeout_is_killed() {
     scene.grants.timeout = Some(Duration::from_millis(20));
     let action = scene.script("trap '' TERM; echo started; while true; do sleep 1000; done");
     let failure = scene.run(&action).unwrap_err();
+    assert!(matches!(failure.cause, Cause::Timeout { .. }), "{failure}");
+}
+
+#[test]
+fn a_task_that_prints_without_end_is_stopped_at_its_timeout() {
+    let mut scene = Scene::new();
+    scene.grants.timeout = Some(Duration::from_millis(100));
+    let failure = scene.run(&scene.script("yes & yes & yes & yes & yes")).unwrap_err();
     assert!(matches!(failure.cause, Cause::Timeout { .. }), "{failure}");
 }
 
@@ -268,4 +276,25 @@ fn a_program_that_cannot_start_says_why() {
     let failure = scene.run(&scene.program("gone", &[])).unwrap_err();
     assert_eq!(failure.to_string(), "cannot start `/nowhere/gone`");
     scene.run(&scene.script("true")).unwrap();
+}
+
+#[test]
+fn arguments_that_are_too_long_are_a_fault_of_the_task() {
+    let mut scene = Scene::new();
+    let failure = scene.run(&scene.program("echo", &[&"x".repeat(200 << 10)])).unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "`echo` cannot be started: its arguments are too long; write them to a file, and let it \
+         read that"
+    );
+    assert!(!failure.cause.is_environment());
+    scene.run(&scene.script("true")).unwrap();
+}
+
+#[test]
+fn an_argument_with_a_zero_byte_is_a_fault_of_the_task() {
+    let mut scene = Scene::new();
+    let failure = scene.run(&scene.program("echo", &["a\0b"])).unwrap_err();
+    assert!(matches!(failure.cause, Cause::NotStartable { why: Unstartable::ZeroByte, .. }));
+    assert!(!failure.cause.is_environment());
 }

@@ -54,6 +54,24 @@ fn a_script_needs_its_interpreter() {
 }
 
 #[test]
+fn a_script_that_names_no_interpreter_is_a_fault_of_the_task() {
+    let temp = TempDir::new().unwrap();
+    let script = temp.path().join("gen.sh");
+    executable(&script, "echo made > out/a\n");
+    let mut scene = Scene::new();
+    let closure = closure(&tool(vec![ProgramSpec::at("//gen.sh", &script)])).unwrap();
+    scene.closures.insert("tool".to_owned(), closure);
+    let failure = scene.run(&scene.program("//gen.sh", &[]).out("out/a")).unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "`//gen.sh` cannot be started: it is no program of this machine; if it is a script, begin \
+         it with `#!/bin/sh`"
+    );
+    assert!(!failure.cause.is_environment());
+    scene.run(&scene.script("true")).unwrap();
+}
+
+#[test]
 fn a_script_runs_with_the_interpreter_that_env_looks_up() {
     let temp = TempDir::new().unwrap();
     let script = temp.path().join("gen");
