@@ -4,8 +4,6 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use vwfb_rules::label::Label;
-
 use crate::args::CleanArgs;
 use crate::error::{CommandError, Exit};
 use crate::session::{Context, Session};
@@ -17,22 +15,37 @@ pub(crate) fn run(ctx: &Context, args: &CleanArgs) -> Result<Exit, CommandError>
         return if args.labels.is_empty() { outputs(ctx) } else { Err(CommandError::CleanLabels) };
     }
     let session = Session::open(ctx, &args.vars)?;
-    let labels: Vec<Label> =
-        args.labels.iter().map(|text| session.label(text)).collect::<Result<_, _>>()?;
-    if labels.is_empty() {
+    if args.labels.is_empty() {
         outputs(ctx)?;
         for folder in [".vwfb/logs", ".vwfb/failed"] {
             remove(&session.workspace.root().join(folder))?;
         }
+        told(ctx, session.workspace.forget(&[])?);
+        return Ok(Exit::SUCCESS);
     }
-    let count = session.workspace.forget(&labels)?;
-    // A target that is gone may have results still; what has none and is not there is a slip.
-    if count == 0 && !labels.is_empty() && session.load(ctx, &args.labels)?.has_errors() {
-        return Ok(Exit::INPUT);
+    let mut labels = Vec::new();
+    for text in &args.labels {
+        let Some(label) = session.label(ctx, text)? else { return Ok(Exit::INPUT) };
+        labels.push(label);
     }
+    let mut exit = Exit::SUCCESS;
+    let mut count = 0;
+    for label in labels {
+        let name = label.to_string();
+        let forgotten = session.workspace.forget(&[label])?;
+        // A target that is gone may have results still; what has none and is not there is a slip.
+        if forgotten == 0 && session.load(ctx, &[name])?.has_errors() {
+            exit = Exit::INPUT;
+        }
+        count += forgotten;
+    }
+    told(ctx, count);
+    Ok(exit)
+}
+
+fn told(ctx: &Context, count: usize) {
     let targets = units::counted(count as u64, "target");
     ctx.ui.status(format_args!("forgot the results of {targets}"));
-    Ok(Exit::SUCCESS)
 }
 
 fn outputs(ctx: &Context) -> Result<Exit, CommandError> {

@@ -102,7 +102,7 @@ pub(crate) enum CommandError {
         source: LabelError,
     },
     /// A pattern stands where one target is needed.
-    #[error("`{text}` means several targets, and one is needed")]
+    #[error("`{text}` is a pattern, and one target is needed")]
     ManyTargets {
         /// The pattern.
         text: String,
@@ -251,6 +251,14 @@ impl CommandError {
             | Self::Io { .. }
             | Self::Stream { .. }
             | Self::Signals { .. } => Exit::ENVIRONMENT,
+        }
+    }
+
+    /// The code of its diagnostic, which has a page.
+    pub(crate) const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Query { error, .. } => error.code(),
+            _ => None,
         }
     }
 

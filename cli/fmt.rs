@@ -1,16 +1,19 @@
 //! `vwfb fmt`: rewrites rule files in canonical form. It needs no workspace.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use vwfb_rules::format::{FormatError, format};
+use vwfb_rules::label::WsPath;
+use vwfb_rules::syntax::nodes;
 use walkdir::WalkDir;
 
 use crate::args::FmtArgs;
 use crate::error::{CommandError, Exit};
 use crate::labels::is_of_the_workspace;
 use crate::session::Context;
+use crate::sources::Sources;
 use crate::ui::{Style, Ui};
 
 /// What became of one file.
@@ -42,17 +45,19 @@ pub(crate) fn run(ctx: &Context, args: &FmtArgs) -> Result<Exit, CommandError> {
 }
 
 fn standard_input(ui: &Ui) -> Result<Exit, CommandError> {
+    let name = "standard input";
     let mut text = String::new();
-    io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|source| CommandError::Stream { stream: "input", source })?;
+    io::stdin().read_to_string(&mut text).map_err(|source| match source.kind() {
+        ErrorKind::InvalidData => CommandError::Read { path: name.into(), source },
+        _ => CommandError::Stream { stream: "input", source },
+    })?;
     match format(&text) {
         Ok(formatted) => {
             ui.out(formatted)?;
             Ok(Exit::SUCCESS)
         }
         Err(error) => {
-            tell(ui, "standard input", &error);
+            tell(ui, name, &text, &error);
             Ok(Exit::INPUT)
         }
     }
@@ -65,7 +70,7 @@ fn one_file(ctx: &Context, file: &Path, check: bool) -> Result<Formatted, Comman
     let formatted = match format(&text) {
         Ok(formatted) => formatted,
         Err(error) => {
-            tell(&ctx.ui, &shown, &error);
+            tell(&ctx.ui, &shown, &text, &error);
             return Ok(Formatted::Wrong);
         }
     };
@@ -79,13 +84,15 @@ fn one_file(ctx: &Context, file: &Path, check: bool) -> Result<Formatted, Comman
     Ok(Formatted::Changed)
 }
 
-fn tell(ui: &Ui, file: &str, error: &FormatError) {
-    let FormatError { line, column, message, hint } = error;
-    let word = ui.styled(Style::Error, "error");
-    ui.say(format_args!("{word}: {file}:{line}:{column}: {message}"));
-    if let Some(hint) = hint {
-        ui.say(format_args!("{}: {hint}", ui.styled(Style::Hint, "hint")));
-    }
+/// Shows what is wrong with a text as `check` does, as far as its name can stand in a workspace.
+fn tell(ui: &Ui, name: &str, text: &str, error: &FormatError) {
+    let Ok(file) = WsPath::new(name) else {
+        let FormatError { line, column, message, .. } = error;
+        let word = ui.styled(Style::Error, "error");
+        return ui.say(format_args!("{word}: {name}:{line}:{column}: {message}"));
+    };
+    let problems = nodes(&file, text).problems;
+    ui.diagnostics(&problems, &Sources::of_one(file, text));
 }
 
 /// Puts a new text in a file's place: a reader sees the old one or the new one, never a part.

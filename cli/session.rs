@@ -6,6 +6,7 @@ use std::sync::Arc;
 use vwfb_cas::SystemClock;
 use vwfb_engine::check::Loaded;
 use vwfb_engine::workspace::{Place, Workspace};
+use vwfb_rules::codes;
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::vars::Overrides;
@@ -91,20 +92,25 @@ impl Session {
         loaded
     }
 
-    /// The label written `text`, seen from the current folder.
-    pub(crate) fn label(&self, text: &str) -> Result<Label, CommandError> {
-        label(text, &self.current)
-    }
-}
-
-/// The label written `text`, seen from the folder `current`.
-pub(crate) fn label(text: &str, current: &WsPath) -> Result<Label, CommandError> {
-    match Pattern::parse(text, current) {
-        Ok(Pattern::Target(label)) => Ok(label),
-        Ok(Pattern::Below(_) | Pattern::Package(_)) => {
-            Err(CommandError::ManyTargets { text: text.to_owned() })
+    /// The label written `text`, seen from the current folder; `None`, with what is wrong shown, if
+    /// it stands for nothing.
+    pub(crate) fn label(&self, ctx: &Context, text: &str) -> Result<Option<Label>, CommandError> {
+        let text = text.to_owned();
+        match Pattern::parse(&text, &self.current) {
+            Ok(Pattern::Target(label)) => Ok(Some(label)),
+            Ok(pattern) => {
+                let problems = self.workspace.load(&[pattern]).problems;
+                let mut unknown = problems.iter().filter(|it| it.code == codes::UNKNOWN_PACKAGE);
+                match unknown.next() {
+                    Some(unknown) => {
+                        ctx.ui.say(ctx.ui.rendered(unknown, &self.sources).trim_end());
+                        Ok(None)
+                    }
+                    None => Err(CommandError::ManyTargets { text }),
+                }
+            }
+            Err(source) => Err(CommandError::Label { text, source }),
         }
-        Err(source) => Err(CommandError::Label { text: text.to_owned(), source }),
     }
 }
 

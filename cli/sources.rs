@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use vwfb_rules::diagnostic::Anchor;
 use vwfb_rules::label::WsPath;
@@ -11,6 +12,8 @@ use vwfb_rules::{library, spans};
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
     root: PathBuf,
+    /// A text that stands for its file.
+    given: Option<(WsPath, Arc<str>)>,
 }
 
 /// A line and a column, both counted from 1.
@@ -25,7 +28,12 @@ pub(crate) struct Position {
 impl Sources {
     /// Those of the workspace in `root`.
     pub(crate) const fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, given: None }
+    }
+
+    /// One text, wherever it came from.
+    pub(crate) fn of_one(file: WsPath, text: &str) -> Self {
+        Self { root: PathBuf::new(), given: Some((file, text.into())) }
     }
 
     /// The workspace's folder.
@@ -35,7 +43,9 @@ impl Sources {
 
     /// The text of a file.
     pub(crate) fn text(&self, path: &WsPath) -> Option<String> {
-        if path.is_built_in() {
+        if let Some((_, text)) = self.given.as_ref().filter(|(file, _)| file == path) {
+            Some(text.to_string())
+        } else if path.is_built_in() {
             library::source(path).map(str::to_owned)
         } else {
             fs::read_to_string(self.root.join(path.as_str())).ok()

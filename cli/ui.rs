@@ -132,7 +132,8 @@ impl Ui {
 
     /// Tells what stopped a command.
     pub(crate) fn error(&self, error: &CommandError) {
-        self.say(format_args!("{}: {}", self.styled(Style::Error, "error"), chain(error)));
+        let word = error.code().map_or_else(|| "error".to_owned(), |code| format!("error[{code}]"));
+        self.say(format_args!("{}: {}", self.styled(Style::Error, word), chain(error)));
         if let Some(hint) = error.hint() {
             self.say(format_args!("{}: {hint}", self.styled(Style::Hint, "hint")));
         }

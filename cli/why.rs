@@ -11,7 +11,7 @@ use crate::session::{Context, Session};
 /// Explains.
 pub(crate) fn run(ctx: &Context, args: &WhyArgs) -> Result<Exit, CommandError> {
     let mut session = Session::open(ctx, &args.vars)?;
-    let label = session.label(&args.label)?;
+    let Some(label) = session.label(ctx, &args.label)? else { return Ok(Exit::INPUT) };
     let loaded = session.load(ctx, &[label.to_string()])?;
     if loaded.has_errors() {
         return Ok(Exit::INPUT);

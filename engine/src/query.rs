@@ -69,6 +69,8 @@ pub struct PatternError {
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,
+    /// The code of the diagnostic that a build would report, where it would.
+    pub code: Option<&'static str>,
     /// Whether it is a pattern all the same: the workspace has nothing of that name.
     pub is_pattern: bool,
 }
@@ -130,6 +132,14 @@ impl QueryError {
     /// Whether the query makes sense, and only the workspace has not what it names.
     pub const fn is_of_the_workspace(&self) -> bool {
         matches!(self, Self::Pattern { refusal: PatternError { is_pattern: true, .. }, .. })
+    }
+
+    /// The code of the diagnostic that a build would report, where it would.
+    pub const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Pattern { refusal, .. } => refusal.code,
+            _ => None,
+        }
     }
 
     /// Where in the query's text, in characters from 1.

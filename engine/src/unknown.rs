@@ -17,7 +17,7 @@ pub(crate) fn unknown(db: &dyn Db, pattern: &Pattern) -> Option<Diagnostic> {
         Pattern::Below(folder) => no_package_below(db, folder, pattern),
         Pattern::Package(package) => match target_names(db, package_file(db, package)) {
             Some(_) => None,
-            None => Some(unknown_package(db, package)),
+            None => Some(unknown_package(db, package, &package.name())),
         },
         Pattern::Target(label) => unknown_target(db, label),
     }
@@ -26,7 +26,7 @@ pub(crate) fn unknown(db: &dyn Db, pattern: &Pattern) -> Option<Diagnostic> {
 fn unknown_target(db: &dyn Db, label: &Label) -> Option<Diagnostic> {
     let file = package_file(db, &label.package);
     let Some(names) = target_names(db, file) else {
-        return Some(unknown_package(db, &label.package));
+        return Some(unknown_package(db, &label.package, &label.target()));
     };
     let name = label.target();
     if names.contains(&name) {
@@ -55,17 +55,35 @@ fn with_parents(folder: WsPath) -> impl Iterator<Item = WsPath> {
     std::iter::successors(Some(folder), WsPath::parent).filter(|folder| !folder.is_root())
 }
 
-fn unknown_package(db: &dyn Db, package: &WsPath) -> Diagnostic {
+/// The problem of `package`, which is none, where a target `name` may have been meant.
+fn unknown_package(db: &dyn Db, package: &WsPath, name: &str) -> Diagnostic {
     if db.path_kind(package) == SourceKind::File {
         let query = format!("`vwfb query 'rdeps(//..., //{package})'`");
         let hint = format!("{query} lists the targets that use it");
         return no_package(format!("`{package}` is a file, and not a package"), Some(hint));
     }
+    let message = format!("`//{package}` is not a package");
+    if package.as_str().contains('*') {
+        let hint =
+            "a pattern has no `*`: `//...` means every target, `//film:all` those of a package";
+        return no_package(message, Some(hint.to_owned()));
+    }
     let packages = db.system().packages(&WsPath::root());
     let named = packages.iter().map(WsPath::as_str).filter(|name| !name.is_empty());
     let near = nearest(package.as_str(), named).map(|near| format!("did you mean `//{near}`?"));
-    let hint = target_of_that_name(db, package).or(near);
-    no_package(format!("`//{package}` is not a package"), hint)
+    let hint = target_of_that_name(db, package).or_else(|| elsewhere(db, name)).or(near);
+    no_package(message, hint)
+}
+
+/// The hint for a target's name that stands without its package, or in a wrong one.
+fn elsewhere(db: &dyn Db, name: &str) -> Option<String> {
+    let packages = db.system().packages(&WsPath::root());
+    let has = |package: &&WsPath| {
+        let names = target_names(db, package_file(db, package)).unwrap_or_default();
+        names.iter().any(|known| known == name)
+    };
+    let package = packages.iter().find(has)?;
+    Some(format!("did you mean `{}`?", Label::new(package.clone(), name)))
 }
 
 /// The hint for `shorts/final` or, within the folder `shorts`, for `final`, which is a target's

@@ -71,6 +71,10 @@ fn a_workspace_that_is_wrong_is_3() {
         &["query", "//none"],
         &["query", "inputs(none.txt)"],
         &["clean", "--expunge", "//p:none"],
+        &["clean", "--expunge", "//none"],
+        &["why", "none"],
+        &["log", "//none"],
+        &["query", "*"],
         &["query", "//..."],
         &["build", "//p:a", "--profile", "none"],
         &["build", "//p:a", "--var", "none=1"],
@@ -80,6 +84,41 @@ fn a_workspace_that_is_wrong_is_3() {
         assert_eq!(ran.code, Some(3), "{args:?}\n{}{}", ran.stdout, ran.stderr);
         assert!(ran.stderr.contains("error"), "{args:?}\n{}", ran.stderr);
     }
+}
+
+#[test]
+fn an_unknown_target_is_the_same_error_everywhere() {
+    let world = World::new();
+    let _built = world.ok(&["build", "//p:greet"]);
+    let commands = [&["build"][..], &["plan"], &["check"], &["why"], &["log"], &["query"]];
+    for command in commands.into_iter().chain([&["clean", "--expunge"][..]]) {
+        for (slip, message, hint) in [
+            ("//p:gret", "error[unknown-label]: there is no target `//p:gret`", "`//p:greet`?"),
+            ("greet", "error[unknown-package]: `//greet` is not a package", "`//p:greet`?"),
+            (":greet", "error[unknown-package]: `//` is not a package", "`//p:greet`?"),
+            ("//q:x", "error[unknown-package]: `//q` is not a package", "`//p`?"),
+            ("*", "error[unknown-package]: `//*` is not a package", "a pattern has no `*`"),
+        ] {
+            let args: Vec<&str> = command.iter().copied().chain([slip]).collect();
+            let ran = world.run(&args);
+            assert_eq!(ran.code, Some(3), "{args:?}\n{}{}", ran.stdout, ran.stderr);
+            let told = ran.says(message).stderr;
+            assert!(told.contains("hint: ") && told.contains(hint), "{args:?}\n{told}");
+        }
+    }
+    let ran = world.run(&["clean", "--expunge", "//p:greet", "//p:gret"]).exits(3);
+    let _told = ran.says("there is no target `//p:gret`").says("forgot the results of 1 target");
+}
+
+#[test]
+fn text_that_is_no_text_is_3() {
+    let world = World::new();
+    std::fs::write(world.path("latin.kdl"), b"a \"\xe9\"\n").unwrap();
+    let _told = world.run(&["fmt", "latin.kdl"]).exits(3).says("latin.kdl`: ");
+    let mut command = world.command(&["fmt", "--stdin"]);
+    command.stdin(std::fs::File::open(world.path("latin.kdl")).unwrap());
+    let ran = world.ended(command.output().unwrap()).exits(3);
+    let _told = ran.says("error: cannot read `standard input`: ");
 }
 
 #[test]

@@ -140,6 +140,23 @@ fn log_prints_what_a_task_wrote_whether_it_failed_or_not() {
 }
 
 #[test]
+fn log_says_which_targets_run_no_task_and_follows_an_alias() {
+    let world = World::new();
+    world.write(
+        "q/BUILD.kdl",
+        "alias \"a\" actual=\"//p:greet\"\nfilegroup \"f\" { srcs \"//p:greet\" \"//p:alone\"; }\n\
+         task \"off\" when=#false { out \"o\"; script \"echo > {out}\"; }\n",
+    );
+    let _built = world.ok(&["build", "//p:all"]);
+    let ran =
+        world.ok(&["log", "//q:a"]).says("//q:a runs no task; its files are made by //p:greet");
+    assert_eq!(ran.stdout, "greeted\n");
+    let ran = world.ok(&["log", "//q:f"]);
+    let _told = ran.says("//q:f runs no task; its files are made by //p:alone, //p:greet\n");
+    let _told = world.ok(&["log", "//q:off"]).says("//q:off runs no task\n");
+}
+
+#[test]
 fn info_tells_of_workspace_store_sandbox_and_tools() {
     let world = World::new();
     world.write("WORKSPACE.kdl", "workspace \"films\" { tools { allow \"no-such-tool\" } }\n");

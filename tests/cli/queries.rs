@@ -110,3 +110,10 @@ fn an_error_elsewhere_is_told_with_the_answer() {
     let ran = world.run(&["query", "deps(//p:copy)"]).exits(3).says("error[unknown-rule]");
     assert_eq!(ran.stdout, "//p:copy\n//p:greet\n");
 }
+
+#[test]
+fn everything_of_an_empty_workspace_is_nothing() {
+    let world = World::empty();
+    assert_eq!(asked(&world, &["//..."]), "");
+    let _refused = world.run(&["query", "//q/..."]).exits(3);
+}

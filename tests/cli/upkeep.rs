@@ -140,7 +140,7 @@ fn fmt_tells_what_is_no_kdl_and_formats_the_rest() {
     let world = World::empty();
     world.write("a.kdl", "node \"unclosed\n");
     world.write("b.kdl", "b    1\n");
-    let ran = world.run(&["fmt"]).exits(3).says("error: a.kdl:1:");
+    let ran = world.run(&["fmt"]).exits(3).says("error[syntax-error]: ").says("[a.kdl:1:");
     assert_eq!(ran.stdout, "b.kdl\n");
     assert_eq!(world.read("a.kdl"), "node \"unclosed\n");
     let _both = world.run(&["fmt", "--check"]).exits(3);
@@ -155,4 +155,8 @@ fn fmt_works_in_a_pipe() {
     child.stdin.take().unwrap().write_all(b"a    1\n").unwrap();
     let ran = world.ended(child.wait_with_output().unwrap()).exits(0);
     assert_eq!(ran.stdout, "a 1\n");
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"a {\n").unwrap();
+    let ran = world.ended(child.wait_with_output().unwrap()).exits(3);
+    let _told = ran.says("error[syntax-error]: ").says("[standard input:1:").says(" 1 │ a {");
 }

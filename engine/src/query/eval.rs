@@ -157,7 +157,10 @@ fn unknown(column: usize, item: &Item) -> QueryError {
         Item::Target(label) => format!("no target `{label}`"),
         Item::File(path) => format!("no target reads or makes `{path}`"),
     };
-    QueryError::Pattern { column, refusal: PatternError { message, hint: None, is_pattern: true } }
+    QueryError::Pattern {
+        column,
+        refusal: PatternError { message, hint: None, code: None, is_pattern: true },
+    }
 }
 
 /// How far an optional depth lets a search go.

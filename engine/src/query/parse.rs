@@ -1,5 +1,7 @@
 //! From a query's text to its expression.
 
+use std::num::IntErrorKind;
+
 use super::QueryError;
 use super::function::{self, Function, Parameter, Signature};
 
@@ -201,8 +203,11 @@ impl Parser {
             None => self.word(),
         };
         let message = match parameter {
-            Parameter::Depth => match text.parse() {
+            Parameter::Depth => match text.parse::<usize>() {
                 Ok(depth) => return Ok(Argument::Depth(depth)),
+                Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
+                    format!("the depth `{text}` is too large")
+                }
                 Err(_) => format!("`{text}` is no depth: a whole number is"),
             },
             _ if text.is_empty() => format!("`{}` lacks an argument", signature.name),

@@ -54,7 +54,7 @@ impl<'db> RealisedGraph<'db> {
             None => "`vwfb query 'inputs(//...)'` lists the files that targets read".to_owned(),
         };
         let message = format!("no target reads or makes `{path}`");
-        Err(PatternError { message, hint: Some(hint), is_pattern: true })
+        Err(PatternError { message, hint: Some(hint), code: None, is_pattern: true })
     }
 }
 
@@ -67,6 +67,7 @@ impl QueryGraph for RealisedGraph<'_> {
         let refused = |error: vwfb_rules::label::LabelError| PatternError {
             message: error.to_string(),
             hint: Some("a pattern is written `//...`, `//folder:name` or `:name`".to_owned()),
+            code: None,
             is_pattern: false,
         };
         let file = if pattern.contains(':') { None } else { self.file(pattern)? };
@@ -74,8 +75,16 @@ impl QueryGraph for RealisedGraph<'_> {
             return Ok(BTreeSet::from([file]));
         }
         let parsed = Pattern::parse(pattern, &self.current).map_err(refused)?;
-        if let Some(Diagnostic { message, hint, .. }) = unknown(self.db, &parsed) {
-            return Err(PatternError { message, hint, is_pattern: true });
+        // All of a workspace without packages is nothing, and no slip.
+        let everything = parsed == Pattern::Below(WsPath::root());
+        if let Some(problem) = unknown(self.db, &parsed).filter(|_| !everything) {
+            let Diagnostic { message, hint, code, .. } = problem;
+            return Err(PatternError {
+                message,
+                hint,
+                code: Some(code.as_str()),
+                is_pattern: true,
+            });
         }
         let matching = self.labels.iter().filter(|label| parsed.matches(label));
         Ok(matching.map(|label| Item::Target(label.to_string())).collect())

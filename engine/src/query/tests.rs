@@ -58,6 +58,7 @@ impl QueryGraph for Film {
             return Err(PatternError {
                 message,
                 hint: Some("see `//...`".to_owned()),
+                code: None,
                 is_pattern: true,
             });
         }
@@ -172,6 +173,8 @@ fn mistakes_are_named_with_their_place_and_a_way_out() {
     refuse("deps(//s:body", 14, "a `,` or `)` is missing here", "deps(x[, depth])");
     refuse("deps(//s:body, one)", 16, "`one` is no depth: a whole number is", "deps(x[, depth])");
     refuse("deps(//s:body, -1)", 16, "`-1` is no depth: a whole number is", "deps(x[, depth])");
+    let far = "99999999999999999999";
+    refuse(&format!("deps(//s:body, {far})"), 16, &format!("the depth `{far}` is too large"), "");
     refuse("deps(//s:body, 1, 2)", 17, "`deps` has too many arguments", "deps(x[, depth])");
     refuse("dep(//s:body)", 1, "no function named `dep`", "did you mean `deps`");
     refuse("rdep //s:body", 1, "no function named `rdep`", "did you mean `rdeps`");
