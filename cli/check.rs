@@ -18,9 +18,10 @@ pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, CommandError>
     };
     let errors = loaded.problems.iter().filter(|p| p.severity == Severity::Error).count();
     let warnings = loaded.problems.len() - errors;
+    let more = if loaded.left_out > 0 { " and more" } else { "" };
     let style = if errors > 0 { Style::Error } else { Style::Good };
     let told = format!(
-        "{}: {}, {}",
+        "{}: {}, {}{more}",
         units::counted(loaded.targets.len() as u64, "target"),
         units::counted(errors as u64, "error"),
         units::counted(warnings as u64, "warning"),

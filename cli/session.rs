@@ -89,6 +89,9 @@ impl Session {
     fn load_patterns(&self, ctx: &Context, patterns: &[Pattern]) -> Loaded {
         let loaded = self.workspace.load(patterns);
         ctx.ui.diagnostics(&loaded.problems, &self.sources);
+        if loaded.left_out > 0 {
+            ctx.ui.say(format_args!("and {} more problems", loaded.left_out));
+        }
         loaded
     }
 

@@ -5,7 +5,8 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use vwfb_rules::diagnostic::Diagnostic;
-use vwfb_rules::render::{RenderOptions, render};
+use vwfb_rules::label::WsPath;
+use vwfb_rules::render::{RenderOptions, render, render_all};
 
 use crate::args::{ColorWhen, GlobalArgs};
 use crate::error::{CommandError, chain};
@@ -141,16 +142,19 @@ impl Ui {
 
     /// Shows what is wrong with a workspace.
     pub(crate) fn diagnostics(&self, problems: &[Diagnostic], sources: &Sources) {
-        for problem in problems {
-            self.say(self.rendered(problem, sources).trim_end());
+        if !problems.is_empty() {
+            let source = |path: &WsPath| sources.text(path);
+            self.say(render_all(problems, &source, self.render_options()).trim_end());
         }
     }
 
     /// One diagnostic as text.
     pub(crate) fn rendered(&self, problem: &Diagnostic, sources: &Sources) -> String {
-        let options =
-            RenderOptions { color: self.color, unicode: self.unicode, width: terminal_width() };
-        render(problem, &|path| sources.text(path), options)
+        render(problem, &|path| sources.text(path), self.render_options())
+    }
+
+    fn render_options(&self) -> RenderOptions {
+        RenderOptions { color: self.color, unicode: self.unicode, width: terminal_width() }
     }
 }
 

@@ -30,9 +30,22 @@ pub fn render(
     source: &dyn Fn(&WsPath) -> Option<String>,
     options: RenderOptions,
 ) -> String {
-    let mut text = header(diagnostic, options.color);
+    render_all(std::slice::from_ref(diagnostic), source, options)
+}
+
+/// Several as one text; each file is read once.
+pub fn render_all(
+    diagnostics: &[Diagnostic],
+    source: &dyn Fn(&WsPath) -> Option<String>,
+    options: RenderOptions,
+) -> String {
     let mut files = Files { source, known: BTreeMap::new() };
-    for group in groups(diagnostic, &mut files) {
+    diagnostics.iter().map(|diagnostic| rendered(diagnostic, &mut files, options)).collect()
+}
+
+fn rendered(diagnostic: &Diagnostic, files: &mut Files<'_>, options: RenderOptions) -> String {
+    let mut text = header(diagnostic, options.color);
+    for group in groups(diagnostic, files) {
         let file = &group[0].anchor.file;
         let whole = group.iter().all(|place| place.anchor.spot == Spot::File);
         match files.of(file) {

@@ -97,6 +97,14 @@ fn check_and_build_report_by_file_and_line() {
 }
 
 #[test]
+fn a_hundred_problems_are_told_and_the_others_counted() {
+    let world = World::with(&"tsk \"a\" { out \"a\" }\n".repeat(300));
+    let ran = world.run(&["check"]).exits(3);
+    assert_eq!(ran.stderr.matches("error[").count(), 100);
+    let _told = ran.says("more problems\n").says("100 errors, 0 warnings and more\n");
+}
+
+#[test]
 fn check_of_one_target_leaves_others_alone() {
     let world = World::new();
     world.write("q/BUILD.kdl", "tsk \"a\" { out \"a\" }\n");
