@@ -9,6 +9,7 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, PathFdError,
     Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 use serde::{Deserialize, Serialize};
 
 use crate::base;
@@ -129,9 +130,9 @@ pub(crate) enum ConfineError {
     /// A path could not be opened.
     #[error("cannot confine the task: {0}")]
     Path(#[from] PathFdError),
-    /// There are too many open files.
+    /// There are too many open files, or privileges cannot be given up.
     #[error("cannot confine the task: {0}")]
-    Clone(#[from] io::Error),
+    System(#[from] io::Error),
     /// The kernel enforces nothing.
     #[error("cannot confine the task: the kernel no longer enforces Landlock")]
     NotEnforced,
@@ -139,12 +140,26 @@ pub(crate) enum ConfineError {
 
 /// Confines the calling thread, and all it starts, for good; says how far.
 pub(crate) fn restrict_thread(ruleset: RulesetCreated) -> Result<Level, ConfineError> {
+    drop_capabilities()?;
     let status = ruleset.restrict_self()?;
     match (status.ruleset, status.landlock) {
         (RulesetStatus::NotEnforced, _) => Err(ConfineError::NotEnforced),
         (_, LandlockStatus::Available { effective_abi, .. }) => Ok(Level(effective_abi as u8)),
         _ => Err(ConfineError::NotEnforced),
     }
+}
+
+/// Gives up what lets root read other processes' environments in `/proc` past Landlock; without
+/// new privileges nothing that the thread starts gets it back.
+fn drop_capabilities() -> io::Result<()> {
+    let had = capabilities(None)?;
+    let kept = |set: CapabilitySet| set & !(CapabilitySet::PERFMON | CapabilitySet::SYS_ADMIN);
+    let left = CapabilitySets {
+        effective: kept(had.effective),
+        permitted: kept(had.permitted),
+        inheritable: kept(had.inheritable),
+    };
+    if left == had { Ok(()) } else { Ok(set_capabilities(None, left)?) }
 }
 
 /// The rules, and the base, as the kernel takes them: bound to the files that are there now.

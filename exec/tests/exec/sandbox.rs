@@ -118,6 +118,20 @@ fn abstract_sockets_and_signals_stay_inside() {
 }
 
 #[test]
+fn of_other_processes_only_the_command_line_can_be_read() {
+    if !confined(Level::confines_files) {
+        return;
+    }
+    let mut scene = Scene::new();
+    let test = std::process::id();
+    scene.run(&scene.script(&format!("cat /proc/{test}/cmdline > /dev/null"))).unwrap();
+    for closed in ["environ", "maps", "mem", "fd/0", "cwd/Cargo.toml"] {
+        let log = refusal(&scene.program("cat", &[&format!("/proc/{test}/{closed}")]), &mut scene);
+        assert!(log.contains("Permission denied"), "{closed}: {log}");
+    }
+}
+
+#[test]
 fn without_a_sandbox_inputs_are_copies() {
     let mut scene = Scene::with(|options, _| options.level = Level::NONE);
     let input = scene.input("input");
