@@ -1,7 +1,8 @@
 //! What every task may use without declaring it: a fixed list, the same on every machine.
 //!
-//! None of it is in any key, so an entry must not decide what a tool makes, or must be what the
-//! system cannot run programs without.
+//! None of it is in any key, so an entry should not decide what a tool makes, or must be what the
+//! system cannot run programs without. `/proc` and the number of processors are of the latter
+//! kind: a task that puts them into its output has a result that its key does not tell of.
 
 use landlock::{AccessFs, BitFlags};
 
@@ -142,8 +143,12 @@ pub const BASE_PATHS: &[BasePath] = &[
     device("/dev/full", "programs test write errors"),
     device("/dev/random", "random numbers, also of libraries that never use them"),
     device("/dev/urandom", "random numbers, also of libraries that never use them"),
-    read("/proc", "a program's view of itself; other processes' secrets stay closed to it"),
-    read("/sys/devices/system/cpu", "the C library counts processors there"),
+    // Other processes' environments and memory stay closed; their command lines do not.
+    read("/proc", "a program's view of itself, and of the machine"),
+    read(
+        "/sys/devices/system/cpu",
+        "the C library counts processors there; the count is in no key",
+    ),
     read("/sys/devices/system/node", "thread pools look up memory nodes there"),
     read("/etc/ld.so.cache", "the loader finds libraries through it; which, is in the key"),
     read("/etc/ld.so.preload", "the loader looks for it at every start"),

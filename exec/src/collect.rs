@@ -12,7 +12,7 @@ use crate::action::OutputSpec;
 use crate::failure::Cause;
 use crate::scratch::{Scratch, failed};
 
-/// The outputs by name, moved into the store. Nothing is moved unless all of them are there and
+/// The outputs by name, taken into the store. Nothing is taken unless all of them are there and
 /// of the declared kind.
 pub(crate) fn outputs(
     store: &Store,
