@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use vwfb_cas::{ActionKey, Clock, GcOptions, GcReport, Stats, Store, SystemClock, UnixMillis};
 use vwfb_cas::{VerifyOptions, VerifyReport};
+use vwfb_engine::roots::gone_workspaces;
 
 use crate::args::{CacheArgs, CacheCommand, GcArgs, VarArgs};
 use crate::error::{CommandError, Exit};
@@ -125,8 +126,14 @@ fn found(report: &VerifyReport, labels: &Labels) -> String {
 }
 
 fn gc(ctx: &Context, args: &GcArgs) -> Result<Exit, CommandError> {
+    let prepared = before_gc(ctx, args)?;
     let store = Store::open(&ctx.store()?)?;
+    let gone = match prepared {
+        Some(gone) => gone,
+        None => gone_workspaces(&store)?,
+    };
     let options = GcOptions {
+        gone,
         max_age: args.max_age,
         max_bytes: args.max_size,
         dry_run: args.dry_run,
@@ -139,6 +146,15 @@ fn gc(ctx: &Context, args: &GcArgs) -> Result<Exit, CommandError> {
     ctx.ui.out(removed(&report, &labels))?;
     gc_summary(&ctx.ui, &report, args);
     Ok(Exit::SUCCESS)
+}
+
+/// Lets the current workspace, if there is one that can be read, give up what it no longer needs.
+fn before_gc(ctx: &Context, args: &GcArgs) -> Result<Option<Vec<String>>, CommandError> {
+    if args.dry_run || ctx.located().is_err() {
+        return Ok(None);
+    }
+    let Ok(session) = Session::open(ctx, &VarArgs::default()) else { return Ok(None) };
+    Ok(Some(session.workspace.before_gc(args.max_age)?))
 }
 
 /// The results that went, by label where it is known.

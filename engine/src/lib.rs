@@ -23,6 +23,7 @@ mod grant;
 pub mod log;
 pub mod platform;
 pub mod query;
+pub mod roots;
 mod run;
 pub mod why;
 pub mod workers;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vwfb_cas::{ActionResult, Store};
+use vwfb_cas::{ActionResult, Artifact, Store};
 use vwfb_rules::task::{InputRef, Results};
 
 use crate::action::{Keyed, Unkeyed, action};
@@ -14,6 +14,7 @@ use crate::db::Database;
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use crate::graph::TaskGraph;
 use crate::plan::{Plan, Step, TaskId};
+use crate::roots::publish;
 use crate::state::{Attempt, NewSuccess, State, Success};
 use crate::workers::chain;
 
@@ -55,6 +56,7 @@ pub(crate) struct Run<'a> {
     keyed: Vec<Option<Arc<Keyed>>>,
     durations: Vec<u64>,
     new_successes: Vec<TaskId>,
+    to_claim: Vec<Artifact>,
     new_attempts: Vec<(String, Attempt)>,
 }
 
@@ -88,6 +90,7 @@ impl<'a> Run<'a> {
             keyed: vec![None; nodes.len()],
             durations,
             new_successes: Vec::new(),
+            to_claim: Vec::new(),
             new_attempts: Vec::new(),
             ground,
         })
@@ -129,11 +132,23 @@ impl<'a> Run<'a> {
             while let Some(id) = self.plan.next_ready() {
                 asked.extend(self.settle_same_key(id));
             }
+            self.claim()?;
             if asked.is_empty() {
                 return Ok(unknown);
             }
             self.settle_stored(&asked, &mut unknown)?;
         }
+    }
+
+    /// Keeps from any gc what was settled without asking the store. What is lost already is met
+    /// when its bytes are needed.
+    fn claim(&mut self) -> Result<(), EnvironmentError> {
+        let artifacts = std::mem::take(&mut self.to_claim);
+        if !artifacts.is_empty() {
+            let claimed = self.ground.store.claim(&artifacts);
+            let _whole = claimed.map_err(|error| EnvironmentError::of(&error))?;
+        }
+        Ok(())
     }
 
     /// Asks for the key of a ready task, and settles it if its outcome answers that key; else the
@@ -161,6 +176,8 @@ impl<'a> Run<'a> {
         }
         let result = self.plan.unchanged_or_cut_off(id);
         self.settled(id, result, Duration::ZERO);
+        let outcome = target.outcome(self.ground.db).iter();
+        self.to_claim.extend(outcome.flat_map(|outcome| outcome.values().copied()));
         None
     }
 
@@ -312,7 +329,7 @@ impl<'a> Run<'a> {
     pub(crate) fn take_up(&mut self, producer: TaskId) -> Result<(), String> {
         let node = self.ground.graph.node(producer);
         let label = &node.label;
-        if node.def.results == Results::Sampled {
+        if self.is_sampled(producer) {
             return Err(format!(
                 "the stored result of `{label}` is lost, and another run would not make the same; \
                  `vwfb clean --expunge {label}` gives it up, and the next build makes a new one"
@@ -327,6 +344,10 @@ impl<'a> Run<'a> {
                 Ok(())
             }
         }
+    }
+
+    fn is_sampled(&self, id: TaskId) -> bool {
+        self.ground.graph.node(id).def.results == Results::Sampled
     }
 
     fn lost_inputs(&self, id: TaskId) -> Vec<TaskId> {
@@ -374,6 +395,10 @@ impl<'a> Run<'a> {
             .and_then(|()| state.record_attempts(&self.new_attempts))
             .map_err(|error| EnvironmentError::of(&error))?;
         self.new_attempts.clear();
+        // A sample cannot be made again, so it is this workspace's from now on.
+        if records.iter().any(|(id, _)| self.is_sampled(*id)) {
+            publish(self.ground.store, state)?;
+        }
         Ok(())
     }
 }

@@ -16,12 +16,16 @@ use crate::db::Outcome;
 use crate::event::{Counts, TaskResult};
 use crate::stamp::{Stamp, Stamped};
 
+/// The name of the database in `.vwfb`.
+pub(crate) const STATE_FILE: &str = "state.db";
+
 /// The format of `state.db`. It is rebuildable, so another version is emptied, not converted.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 const SCHEMA: &str = "
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished_ms INTEGER,
-    targets TEXT NOT NULL, sandbox TEXT NOT NULL, counts TEXT, exit_code INTEGER);
+    targets TEXT NOT NULL, sandbox TEXT NOT NULL, config BLOB NOT NULL, counts TEXT,
+    exit_code INTEGER);
 CREATE TABLE successes (label TEXT NOT NULL, config BLOB NOT NULL, key BLOB NOT NULL,
     outcome BLOB NOT NULL, duration_ms INTEGER NOT NULL, run INTEGER NOT NULL,
     previous_key BLOB, PRIMARY KEY (label, config)) WITHOUT ROWID;
@@ -130,7 +134,7 @@ impl State {
         std::fs::create_dir_all(folder)
             .and_then(|()| write_gitignore(folder))
             .map_err(|source| StateError::Create { path: folder.to_owned(), source })?;
-        let path = folder.join("state.db");
+        let path = folder.join(STATE_FILE);
         let (connection, set_aside) = match connect(&path) {
             Err(error) if is_damage(&error) => {
                 let set_aside = set_aside(&path)?;
@@ -149,6 +153,11 @@ impl State {
     /// Where a damaged database was put when this was opened, if it was damaged.
     pub fn set_aside(&self) -> Option<&Path> {
         self.set_aside.as_deref()
+    }
+
+    /// The database file, absolute.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -176,8 +185,8 @@ impl State {
     pub fn begin_run(&self, now_ms: i64, targets: &str, sandbox: &str) -> Result<u64, StateError> {
         self.with(|db| {
             db.execute(
-                "INSERT INTO runs (started_ms, targets, sandbox) VALUES (?1, ?2, ?3)",
-                params![now_ms, targets, sandbox],
+                "INSERT INTO runs (started_ms, targets, sandbox, config) VALUES (?1, ?2, ?3, ?4)",
+                params![now_ms, targets, sandbox, self.config.as_bytes().as_slice()],
             )?;
             Ok(db.last_insert_rowid().unsigned_abs())
         })

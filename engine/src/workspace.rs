@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use vwfb_cas::{Clock, Digest, OpenError, Roots, Store};
+use vwfb_cas::{Clock, Digest, OpenError, Store};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::vars::Overrides;
@@ -21,6 +21,7 @@ use crate::outputs::OutputFolder;
 use crate::package::workspace;
 use crate::platform::{cpu_level, platform};
 use crate::query::RealisedGraph;
+use crate::roots::{gone_workspaces, publish};
 use crate::run::Ground;
 use crate::stamps::Stamps;
 use crate::state::{State, StateError};
@@ -255,6 +256,8 @@ impl Workspace {
             tasks: graph.nodes().len(),
             sandbox: request.sandbox.clone(),
         });
+        // What earlier runs made is this workspace's, also if they were killed before they said so.
+        self.publish_roots()?;
         let mut counts = Counts::default();
         let built = self.build_graph(graph, request, reporter, run, &mut counts);
         // A run that the machine stopped has its record and its last event too.
@@ -327,12 +330,32 @@ impl Workspace {
             .map_err(|error| EnvironmentError::of(&error))
     }
 
-    /// Tells the store what this workspace still needs, so that no gc takes it.
     fn publish_roots(&self) -> Result<(), EnvironmentError> {
-        let keys = self.state.current_keys().map_err(|error| EnvironmentError::of(&error))?;
-        let id = Digest::of(self.place.root.as_os_str().as_encoded_bytes()).to_hex();
-        let roots = Roots { keys, artifacts: Vec::new() };
-        self.store.publish_roots(&id, &roots).map_err(|error| EnvironmentError::of(&error))
+        publish(&self.store, &self.state)
+    }
+
+    /// Makes ready for a gc: forgets what no target of this workspace stands for any more and,
+    /// with an age, what other configurations made that no run was made with since. Returns the
+    /// workspaces with roots in the store that are gone from the disk.
+    ///
+    /// # Errors
+    /// If the store or the workspace's memory cannot be used.
+    pub fn before_gc(&self, max_age: Option<Duration>) -> Result<Vec<String>, EnvironmentError> {
+        let loaded = self.load(&[Pattern::Below(WsPath::root())]);
+        // A package that cannot be read may declare any label.
+        if !loaded.has_errors() {
+            let present = loaded.targets.iter().map(ToString::to_string).collect();
+            self.state.retain_labels(&present).map_err(|error| EnvironmentError::of(&error))?;
+        }
+        if let Some(age) = max_age {
+            let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+            let since = self.clock.now().0.saturating_sub(age);
+            self.state
+                .drop_idle_configurations(since)
+                .map_err(|error| EnvironmentError::of(&error))?;
+        }
+        self.publish_roots()?;
+        gone_workspaces(&self.store)
     }
 }
 

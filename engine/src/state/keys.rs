@@ -1,9 +1,9 @@
 //! Which labels keys belong to, and forgetting them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, params};
-use vwfb_cas::ActionKey;
+use vwfb_cas::{ActionKey, Digest};
 
 use super::{State, StateError};
 
@@ -26,37 +26,89 @@ impl State {
         })
     }
 
-    /// Forgets every success and attempt in every configuration, and returns the keys.
+    /// Forgets every success and attempt in every configuration, and returns every key that a
+    /// label of this workspace ever answered.
     ///
     /// # Errors
     /// See [`State::begin_run`].
     pub fn forget(&self) -> Result<Vec<ActionKey>, StateError> {
-        let keys = self.current_keys()?;
+        let keys = self.keys("SELECT key FROM records UNION SELECT key FROM successes", [])?;
         self.with(|db| {
-            db.execute_batch("DELETE FROM successes; DELETE FROM attempts;")?;
+            db.execute_batch("DELETE FROM successes; DELETE FROM attempts; DELETE FROM records;")?;
             Ok(keys)
         })
     }
 
-    /// Forgets the successes and attempts of some labels in this configuration, and returns the
-    /// keys.
+    /// Forgets the successes and attempts of some labels in every configuration, and returns
+    /// every key that they ever answered.
     ///
     /// # Errors
     /// See [`State::begin_run`].
     pub fn forget_labels(&self, labels: &[String]) -> Result<Vec<ActionKey>, StateError> {
-        let successes = self.successes()?;
-        let keys = labels.iter().filter_map(|label| successes.get(label)).map(|known| known.key);
-        let keys = keys.collect();
+        let mut keys = Vec::new();
+        for label in labels {
+            let all = "SELECT key FROM records WHERE label = ?1
+                       UNION SELECT key FROM successes WHERE label = ?1";
+            keys.extend(self.keys(all, [label])?);
+        }
         self.with(|db| {
-            let config = self.config.as_bytes().as_slice();
-            for table in ["successes", "attempts"] {
-                let sql = format!("DELETE FROM {table} WHERE label = ?1 AND config = ?2");
-                let mut delete = db.prepare(&sql)?;
+            for table in ["successes", "attempts", "records"] {
+                let mut delete = db.prepare(&format!("DELETE FROM {table} WHERE label = ?1"))?;
                 for label in labels {
-                    delete.execute(params![label, config])?;
+                    delete.execute([label])?;
                 }
             }
             Ok(keys)
+        })
+    }
+
+    /// Forgets the successes of labels that are not among `present`: what a workspace no longer
+    /// declares, it no longer needs. Returns how many there were.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn retain_labels(&self, present: &BTreeSet<String>) -> Result<usize, StateError> {
+        self.with(|db| {
+            let transaction = db.transaction()?;
+            let mut labels: Vec<String> = Vec::new();
+            let mut select = transaction.prepare("SELECT DISTINCT label FROM successes")?;
+            for label in select.query_map([], |row| row.get(0))? {
+                labels.push(label?);
+            }
+            drop(select);
+            let mut gone = 0;
+            for label in labels.iter().filter(|label| !present.contains(*label)) {
+                gone += transaction.execute("DELETE FROM successes WHERE label = ?1", [label])?;
+            }
+            transaction.commit()?;
+            Ok(gone)
+        })
+    }
+
+    /// Forgets the successes of other configurations that no run since `since_ms` was made with.
+    /// Returns how many there were.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn drop_idle_configurations(&self, since_ms: i64) -> Result<usize, StateError> {
+        self.with(|db| {
+            db.execute(
+                "DELETE FROM successes WHERE config != ?1
+                 AND config NOT IN (SELECT config FROM runs WHERE started_ms >= ?2)",
+                params![self.config.as_bytes().as_slice(), since_ms],
+            )
+        })
+    }
+
+    fn keys(
+        &self,
+        select: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<Vec<ActionKey>, StateError> {
+        self.with(|db| {
+            let mut select = db.prepare(select)?;
+            let rows = select.query_map(values, |row| row.get::<_, [u8; 32]>(0))?;
+            rows.map(|row| row.map(|bytes| ActionKey(Digest::from_bytes(bytes)))).collect()
         })
     }
 }

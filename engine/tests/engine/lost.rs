@@ -129,3 +129,61 @@ fn a_lost_sampled_result_is_an_error_and_never_another_sample() {
     seen.expect("unchanged a; failed b");
     assert!(seen.reasons["b"].contains("vwfb clean --expunge //:a"), "{:?}", seen.reasons);
 }
+
+/// A sample, and a task that reads it after a gc in the middle of the build.
+const SAMPLED: &str = r#"
+rule "sample" {
+    attr "src" type="file"
+    out "o" path="{name}.out"
+    results "sampled"
+    script "join {src} {out.o}"
+}
+sample "a" src="a.txt"
+task "collect" { srcs "b.txt"; out "collect.out"; script "gc {srcs} {out}" }
+task "c" { srcs ":a" ":collect"; out "c.out"; script "join {srcs} {out}" }
+"#;
+
+#[test]
+fn a_gc_beside_a_build_takes_nothing_that_the_build_stands_on() {
+    let scene = Scene::new(SAMPLED);
+    scene.write("a.txt", "a sample").write("b.txt", "1");
+    scene.build("//:a").expect("ran a");
+    // As if that run had been killed before it could tell the store.
+    let store = scene.store();
+    for workspace in store.root_workspaces().unwrap() {
+        store.publish_roots(&workspace, &vwfb_cas::Roots::default()).unwrap();
+    }
+    drop(store);
+    scene.build("//:c").expect("unchanged a; ran collect c");
+    assert_eq!(scene.output("c.out"), "a sample1");
+}
+
+#[test]
+fn roots_of_a_workspace_that_is_gone_are_known_as_such() {
+    let scene = chain();
+    let store = scene.store();
+    assert_eq!(vwfb_engine::roots::gone_workspaces(&store).unwrap(), [""; 0]);
+    fs::remove_dir_all(scene.root()).unwrap();
+    assert_eq!(vwfb_engine::roots::gone_workspaces(&store).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_no_longer_declared_is_no_longer_kept() {
+    let scene = chain();
+    scene.write("BUILD.kdl", &CHAIN.lines().take(2).collect::<Vec<_>>().join("\n"));
+    let gone = scene.open().before_gc(None).unwrap();
+    assert!(gone.is_empty());
+    let successes = scene.open().state().successes().unwrap();
+    assert_eq!(successes.keys().collect::<Vec<_>>(), ["//:a"]);
+}
+
+#[test]
+fn to_forget_a_label_is_to_forget_every_key_it_ever_answered() {
+    let scene = chain();
+    scene.write("b.txt", "2");
+    scene.build("//:b").expect("unchanged a; ran b");
+    let label = vwfb_rules::label::Label::parse("//:b", &vwfb_rules::label::WsPath::root());
+    assert_eq!(scene.open().forget(&[label.unwrap()]).unwrap(), 2);
+    scene.write("b.txt", "1");
+    scene.build("//:b").expect("unchanged a; ran b");
+}

@@ -85,6 +85,8 @@ struct Model {
     comment: usize,
     /// Command and inputs of every success whose result nothing took away.
     known: BTreeSet<Vec<u8>>,
+    /// What each name last came to.
+    answered: BTreeMap<String, Vec<u8>>,
 }
 
 impl Model {
@@ -102,6 +104,7 @@ impl Model {
             renames: 0,
             comment: 0,
             known: BTreeSet::new(),
+            answered: BTreeMap::new(),
         }
     }
 
@@ -325,6 +328,7 @@ impl Pair {
                         "minimal: {} ran again for the same key",
                         task.name
                     );
+                    self.model.answered.insert(task.name.clone(), key.clone());
                     // After a loss, only what ran since is sure to be whole.
                     if result == TaskResult::Ran || !self.lossy {
                         self.model.known.insert(key.clone());
@@ -342,8 +346,9 @@ impl Pair {
         let store = Store::open(&self.scene.store_folder()).unwrap();
         let options = GcOptions { max_bytes: Some(0), ..GcOptions::default() };
         store.gc(&options).unwrap();
-        // Only what labels last answered is a root, so the rest may run again.
-        self.model.known.clear();
+        // What labels last answered is a root and stays; the rest may run again.
+        let kept: BTreeSet<&Vec<u8>> = self.model.answered.values().collect();
+        self.model.known.retain(|key| kept.contains(key));
     }
 
     fn lose_blob(&mut self, nth: usize) {

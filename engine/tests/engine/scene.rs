@@ -199,6 +199,7 @@ fn patterns(text: &str) -> Vec<Pattern> {
 /// - `head N`: the first N bytes of that
 /// - `fail-if WORD`: like `join`, but fails where the inputs hold WORD
 /// - `tree`: a folder with a file per line of the inputs
+/// - `gc`: like `join`, after another process removed all it may from the store
 /// - `clobber PATH TEXT`: like `join`, after it wrote TEXT to PATH in the workspace
 struct FakeRunner {
     store: Arc<Store>,
@@ -240,6 +241,11 @@ impl Worker for FakeWorker {
                 }
             }
             "tree" => return Ok(self.tree(job, &bytes)),
+            "gc" => {
+                let store = Store::open(self.0.store.root()).unwrap();
+                let all = vwfb_cas::GcOptions { max_bytes: Some(0), ..Default::default() };
+                let _removed = store.gc(&all).unwrap();
+            }
             "clobber" => {
                 let path = self.0.root.join(words.next().unwrap());
                 fs::write(path, words.next().unwrap()).unwrap();
