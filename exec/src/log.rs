@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// How much is kept.
 const LIMIT: usize = 64 << 20;
+/// How many reads there are before the clock and vwfb are heard again.
+const TURN: usize = 64;
 const CUT_OFF: &[u8] = b"\n[vwfb: the log is cut off here, after 64 MiB]\n";
 
 /// The reading end and the file.
@@ -36,17 +38,25 @@ impl Log {
         self.pipe.as_ref()
     }
 
-    /// Keeps all that has been printed by now.
+    /// Keeps all that has been printed, once nobody prints any more.
     pub(crate) fn drain(&mut self) {
+        while self.keep_some() {}
+    }
+
+    /// Keeps what has been printed by now, but no more than a turn's worth: several processes may
+    /// print faster than one reads. Whether there may be more.
+    pub(crate) fn keep_some(&mut self) -> bool {
         let mut chunk = [0; 16 * 1024];
-        while let Some(mut pipe) = self.pipe.as_ref() {
+        for _ in 0..TURN {
+            let Some(mut pipe) = self.pipe.as_ref() else { return false };
             match pipe.read(&mut chunk) {
                 Ok(0) => self.pipe = None,
                 Ok(count) => self.keep(&chunk[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
+                Err(_) => return false,
             }
         }
+        true
     }
 
     /// The error number of the write that failed, if one did; what came after it is lost.
@@ -92,6 +102,17 @@ mod tests {
         log.drain();
         assert!(log.pipe().is_none() && log.errno().is_none());
         assert_eq!(std::fs::read(&path).unwrap(), [b"hello", CUT_OFF].concat());
+    }
+
+    #[test]
+    fn one_who_prints_without_end_does_not_hold_up_the_reader() {
+        let temp = tempfile::tempdir().unwrap();
+        let (mut log, mut printed) = Log::open(&temp.path().join("log")).unwrap();
+        rustix::pipe::fcntl_setpipe_size(&printed, 1 << 20).unwrap();
+        printed.write_all(&[b'x'; 1 << 20]).unwrap();
+        assert!(log.keep_some(), "a turn ends though the pipe may have been filled meanwhile");
+        assert_eq!(log.left, LIMIT - (1 << 20));
+        assert!(!log.keep_some());
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Running {
         let ready = |index: usize| fds.get(index).is_some_and(|fd| !fd.revents().is_empty());
         let (found, printed) = (Ready { ended: ready(0), requests: ready(1) }, ready(2));
         if printed {
-            self.log.drain();
+            self.log.keep_some();
         }
         Ok(found)
     }
