@@ -58,6 +58,7 @@ fn load_and_build(
 ) -> Result<Exit, CommandError> {
     let ended = Session::open(ctx, &args.vars).and_then(|mut session| {
         let level = sandbox_level(&ctx.ui, args.sandbox)?;
+        session.workspace.set_confined(level.confines_files());
         let loaded = session.load(ctx, &args.targets)?;
         for problem in &loaded.problems {
             tell(events, &Event::Diagnostic(Box::new(problem.clone())));

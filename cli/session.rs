@@ -6,6 +6,7 @@ use std::sync::Arc;
 use vwfb_cas::SystemClock;
 use vwfb_engine::check::Loaded;
 use vwfb_engine::workspace::{Place, Workspace};
+use vwfb_exec::Level;
 use vwfb_rules::codes;
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
@@ -60,7 +61,8 @@ impl Session {
         let sources = Sources::new(root.clone());
         let overrides = Overrides { profile: vars.profile.clone(), vars: vars.vars.clone() };
         let place = Place { root, store: ctx.store()?, overrides };
-        let workspace = Workspace::open(place, Arc::new(SystemClock))?;
+        let mut workspace = Workspace::open(place, Arc::new(SystemClock))?;
+        workspace.set_confined(Level::detect().confines_files());
         if let Some(damaged) = workspace.state().set_aside() {
             ctx.ui.status(format_args!(
                 "warning: the damaged memory of this workspace is set aside as {}",

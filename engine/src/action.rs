@@ -164,10 +164,15 @@ fn in_tree(db: &dyn Db, target: Target, output: String, path: WsPath) -> Result<
 /// The platform as far as the task's results depend on it.
 fn platform(db: &dyn Db, def: &TaskDef) -> String {
     let machine = Settings::get(db).machine(db);
-    match machine.cpu_level.as_str() {
-        level if def.cpu_level && !level.is_empty() => format!("{}-{level}", machine.platform),
-        _ => machine.platform.clone(),
+    let mut platform = machine.platform.clone();
+    if def.cpu_level && !machine.cpu_level.is_empty() {
+        platform.push('-');
+        platform.push_str(&machine.cpu_level);
     }
+    if !machine.confined {
+        platform.push_str(" unconfined");
+    }
+    platform
 }
 
 fn command(command: &rule::Command) -> Command {

@@ -224,6 +224,9 @@ impl Facts {
 pub struct Machine {
     /// Operating system and architecture, as keys name them (`linux-x86_64`).
     pub platform: String,
+    /// Whether the kernel holds tasks to the files they declare. What was made without that never
+    /// stands for what is made with it.
+    pub confined: bool,
     /// The level of its CPU, for the keys of rules that depend on it (`v3`).
     pub cpu_level: String,
     /// Whether to note the queries that run.
@@ -290,6 +293,16 @@ impl Database {
     /// The names of the queries that ran since the last call, for reuse tests.
     pub fn ran(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.ran))
+    }
+
+    /// Says whether tasks are confined from now on.
+    pub fn set_confined(&mut self, confined: bool) {
+        let settings = Settings::get(self);
+        let mut machine = settings.machine(self).clone();
+        if machine.confined != confined {
+            machine.confined = confined;
+            settings.set_machine(self).to(machine);
+        }
     }
 
     /// Records the outputs of `target`'s task, or that they are unknown again. An equal value is

@@ -116,8 +116,12 @@ impl Workspace {
             Arc::clone(&stamps),
             Arc::clone(&tools),
         ));
-        let machine =
-            Machine { platform: platform(), cpu_level: cpu_level().to_owned(), log_queries: false };
+        let machine = Machine {
+            platform: platform(),
+            confined: true,
+            cpu_level: cpu_level().to_owned(),
+            log_queries: false,
+        };
         let db = Database::new(
             Arc::clone(&disk) as Arc<dyn crate::system::System>,
             place.overrides.clone(),
@@ -159,6 +163,12 @@ impl Workspace {
     /// The folder for outputs of this configuration.
     pub fn output_folder(&self) -> PathBuf {
         self.place.root.join(self.relative_output_folder())
+    }
+
+    /// Says whether the kernel holds tasks to the files they declare. Results that were made
+    /// without have keys of their own, so they never pass for confined ones.
+    pub fn set_confined(&mut self, confined: bool) {
+        self.db.set_confined(confined);
     }
 
     /// Looks again at every file and tool that was looked at, so that changes are seen.

@@ -123,8 +123,12 @@ impl World {
         let mut files = self.files.clone();
         files.entry(WORKSPACE.0.to_owned()).or_insert_with(|| File::Text(WORKSPACE.1.to_owned()));
         let memory = Arc::new(Memory(files));
-        let machine =
-            Machine { platform: "test".to_owned(), cpu_level: String::new(), log_queries: false };
+        let machine = Machine {
+            platform: "test".to_owned(),
+            confined: true,
+            cpu_level: String::new(),
+            log_queries: false,
+        };
         let system = Arc::clone(&memory) as Arc<dyn System>;
         let database = Database::new(system, self.overrides.clone(), machine);
         let loaded = self.patterns().map(|patterns| load(&database, &patterns));

@@ -85,8 +85,12 @@ fn ran_after(edit: impl FnOnce(&Memory)) -> Vec<String> {
     memory.write("BUILD.kdl", BUILD);
     memory.write("a.txt", "a");
     memory.write("b.txt", "b");
-    let machine =
-        Machine { platform: "test".to_owned(), cpu_level: String::new(), log_queries: true };
+    let machine = Machine {
+        platform: "test".to_owned(),
+        confined: true,
+        cpu_level: String::new(),
+        log_queries: true,
+    };
     let mut db =
         Database::new(Arc::clone(&memory) as Arc<dyn System>, Overrides::default(), machine);
     ask(&db);
@@ -142,7 +146,7 @@ fn a_file_that_appears_beside_the_sources_reaches_nothing() {
 }
 
 /// The keys of a task that depends on the CPU's level and of one that does not.
-fn keys_on(level: &str) -> Vec<vwfb_cas::ActionKey> {
+fn keys_on(level: &str, confined: bool) -> Vec<vwfb_cas::ActionKey> {
     let memory = Arc::new(Memory::default());
     memory.write("WORKSPACE.kdl", "workspace \"memory\"\n");
     memory.write(
@@ -152,8 +156,12 @@ fn keys_on(level: &str) -> Vec<vwfb_cas::ActionKey> {
         task "does-not" { out "b"; script "echo > {out}" }
         "#,
     );
-    let machine =
-        Machine { platform: "test".to_owned(), cpu_level: level.to_owned(), log_queries: false };
+    let machine = Machine {
+        platform: "test".to_owned(),
+        confined,
+        cpu_level: level.to_owned(),
+        log_queries: false,
+    };
     let db = Database::new(memory, Overrides::default(), machine);
     let loaded = load(&db, &[Pattern::Below(WsPath::root())]);
     assert!(!loaded.has_errors(), "{:#?}", loaded.problems);
@@ -164,7 +172,13 @@ fn keys_on(level: &str) -> Vec<vwfb_cas::ActionKey> {
 
 #[test]
 fn the_level_of_the_cpu_is_in_the_keys_of_rules_that_say_so() {
-    let (old, new) = (keys_on("v2"), keys_on("v3"));
+    let (old, new) = (keys_on("v2", true), keys_on("v3", true));
     assert_ne!(old[0], new[0]);
     assert_eq!(old[1], new[1]);
+}
+
+#[test]
+fn what_is_made_unconfined_never_stands_for_what_is_confined() {
+    let (open, held) = (keys_on("v2", false), keys_on("v2", true));
+    assert!(open.iter().all(|key| !held.contains(key)));
 }

@@ -62,7 +62,8 @@ impl System for Paper {
 /// What is wrong with a package of `text` and all it needs; its tasks where nothing is.
 pub(crate) fn problems(text: &str) -> Vec<Diagnostic> {
     let platform = "linux-x86_64".to_owned();
-    let machine = Machine { platform, cpu_level: "v3".to_owned(), log_queries: false };
+    let machine =
+        Machine { platform, confined: true, cpu_level: "v3".to_owned(), log_queries: false };
     let db = Database::new(Arc::new(Paper(text.into())), Overrides::default(), machine);
     let loaded = load(&db, &[Pattern::Package(WsPath::new("p").unwrap())]);
     if !loaded.has_errors() {
