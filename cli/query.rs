@@ -1,10 +1,11 @@
 //! `vwfb query`: asks the graph of targets.
 
-use vwfb_engine::query::{Format, Query, QueryError};
+use vwfb_engine::query::{Format, Query, QueryError, QueryGraph};
 
 use crate::args::{QueryArgs, QueryOutput};
 use crate::error::{CommandError, Exit};
 use crate::session::{Context, Session};
+use crate::ui::Style;
 
 /// Asks.
 ///
@@ -17,6 +18,9 @@ pub(crate) fn run(ctx: &Context, args: &QueryArgs) -> Result<Exit, CommandError>
     let everything = session.load_all(ctx);
     let graph = session.workspace.query_graph(&session.current);
     let answer = query.answer(&graph).map_err(failed)?;
+    for doubt in query.doubts(&graph.vocabulary()) {
+        ctx.ui.status(format_args!("{}: {doubt}", ctx.ui.styled(Style::Warning, "warning")));
+    }
     ctx.ui.out(answer.print(format(ctx, args)))?;
     Ok(if everything.has_errors() { Exit::INPUT } else { Exit::SUCCESS })
 }

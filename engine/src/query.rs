@@ -12,6 +12,7 @@ mod attributes;
 mod eval;
 mod function;
 mod index;
+mod names;
 mod parse;
 mod print;
 mod realised;
@@ -52,10 +53,22 @@ pub enum Item {
     File(String),
 }
 
+/// The words that rules bring into queries.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Vocabulary {
+    /// The names of the rules in sight of some package.
+    pub kinds: BTreeSet<String>,
+    /// The names that targets of these rules may set.
+    pub attributes: BTreeSet<String>,
+}
+
 /// The graph that a query is asked of.
 pub trait QueryGraph {
     /// Every target by label. Each of its `deps` should be a key too; others are ignored.
     fn nodes(&self) -> &BTreeMap<String, QueryNode>;
+
+    /// The words that `kind()` and `attr()` may mean, used or not.
+    fn vocabulary(&self) -> Vocabulary;
 
     /// What `pattern` (`//...`, `//shorts:all`, `:final`, `slides/hook.svg`) stands for.
     fn expand(&self, pattern: &str) -> Result<BTreeSet<Item>, PatternError>;
@@ -118,6 +131,16 @@ pub enum QueryError {
         /// What is wrong with it.
         reason: String,
     },
+    /// No rule declares an attribute.
+    #[error("no rule in sight has an attribute `{name}`")]
+    UnknownAttribute {
+        /// Where, in characters from 1.
+        column: usize,
+        /// The name.
+        name: String,
+        /// What to write instead.
+        hint: String,
+    },
     /// A pattern names nothing.
     #[error("{refusal}")]
     Pattern {
@@ -131,7 +154,11 @@ pub enum QueryError {
 impl QueryError {
     /// Whether the query makes sense, and only the workspace has not what it names.
     pub const fn is_of_the_workspace(&self) -> bool {
-        matches!(self, Self::Pattern { refusal: PatternError { is_pattern: true, .. }, .. })
+        matches!(
+            self,
+            Self::UnknownAttribute { .. }
+                | Self::Pattern { refusal: PatternError { is_pattern: true, .. }, .. }
+        )
     }
 
     /// The code of the diagnostic that a build would report, where it would.
@@ -149,6 +176,7 @@ impl QueryError {
             | Self::UnknownFunction { column, .. }
             | Self::Arguments { column, .. }
             | Self::Regex { column, .. }
+            | Self::UnknownAttribute { column, .. }
             | Self::Pattern { column, .. } => *column,
         }
     }
@@ -156,7 +184,9 @@ impl QueryError {
     /// What to write instead.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Syntax { hint, .. } | Self::UnknownFunction { hint, .. } => Some(hint.clone()),
+            Self::Syntax { hint, .. }
+            | Self::UnknownFunction { hint, .. }
+            | Self::UnknownAttribute { hint, .. } => Some(hint.clone()),
             Self::Arguments { usage, .. } => Some(format!("it is called as `{usage}`")),
             Self::Regex { .. } => Some("put a `\\` before a character meant as itself".to_owned()),
             Self::Pattern { refusal, .. } => refusal.hint.clone(),

@@ -64,7 +64,7 @@ fn attributes_have_the_types_of_their_rules_and_tasks_tell_what_they_run() {
     assert_eq!(
         attributes("//p:t"),
         serde_json::json!({
-            "name": "t", "tags": [], "srcs": ["p/a.txt"], "out": ["o/b.txt"],
+            "name": "t", "tags": [], "when": true, "after": [], "env": {}, "resource": {}, "srcs": ["p/a.txt"], "out": ["o/b.txt"],
             "tool": ["find", "base"], "script": "cat {srcs} > {out}",
         })
     );
@@ -73,10 +73,40 @@ fn attributes_have_the_types_of_their_rules_and_tasks_tell_what_they_run() {
     assert_eq!(run["srcs"], serde_json::json!(["//p:t"]));
     assert_eq!(
         attributes("//p:b"),
-        serde_json::json!({"name": "b", "tags": [], "width": 540, "fade": "0.2s", "loud": true})
+        serde_json::json!({
+            "name": "b", "tags": [], "when": true, "after": [], "env": {}, "resource": {},
+            "width": 540, "fade": "0.2s", "loud": true,
+        })
     );
     assert_eq!(asked(&world, &["attr(fade, ^0.2s$, //...)"]), "//p:b\n");
     assert_eq!(asked(&world, &["attr(script, srcs, //...)"]), "//p:t\n");
+}
+
+#[test]
+fn queries_know_what_every_target_may_say() {
+    let world = World::with(
+        "task \"t\" timeout=\"2.5s\" retries=2 after=\":off\" {\n    env { MODE \"quick\" }\n    \
+         resource \"gpu\" 1\n    out \"t.txt\"\n    script \"echo > {out}\"\n}\n\
+         task \"off\" when=#false { out \"o\"; script \"echo > {out}\"; }\n",
+    );
+    world.write("WORKSPACE.kdl", "workspace \"w\" { resources { gpu 1; }; }\n");
+    for (name, value) in [
+        ("timeout", "^2.5s$"),
+        ("retries", "^2$"),
+        ("env", "MODE=quick"),
+        ("resource", "gpu=1"),
+        ("after", "off"),
+        ("when", "true"),
+    ] {
+        let query = format!("attr({name}, '{value}', //...)");
+        assert_eq!(asked(&world, &[&query]), "//p:t\n", "{query}");
+    }
+    assert_eq!(asked(&world, &["attr(when, false, //...)"]), "//p:off\n");
+    let ran = world.run(&["query", "attr(timeuot, ., //...)"]).exits(3);
+    let ran = ran.says("error: no rule in sight has an attribute `timeuot`");
+    let _told = ran.says("hint: did you mean `timeout`?");
+    let ran = world.ok(&["query", "kind(tsk, //...)"]);
+    let _told = ran.says("no rule in sight is named like `tsk`; did you mean `task`?");
 }
 
 #[test]

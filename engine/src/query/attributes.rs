@@ -5,21 +5,47 @@ use std::time::Duration;
 
 use vwfb_rules::Declared;
 use vwfb_rules::interpolate::Template;
-use vwfb_rules::rule::Body;
+use vwfb_rules::rule::{Body, Limits};
 use vwfb_rules::value::{AttrValue, FileName};
 
 use super::QueryValue;
 
-/// The attributes of a target by name: those of its rule with their defaults, and `tags`; of a
-/// `task` also the nodes that say what it makes and runs.
+/// The names that targets have whatever their rule, and those that a `task` has beyond attributes.
+pub(super) const COMMON: [&str; 12] = [
+    "name", "tags", "when", "after", "timeout", "retries", "env", "resource", "out", "run",
+    "script", "tool",
+];
+
+/// The attributes of a target by name: those of its rule with their defaults, and those of every
+/// target with what its rule says of them; of a `task` also the nodes that say what it makes and
+/// runs.
 pub(super) fn attributes(declared: &Declared) -> BTreeMap<String, QueryValue> {
     let given = declared.attrs.iter().map(|(name, value)| (name.clone(), shown(value)));
     let mut attributes: BTreeMap<String, QueryValue> = given.collect();
-    attributes.insert("tags".to_owned(), QueryValue::texts(&declared.tags));
+    attributes.extend(of_every_target(declared).map(|(name, value)| (name.to_owned(), value)));
     if declared.rule.name == "task" {
         attributes.extend(of_task(declared).map(|(name, value)| (name.to_owned(), value)));
     }
     attributes
+}
+
+/// What every target may say; limits that nobody set are left out.
+fn of_every_target(declared: &Declared) -> impl Iterator<Item = (&'static str, QueryValue)> {
+    let Limits { resources, timeout, retries } = &declared.limits;
+    let env = declared.rule.env.iter().chain(&declared.env);
+    let env = env.map(|(name, value)| (name.clone(), QueryValue::text(value.to_string())));
+    let resources =
+        resources.iter().map(|(name, amount)| (name.clone(), QueryValue::Int((*amount).into())));
+    let always = [
+        ("tags", QueryValue::texts(&declared.tags)),
+        ("when", QueryValue::Bool(true)),
+        ("after", QueryValue::texts(declared.after.iter().map(|(label, _)| label.to_string()))),
+        ("env", QueryValue::Map(env.collect())),
+        ("resource", QueryValue::Map(resources.collect())),
+    ];
+    let timeout = timeout.map(|timeout| ("timeout", QueryValue::text(seconds(timeout))));
+    let retries = retries.map(|retries| ("retries", QueryValue::Int(retries.into())));
+    always.into_iter().chain(timeout).chain(retries)
 }
 
 /// What a `task` says itself, and other targets' rules say for them.

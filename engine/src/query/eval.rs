@@ -6,6 +6,7 @@ use regex_lite::Regex;
 
 use super::function::Function;
 use super::index::{Entry, Id, Index, Set};
+use super::names::{FILE, known_attribute};
 use super::parse::{Argument, Expr, Operator, Query};
 use super::{Item, PatternError, QueryError, QueryGraph};
 
@@ -99,11 +100,14 @@ impl Evaluation<'_, '_> {
             (
                 Function::Attr,
                 [
-                    Argument::Text { text: name, .. },
+                    Argument::Text { column: at, text: name },
                     Argument::Text { column, text },
                     Argument::Set(x),
                 ],
-            ) => self.matching(x, *column, text, |entry, regex| has_attribute(entry, name, regex)),
+            ) => {
+                known_attribute(*at, name, &self.graph.vocabulary())?;
+                self.matching(x, *column, text, |entry, regex| has_attribute(entry, name, regex))
+            }
             (Function::Outputs, [Argument::Set(x)]) => self.files(x, |entry| match entry {
                 Entry::Target(_, node) => Some(&node.outputs),
                 Entry::File(_) => None,
@@ -174,7 +178,7 @@ const fn most(depth: &[Argument]) -> usize {
 const fn kind<'g>(entry: Entry<'g>) -> &'g str {
     match entry {
         Entry::Target(_, node) => node.kind.as_str(),
-        Entry::File(_) => "file",
+        Entry::File(_) => FILE,
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vwfb_rules::diagnostic::Diagnostic;
+use vwfb_rules::diagnostic::{Checked, Diagnostic};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::nearest;
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::task::InputRef;
 
-use super::attributes::attributes;
-use super::{Item, PatternError, QueryGraph, QueryNode, QueryValue};
+use super::attributes::{COMMON, attributes};
+use super::{Item, PatternError, QueryGraph, QueryNode, QueryValue, Vocabulary};
 use crate::db::{Database, Db};
-use crate::package::{package_file, target_def, target_names};
+use crate::package::{package_file, rule_table, target_def, target_names};
 use crate::target::{declared, provides, references, task};
 use crate::unknown::unknown;
 
@@ -63,6 +63,18 @@ impl QueryGraph for RealisedGraph<'_> {
         &self.nodes
     }
 
+    fn vocabulary(&self) -> Vocabulary {
+        let packages = self.db.system().packages(&WsPath::root());
+        let tables = packages.iter().map(|it| rule_table(self.db, package_file(self.db, it)));
+        let mut vocabulary = Vocabulary::default();
+        vocabulary.attributes.extend(COMMON.map(str::to_owned));
+        for rule in tables.flat_map(|table| table.value.rules()) {
+            vocabulary.kinds.insert(rule.name.clone());
+            vocabulary.attributes.extend(rule.attrs.iter().map(|attr| attr.name.clone()));
+        }
+        vocabulary
+    }
+
     fn expand(&self, pattern: &str) -> Result<BTreeSet<Item>, PatternError> {
         let refused = |error: vwfb_rules::label::LabelError| PatternError {
             message: error.to_string(),
@@ -106,8 +118,13 @@ fn node(db: &dyn Db, label: &Label) -> QueryNode {
         deps: deps.map(Label::to_string).collect(),
         ..QueryNode::default()
     };
-    if let Some(declared) = &declared(db, target).value {
-        node.attributes.extend(attributes(declared));
+    match declared(db, target) {
+        Checked { value: Some(declared), .. } => node.attributes.extend(attributes(declared)),
+        // Nothing is wrong with it, so `when` switched it off.
+        Checked { value: None, problems } if problems.is_empty() => {
+            node.attributes.insert("when".to_owned(), QueryValue::Bool(false));
+        }
+        Checked { value: None, .. } => {}
     }
     match &task(db, target).value {
         Some(task) => {

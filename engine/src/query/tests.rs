@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Format, Item, PatternError, Query, QueryError, QueryGraph, QueryNode, QueryValue};
+use super::{
+    Format, Item, PatternError, Query, QueryError, QueryGraph, QueryNode, QueryValue, Vocabulary,
+};
 
 struct Film(BTreeMap<String, QueryNode>);
 
@@ -42,6 +44,12 @@ fn node(label: &str, kind: &str, inputs: &[&str], deps: &[&str]) -> (String, Que
 impl QueryGraph for Film {
     fn nodes(&self) -> &BTreeMap<String, QueryNode> {
         &self.0
+    }
+
+    fn vocabulary(&self) -> Vocabulary {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let kinds = self.0.values().map(|node| node.kind.clone()).collect();
+        Vocabulary { kinds, attributes: texts(&["tags", "timeout"]) }
     }
 
     fn expand(&self, pattern: &str) -> Result<BTreeSet<Item>, PatternError> {
@@ -124,7 +132,7 @@ fn patterns_match_anywhere_in_kind_attribute_and_label() {
     assert_eq!(ask("kind(^t, //...)"), "voice1 voice2 //t:lone");
     assert_eq!(ask("kind('^(tts|concat)$', //...)"), "body voice1 voice2");
     assert_eq!(ask("attr(tags, ^concat-tag$, //...)"), "body");
-    assert_eq!(ask("attr(none, ., //...)"), "");
+    assert_eq!(ask("attr(timeout, ., //...)"), "");
     assert_eq!(ask("filter(\"1$\", //...)"), "clip1 slide1 voice1");
 }
 
@@ -187,7 +195,18 @@ fn mistakes_are_named_with_their_place_and_a_way_out() {
     refuse("//s:body union except //s:a", 16, "a set is missing here", "//...");
     refuse("'//s:body", 1, "a quote is not closed", "add a `'`");
     refuse("  //s:nobody", 3, "nothing matches `//s:nobody`", "//...");
+    let message = "no rule in sight has an attribute `timeuot`";
+    refuse("attr(timeuot, ., //...)", 6, message, "did you mean `timeout`?");
     refuse("deps(s/none.svg)", 6, "no target reads or makes `s/none.svg`", "");
+}
+
+#[test]
+fn a_kind_that_no_rule_has_is_doubted() {
+    let doubts = |query: &str| Query::parse(query).unwrap().doubts(&film().vocabulary());
+    assert!(doubts("kind(tts, //...) + kind('^s.*_clip$', //...) - kind(file, //...)").is_empty());
+    let doubt = "no rule in sight is named like `still_clp`; did you mean `still_clip`?";
+    assert_eq!(doubts("deps(//s:body) - deps(kind(still_clp, //...))"), [doubt]);
+    assert_eq!(doubts("kind '^zzz$' //..."), ["no rule in sight is named like `^zzz$`"]);
 }
 
 #[test]
