@@ -69,7 +69,7 @@ codes! {
     UNKNOWN_INTERPOLATION = "unknown-interpolation", "An interpolation names nothing in sight.";
     LIST_IN_TEXT = "list-in-text", "A list is interpolated where one value is needed.";
     FILE_IN_TEXT = "file-in-text", "A file is interpolated where plain text is needed.";
-    QUOTED_INTERPOLATION = "quoted-interpolation", "A script interpolates within shell quotes.";
+    QUOTED_INTERPOLATION = "quoted-interpolation", "A script interpolates where the shell would not read one word.";
     UNGUARDED_OPTIONAL = "unguarded-optional", "An argument uses an attribute that may be unset.";
     SECRET_MISUSE = "secret-misuse", "A secret is used where its value could be seen.";
     MISSING_RULE_FILE = "missing-rule-file", "A `use` names a rule file that does not exist.";

@@ -3,52 +3,72 @@
 use crate::codes::{LIST_IN_TEXT, QUOTED_INTERPOLATION};
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::interpolate::{Part, Template};
+use reader::Reader;
+
+mod reader;
 
 /// `word` so that a shell reads exactly it.
 pub(crate) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
+    in_quotes(word)
+}
+
+/// `word` before `text` of a script: digits before a redirection would be its file descriptor.
+pub(crate) fn quoted_before(word: &str, text: Option<&Part>) -> String {
+    match text {
+        Some(Part::Text(text)) if text.starts_with(['<', '>']) => in_quotes(word),
+        _ => quoted(word),
+    }
+}
+
+fn in_quotes(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// What surrounds one interpolation of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Context {
-    quoting: Quoting,
+    place: Place,
     /// Whether it is part of a longer word.
     glued: bool,
 }
 
-/// How the shell reads the characters around an interpolation.
+/// How the shell reads what stands at an interpolation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Quoting {
-    None,
-    Single,
-    Double,
+pub(crate) enum Place {
+    /// As words of a command: the only place where a quoted word stays one.
+    Word,
+    Quotes,
     Comment,
     Heredoc,
+    Backticks,
+    Arithmetic,
+    Parameter,
+    Test,
+    Escaped,
+    Dollar,
+    Pattern,
+    Evaluated,
+    Unclear,
 }
 
 /// Why an interpolation may not stand where it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContextProblem {
-    Quoted,
-    Heredoc,
-    Comment,
+    Place(Place),
     GluedList,
 }
 
 impl Context {
     /// What is wrong with an interpolation here, given whether it is a list.
-    pub(crate) const fn problem(self, list: bool) -> Option<ContextProblem> {
-        match self.quoting {
-            Quoting::Single | Quoting::Double => Some(ContextProblem::Quoted),
-            Quoting::Heredoc => Some(ContextProblem::Heredoc),
-            Quoting::Comment => Some(ContextProblem::Comment),
-            Quoting::None if list && self.glued => Some(ContextProblem::GluedList),
-            Quoting::None => None,
+    pub(crate) fn problem(self, list: bool) -> Option<ContextProblem> {
+        match self.place {
+            Place::Word if list && self.glued => Some(ContextProblem::GluedList),
+            Place::Word => None,
+            place => Some(ContextProblem::Place(place)),
         }
     }
 }
@@ -56,21 +76,9 @@ impl Context {
 impl ContextProblem {
     pub(crate) fn describe(self, field: &str, anchor: &Anchor) -> Diagnostic {
         let (code, message, hint) = match self {
-            Self::Quoted => (
-                QUOTED_INTERPOLATION,
-                format!("`{field}` stands within the shell's quotes"),
-                "leave the quotes out: it reaches the shell as a quoted word already".to_owned(),
-            ),
-            Self::Heredoc => (
-                QUOTED_INTERPOLATION,
-                format!("`{field}` stands within a here-document"),
-                format!("assign it before: `x={field}`, then use `$x` there"),
-            ),
-            Self::Comment => (
-                QUOTED_INTERPOLATION,
-                format!("`{field}` stands within a comment of the script"),
-                "double the braces, or leave it out: a newline in it would end the comment".into(),
-            ),
+            Self::Place(place) => {
+                (QUOTED_INTERPOLATION, format!("`{field}` {}", place.says()), place.hint(field))
+            }
             Self::GluedList => (
                 LIST_IN_TEXT,
                 format!("the list `{field}` is glued to another word"),
@@ -78,6 +86,46 @@ impl ContextProblem {
             ),
         };
         Diagnostic::error(code, message).at(anchor).hint(hint)
+    }
+}
+
+impl Place {
+    const fn says(self) -> &'static str {
+        match self {
+            Self::Word => "is a word",
+            Self::Quotes => "stands within the shell's quotes",
+            Self::Comment => "stands within a comment of the script",
+            Self::Heredoc => "stands within a here-document",
+            Self::Backticks => "stands within backticks",
+            Self::Arithmetic => "stands within arithmetic, which the shell would evaluate",
+            Self::Parameter => "stands within the `${...}` of a variable",
+            Self::Test => "stands within `[[ ... ]]`",
+            Self::Escaped => "follows a `\\`",
+            Self::Dollar => "is glued to a `$`",
+            Self::Pattern => "is glued to a pattern of the shell",
+            Self::Evaluated => "would be run as shell code",
+            Self::Unclear => "stands after shell code that cannot be followed",
+        }
+    }
+
+    fn hint(self, field: &str) -> String {
+        match self {
+            Self::Word | Self::Quotes => {
+                "leave the quotes out: it reaches the shell as a quoted word already".to_owned()
+            }
+            Self::Comment => {
+                "double the braces, or leave it out: a newline in it would end the comment".into()
+            }
+            Self::Heredoc | Self::Parameter => {
+                format!("assign it before: `x={field}`, then use `$x` there")
+            }
+            Self::Backticks => "write `$(...)` for the backticks".to_owned(),
+            Self::Unclear => format!("assign it first, where the script begins: `x={field}`"),
+            Self::Dollar => {
+                "leave the `$` out; a variable of the shell is written `${{x}}`".to_owned()
+            }
+            _ => format!("assign it first: `x={field}`, then use `\"$x\"`"),
+        }
     }
 }
 
@@ -90,10 +138,8 @@ pub(crate) fn contexts(script: &Template) -> Vec<Context> {
             reader.read(text);
             continue;
         }
-        let glued = reader.in_word || word_follows(script.parts.get(index + 1));
-        contexts.push(Context { quoting: reader.quoting(), glued });
-        reader.in_word = true;
-        reader.before = Some('x');
+        let glued = reader.in_word() || word_follows(script.parts.get(index + 1));
+        contexts.push(Context { place: reader.interpolation(), glued });
     }
     contexts
 }
@@ -110,180 +156,14 @@ fn ends_word(c: char) -> bool {
     c.is_whitespace() || ";&|<>()`".contains(c)
 }
 
-/// A construct that the reader is inside of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Inside {
-    Single,
-    Double,
-    Paren,
-    Brace,
-    Backtick,
-    Comment,
-}
-
-/// Follows a script's quoting character by character.
-#[derive(Default)]
-struct Reader {
-    stack: Vec<Inside>,
-    /// Delimiters of here-documents that begin after this line.
-    pending: Vec<String>,
-    /// Delimiters of here-documents that are being read, the first one first.
-    heredocs: Vec<String>,
-    /// The line of a here-document read so far.
-    line: String,
-    in_word: bool,
-    before: Option<char>,
-}
-
-impl Reader {
-    fn quoting(&self) -> Quoting {
-        if !self.heredocs.is_empty() {
-            return Quoting::Heredoc;
-        }
-        match self.stack.last() {
-            Some(Inside::Single) => Quoting::Single,
-            // In `"${x:-word}"` a word is still within the outer quotes.
-            Some(Inside::Double) => Quoting::Double,
-            Some(Inside::Brace) if self.stack.contains(&Inside::Double) => Quoting::Double,
-            Some(Inside::Comment) => Quoting::Comment,
-            _ => Quoting::None,
-        }
-    }
-
-    fn read(&mut self, text: &str) {
-        let mut chars = text.char_indices();
-        while let Some((at, c)) = chars.next() {
-            let rest = &text[at..];
-            let skip = self.step(c, rest);
-            for _ in 0..skip {
-                chars.next();
-            }
-            self.in_word = !ends_word(c);
-            self.before = Some(c);
-        }
-    }
-
-    /// Reads one character; says how many more it has read with it.
-    fn step(&mut self, c: char, rest: &str) -> usize {
-        if !self.heredocs.is_empty() {
-            self.heredoc_line(c);
-            return 0;
-        }
-        match self.stack.last() {
-            Some(Inside::Single) => {
-                if c == '\'' {
-                    self.stack.pop();
-                }
-                0
-            }
-            Some(Inside::Comment) => {
-                if c == '\n' {
-                    self.stack.pop();
-                    self.end_line();
-                }
-                0
-            }
-            _ if c == '\\' => 1,
-            Some(Inside::Double) if c == '"' => {
-                self.stack.pop();
-                0
-            }
-            _ if c == '$' && rest.starts_with("$(") => self.open(Inside::Paren),
-            _ if c == '$' && rest.starts_with("${") => self.open(Inside::Brace),
-            _ if c == '`' => {
-                self.backtick();
-                0
-            }
-            Some(Inside::Double) => 0,
-            inside => {
-                let inside = inside.copied();
-                self.plain(c, rest, inside)
-            }
-        }
-    }
-
-    fn plain(&mut self, c: char, rest: &str, inside: Option<Inside>) -> usize {
-        match c {
-            '\'' if self.within_double_brace() => {}
-            '\'' => self.stack.push(Inside::Single),
-            '"' => self.stack.push(Inside::Double),
-            '#' if !self.in_word && inside != Some(Inside::Brace) => {
-                self.stack.push(Inside::Comment);
-            }
-            '(' if inside == Some(Inside::Paren) => self.stack.push(Inside::Paren),
-            ')' if inside == Some(Inside::Paren) => drop(self.stack.pop()),
-            '}' if inside == Some(Inside::Brace) => drop(self.stack.pop()),
-            '<' if rest.starts_with("<<")
-                && !rest.starts_with("<<<")
-                && self.before != Some('<') =>
-            {
-                return self.heredoc_start(rest);
-            }
-            '\n' => self.end_line(),
-            _ => {}
-        }
-        0
-    }
-
-    /// In `"${x:-it's}"` a quote is a plain character.
-    fn within_double_brace(&self) -> bool {
-        self.stack.last() == Some(&Inside::Brace) && self.stack.contains(&Inside::Double)
-    }
-
-    fn open(&mut self, inside: Inside) -> usize {
-        self.stack.push(inside);
-        1
-    }
-
-    fn backtick(&mut self) {
-        match self.stack.iter().rposition(|inside| *inside == Inside::Backtick) {
-            Some(at) => self.stack.truncate(at),
-            None => self.stack.push(Inside::Backtick),
-        }
-    }
-
-    /// Notes the delimiter after `<<`; an arithmetic shift has none that matters.
-    fn heredoc_start(&mut self, rest: &str) -> usize {
-        if self.stack.ends_with(&[Inside::Paren, Inside::Paren]) {
-            return 1;
-        }
-        let after = rest[2..].trim_start_matches('-').trim_start_matches([' ', '\t']);
-        let word: String = after
-            .chars()
-            .take_while(|c| !ends_word(*c))
-            .filter(|c| !matches!(c, '\'' | '"' | '\\'))
-            .collect();
-        if !word.is_empty() {
-            self.pending.push(word);
-        }
-        let length = rest.len() - after.len();
-        rest[..length].chars().count() - 1 + after.chars().take_while(|c| !ends_word(*c)).count()
-    }
-
-    fn end_line(&mut self) {
-        self.heredocs.append(&mut self.pending);
-    }
-
-    fn heredoc_line(&mut self, c: char) {
-        if c != '\n' {
-            self.line.push(c);
-            return;
-        }
-        let line = std::mem::take(&mut self.line);
-        if self.heredocs.first().is_some_and(|word| line.trim_start_matches('\t') == word) {
-            self.heredocs.remove(0);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::label::WsPath;
 
-    fn quotings(script: &str) -> Vec<Quoting> {
+    fn places(script: &str) -> Vec<Place> {
         let template = Template::parse(script, &Anchor::file(WsPath::root())).unwrap();
-        contexts(&template).into_iter().map(|context| context.quoting).collect()
+        contexts(&template).into_iter().map(|context| context.place).collect()
     }
 
     #[test]
@@ -298,25 +178,60 @@ mod tests {
 
     #[test]
     fn quotes_around_an_interpolation_are_seen() {
-        assert_eq!(quotings("cat {a} > {b}"), [Quoting::None, Quoting::None]);
-        assert_eq!(quotings("cat \"{a}\" '{b}'"), [Quoting::Double, Quoting::Single]);
-        assert_eq!(quotings("x=\"$(cat {a})\" {b}"), [Quoting::None, Quoting::None]);
-        assert_eq!(quotings("# it's {a}\ncat {b}"), [Quoting::Comment, Quoting::None]);
-        assert_eq!(quotings("echo \\\" {a} \"\\\"{b}\""), [Quoting::None, Quoting::Double]);
-        assert_eq!(quotings("${{x#*/}} {a}"), [Quoting::None]);
-        assert_eq!(quotings("\"${{x:-it's}}\" {a}"), [Quoting::None]);
-        assert_eq!(quotings("echo `cat {a}` {b}"), [Quoting::None, Quoting::None]);
-        assert_eq!(quotings("case x in a) b ;; esac {a}"), [Quoting::None]);
+        assert_eq!(places("cat {a} > {b}"), [Place::Word, Place::Word]);
+        assert_eq!(places("cat \"{a}\" '{b}'"), [Place::Quotes, Place::Quotes]);
+        assert_eq!(places("x=\"$(cat {a})\" {b}"), [Place::Word, Place::Word]);
+        assert_eq!(places("# it's {a}\ncat {b}"), [Place::Comment, Place::Word]);
+        assert_eq!(places("echo \\\" {a} \"\\\"{b}\""), [Place::Word, Place::Quotes]);
+        assert_eq!(places("${{x#*/}} {a}"), [Place::Word]);
+        assert_eq!(places("echo `cat {a}` {b}"), [Place::Backticks, Place::Word]);
+        assert_eq!(places("case x in a) b ;; esac {a}"), [Place::Word]);
+    }
+
+    #[test]
+    fn what_the_shell_would_evaluate_is_refused() {
+        use Place::{
+            Arithmetic, Backticks, Dollar, Escaped, Evaluated, Parameter, Pattern, Test, Word,
+        };
+        assert_eq!(places("`echo {a}` `echo \\`{b}\\` `"), [Backticks, Backticks]);
+        assert_eq!(places("$(( {a} + (1) )) {b}"), [Arithmetic, Word]);
+        assert_eq!(places("(( {a} > 1 )) && echo {b}"), [Arithmetic, Word]);
+        assert_eq!(places("$(( $(wc -l {a}) )) {b}"), [Word, Word]);
+        assert_eq!(places("echo ${a} $'x' \\{b} \\\\{c}"), [Dollar, Escaped, Word]);
+        assert_eq!(places("echo $x{a} ${{x}}{b} $x/{c}"), [Dollar, Word, Word]);
+        assert_eq!(places("${{x:-{a}}} {b} ${{x:-$(cat {c})}}"), [Parameter, Word, Word]);
+        assert_eq!(places("[[ {a} -eq 1 ]] && [ {b} = 1 ]"), [Test, Word]);
+        assert_eq!(places("n[{a}]=1 ~{b} x{{p,{c}}} {d}/*.png"), [Pattern, Pattern, Pattern, Word]);
+        assert_eq!(places("eval {a} > {b}; let {c}\ncat {d}"), [Evaluated, Word, Evaluated, Word]);
+    }
+
+    #[test]
+    fn what_follows_code_that_cannot_be_followed_is_refused() {
+        use Place::{Unclear, Word};
+        assert_eq!(places("\"$(case x in a) echo \"{a}\" ;; esac)\""), [Unclear]);
+        assert_eq!(places("case $x in {a}) {b} ;; esac"), [Word, Word]);
+        assert_eq!(places("$[1] {a}"), [Unclear]);
+        assert_eq!(places("cat <<{a}\n{b}"), [Unclear, Unclear]);
+        assert_eq!(places("cat <<E{a}\n{b}"), [Unclear, Unclear]);
+        assert_eq!(places("\"${{x:-it's}}\" {a}"), [Unclear]);
+        assert_eq!(places("$'it\\'s' {a}"), [Unclear]);
+        assert_eq!(places("IFS=$'\\n' {a}"), [Word]);
+    }
+
+    #[test]
+    fn a_substitution_goes_on_with_its_word() {
+        assert_eq!(places("$(x)#'a\n{a}"), [Place::Quotes]);
+        assert_eq!(places("(x)#'a\n{a}"), [Place::Word]);
+        assert_eq!(places("\"$(echo ${{x:-'a'}} {a})\""), [Place::Word]);
     }
 
     #[test]
     fn here_documents_are_seen() {
-        assert_eq!(
-            quotings("cat <<'EOF'\nit's {a}\nEOF\ncat {b}"),
-            [Quoting::Heredoc, Quoting::None]
-        );
-        assert_eq!(quotings("x=$((1 << 2)) {a}\n{b}"), [Quoting::None, Quoting::None]);
-        assert_eq!(quotings("cat <<< {a}\n{b}"), [Quoting::None, Quoting::None]);
+        assert_eq!(places("cat <<'EOF'\nit's {a}\nEOF\ncat {b}"), [Place::Heredoc, Place::Word]);
+        assert_eq!(places("cat <<E\n\tE\n{a}\nE\n{b}"), [Place::Heredoc, Place::Word]);
+        assert_eq!(places("cat <<-E\n\tE\n{a}"), [Place::Word]);
+        assert_eq!(places("x=$((1 << 2)) {a}\n{b}"), [Place::Word, Place::Word]);
+        assert_eq!(places("cat <<< {a}\n{b}"), [Place::Word, Place::Word]);
     }
 
     #[test]

@@ -73,11 +73,12 @@ impl Expansion<'_> {
     /// A script, each interpolation as quoted words.
     pub(super) fn script(&self, template: &Template) -> String {
         let mut script = String::new();
-        for part in &template.parts {
+        for (index, part) in template.parts.iter().enumerate() {
+            let next = template.parts.get(index + 1);
             match (part, self.words(part)) {
                 (Part::Text(text), _) => script.push_str(text),
                 (_, Words::Unset) => script.push_str("''"),
-                (_, Words::One(word)) => script.push_str(&shell::quoted(&word)),
+                (_, Words::One(word)) => script.push_str(&shell::quoted_before(&word, next)),
                 (_, Words::Many(words)) => {
                     let words: Vec<String> = words.iter().map(|word| shell::quoted(word)).collect();
                     script.push_str(&words.join(" "));
