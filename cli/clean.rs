@@ -44,8 +44,8 @@ pub(crate) fn run(ctx: &Context, args: &CleanArgs) -> Result<Exit, CommandError>
 }
 
 fn told(ctx: &Context, count: usize) {
-    let targets = units::counted(count as u64, "target");
-    ctx.ui.status(format_args!("forgot the results of {targets}"));
+    let results = units::counted(count as u64, "result");
+    ctx.ui.status(format_args!("forgot {results}"));
 }
 
 fn outputs(ctx: &Context) -> Result<Exit, CommandError> {

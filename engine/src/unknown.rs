@@ -17,7 +17,7 @@ pub(crate) fn unknown(db: &dyn Db, pattern: &Pattern) -> Option<Diagnostic> {
         Pattern::Below(folder) => no_package_below(db, folder, pattern),
         Pattern::Package(package) => match target_names(db, package_file(db, package)) {
             Some(_) => None,
-            None => Some(unknown_package(db, package, &package.name())),
+            None => Some(unknown_package(db, package, package.name())),
         },
         Pattern::Target(label) => unknown_target(db, label),
     }

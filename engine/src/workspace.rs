@@ -225,7 +225,7 @@ impl Workspace {
     }
 
     /// Forgets what is known of `labels`, of everything if there are none,
-    /// so that the next build runs their tasks again. Returns how many had succeeded.
+    /// so that the next build runs their tasks again. Returns how many results they had.
     ///
     /// # Errors
     /// If the store or the workspace's memory cannot be written.

@@ -107,7 +107,7 @@ fn an_unknown_target_is_the_same_error_everywhere() {
         }
     }
     let ran = world.run(&["clean", "--expunge", "//p:greet", "//p:gret"]).exits(3);
-    let _told = ran.says("there is no target `//p:gret`").says("forgot the results of 1 target");
+    let _told = ran.says("there is no target `//p:gret`").says("forgot 1 result");
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn clean_removes_outputs_and_keeps_results() {
 fn clean_with_expunge_forgets_results() {
     let world = World::new();
     let _built = world.ok(&["build", "//p:copy"]);
-    let _cleaned = world.ok(&["clean", "--expunge"]).says("forgot the results of 2 targets");
+    let _cleaned = world.ok(&["clean", "--expunge"]).says("forgot 2 results");
     assert!(!world.path("vwfb-out").exists());
     assert_eq!(world.results(&["//p:copy"]), ["//p:copy ran", "//p:greet ran"]);
 }
@@ -36,7 +36,7 @@ fn clean_can_forget_one_label() {
     let world = World::new();
     let _built = world.ok(&["build", "//p:copy"]);
     let ran = world.ok(&["-C", "p", "clean", "--expunge", ":copy"]);
-    let _told = ran.says("forgot the results of 1 target\n");
+    let _told = ran.says("forgot 1 result\n");
     assert!(world.path("vwfb-out").exists());
     assert_eq!(world.results(&["//p:copy"]), ["//p:copy ran", "//p:greet unchanged"]);
 }
