@@ -62,11 +62,11 @@ fn from_text(
             let label = Label::parse(text, folder).map_err(|e| bad_label(&e, &value.anchor))?;
             Ok(AttrValue::Label(label, value.anchor.clone()))
         }
-        AttrType::Secret if is_name(text) => Ok(AttrValue::Secret(text.into())),
+        AttrType::Secret if is_variable(text) => Ok(AttrValue::Secret(text.into())),
         AttrType::Secret => {
             Err(Diagnostic::error(BAD_NAME, format!("`{text}` is no secret's name"))
                 .at(&value.anchor)
-                .hint("a secret is named here; its value never stands in a rule file"))
+                .hint("name the environment variable of vwfb that holds it, such as `API_KEY`"))
         }
         _ => Err(mismatch(value, ty, attr)),
     }
@@ -172,6 +172,13 @@ fn in_range(number: f64, value: &Value, attr: &AttrDef) -> Result<(), Diagnostic
     };
     let message = format!("`{}` is {side} {}, not {number}", attr.name, bound.0);
     Err(Diagnostic::error(OUT_OF_RANGE, message).at(&value.anchor))
+}
+
+/// Whether `text` can name an environment variable.
+fn is_variable(text: &str) -> bool {
+    !text.starts_with(|c: char| c.is_ascii_digit())
+        && !text.is_empty()
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn unit(ty: AttrType, scalar: &Scalar) -> Option<AttrValue> {

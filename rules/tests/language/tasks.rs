@@ -155,8 +155,8 @@ fn every_target_takes_limits_tags_and_environment() {
 #[test]
 fn a_secret_reaches_only_the_environment() {
     let rule = "rule \"r\" {\n attr \"key\" type=\"secret\"\n out \"o\" path=\"{name}\"\n network\n env { TOKEN \"{key}\" }\n run \"cat\"\n}\n";
-    let task = World::task(&format!("{rule}r \"x\" key=\"api-token\""));
-    assert_eq!(task.secrets["TOKEN"], "api-token");
+    let task = World::task(&format!("{rule}r \"x\" key=\"API_TOKEN\""));
+    assert_eq!(task.secrets["TOKEN"], "API_TOKEN");
     assert!(task.env.is_empty() && task.network);
     let var = format!("vars {{ k \"x\" }}\n{rule}r \"x\" key=\"{{vars.k}}\"");
     assert_eq!(
