@@ -4,6 +4,7 @@ mod given;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use given::{Given, GivenAttr, nodes_of, noted};
 
@@ -21,7 +22,7 @@ use crate::package::TargetDef;
 use crate::read::Problems;
 use crate::rule::{AttrDef, AttrType, Body, Limits, OutDef, RuleDef, Shape};
 use crate::rule_check;
-use crate::rule_reader::{RuleReader, TASK_NODES};
+use crate::rule_reader::{RuleReader, TASK_NODES, no_time};
 use crate::suggest::did_you_mean;
 use crate::syntax::{Node, Value};
 use crate::table::RuleTable;
@@ -110,13 +111,14 @@ impl Declaring<'_> {
         let common = common_attrs();
         let given = Given::new(&nodes, &rule, &common, &mut self.problems);
         let mut settings = self.attrs(&common, &given, self.pkg);
+        self.check_timeout(&settings, &given);
         if settings.get("when") == Some(&AttrValue::Bool(false)) {
             return None;
         }
         let attrs = self.attrs(&rule.attrs, &given, &rule.file.parent().unwrap_or_default());
         let mut outputs = Vec::new();
         for out in &rule.outs {
-            outputs.extend(self.output(out, &rule, &attrs));
+            outputs.extend(self.output(out, &rule, &attrs, &given));
         }
         let mut env = given.env;
         for template in env.values_mut() {
@@ -154,10 +156,11 @@ impl Declaring<'_> {
             reader.read(node, &mut self.problems);
         }
         let mut rule = reader.finish(before, &mut self.problems);
+        let sound = self.problems.count() == before;
         for template in templates(&mut rule) {
             self.names.bind(template, &mut self.problems);
         }
-        if self.problems.count() == before {
+        if sound {
             self.problems.0.extend(rule_check::check(&rule));
         }
         (Arc::new(rule), rest)
@@ -194,7 +197,7 @@ impl Declaring<'_> {
                 self.problems.push(interpolated_secret(def, &one.value));
                 continue;
             }
-            for plain in self.problems.take(self.names.values(&one.value)).into_iter().flatten() {
+            for plain in self.names.values(&one.value, &mut self.problems) {
                 let value = typed(&plain, def, self.pkg)
                     .map_err(|problem| noted(interpolated(problem, &plain, &one.value), def));
                 let Some(mut value) = self.problems.take(value) else { continue };
@@ -217,7 +220,7 @@ impl Declaring<'_> {
         let names = Names { vars: None, ..self.names };
         let mut values = Vec::new();
         for value in default {
-            for plain in self.problems.take(names.values(value)).into_iter().flatten() {
+            for plain in names.values(value, &mut self.problems) {
                 let value = self.problems.take(typed(&plain, def, rule_folder))?;
                 values.push((None, value));
             }
@@ -251,6 +254,14 @@ impl Declaring<'_> {
         }
     }
 
+    fn check_timeout(&mut self, settings: &BTreeMap<String, AttrValue>, given: &Given) {
+        if settings.get("timeout") == Some(&AttrValue::Duration(Duration::ZERO))
+            && let Some(given) = given.attrs.get("timeout")
+        {
+            self.problems.push(no_time(&given.anchor));
+        }
+    }
+
     fn missing(&mut self, def: &AttrDef) {
         let message = format!("`{}` needs `{}`", self.target.rule, def.name);
         let problem = Diagnostic::error(MISSING_ATTRIBUTE, message).at(self.target.anchor());
@@ -263,11 +274,15 @@ impl Declaring<'_> {
         out: &OutDef,
         rule: &RuleDef,
         attrs: &BTreeMap<String, AttrValue>,
+        given: &Given,
     ) -> Option<OutputDef> {
         let relative = self.path_text(&out.path, attrs)?;
-        let own = match out.anchor.spot {
-            Spot::Node { .. } => &out.path.anchor,
-            _ => self.target.anchor(),
+        // What the target says of the path is what it can mend.
+        let part = out.path.fields().find_map(|path| given.attrs.get(path.first()?));
+        let own = match (part, &out.anchor.spot) {
+            (Some(part), _) => &part.anchor,
+            (None, Spot::Node { .. }) => &out.path.anchor,
+            (None, _) => self.target.anchor(),
         };
         let path =
             self.problems.take(output_path(self.pkg, &relative, own, self.target.anchor()))?;

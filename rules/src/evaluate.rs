@@ -19,32 +19,38 @@ pub(crate) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// The plain values that `value` stands for: one, or as many as a list variable has.
-    pub(crate) fn values(self, value: &Value) -> Result<Vec<Value>, Diagnostic> {
-        let Scalar::Text(text) = &value.scalar else { return Ok(vec![value.clone()]) };
+    /// The plain values that `value` stands for: one, or as many as a list variable has. None where
+    /// something is wrong with it.
+    pub(crate) fn values(self, value: &Value, problems: &mut Problems) -> Vec<Value> {
+        let Scalar::Text(text) = &value.scalar else { return vec![value.clone()] };
         if !text.contains(['{', '}']) {
-            return Ok(vec![value.clone()]);
+            return vec![value.clone()];
         }
-        let template = Template::parse(text, &value.anchor)?;
+        let Some(template) = problems.take(Template::parse(text, &value.anchor)) else {
+            return Vec::new();
+        };
         let of = |scalar| Value { scalar, ..value.clone() };
         if let Some(["vars", name]) = parts(template.whole_field()).as_deref() {
-            let var = self.var(name, &value.anchor)?;
-            return Ok(var.scalars.iter().cloned().map(of).collect());
+            let var = problems.take(self.var(name, &value.anchor));
+            return var.into_iter().flat_map(|var| &var.scalars).cloned().map(of).collect();
         }
-        self.text(&template).map(|text| vec![of(Scalar::Text(text))])
+        self.text(&template, problems).map(|text| of(Scalar::Text(text))).into_iter().collect()
     }
 
     /// `template` with every interpolation filled in.
-    fn text(self, template: &Template) -> Result<String, Diagnostic> {
+    fn text(self, template: &Template, problems: &mut Problems) -> Option<String> {
+        let before = problems.count();
         let mut text = String::new();
         for part in &template.parts {
             match part {
                 Part::Text(plain) => text.push_str(plain),
-                Part::Field(path) => text.push_str(&self.field(path, &template.anchor)?),
+                Part::Field(path) => {
+                    text.extend(problems.take(self.field(path, &template.anchor)));
+                }
                 Part::Value(value) => text.push_str(&value.text().unwrap_or_default()),
             }
         }
-        Ok(text)
+        (problems.count() == before).then_some(text)
     }
 
     fn field(self, path: &[String], anchor: &Anchor) -> Result<String, Diagnostic> {
@@ -61,16 +67,17 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Fills in the variables of a template that a rule's body will read.
+    /// Fills in the variables of a template that a rule's body will read; one that there is not is
+    /// noted and reads as nothing.
     pub(crate) fn bind(self, template: &mut Template, problems: &mut Problems) {
         let anchor = template.anchor.clone();
         for part in &mut template.parts {
             let Part::Field(path) = &*part else { continue };
             let [vars, name] = path.as_slice() else { continue };
-            if vars == "vars"
-                && let Some(var) = problems.take(self.var(name, &anchor))
-            {
-                *part = Part::Value(var.value.clone());
+            if vars == "vars" {
+                let var = problems.take(self.var(name, &anchor));
+                let value = var.map(|var| var.value.clone());
+                *part = Part::Value(value.unwrap_or_else(|| AttrValue::Text(String::new())));
             }
         }
     }

@@ -5,7 +5,7 @@ mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use parts::{env, resource};
+pub(crate) use parts::{env, no_time, resource};
 use parts::{template, template_arg, templates, timeout};
 
 use crate::codes::{

@@ -8,9 +8,10 @@ pub(crate) fn did_you_mean<'c>(
     nearest(word, candidates).map(|name| format!("did you mean `{name}`?"))
 }
 
-/// The candidate nearest to `word`, if a third of its letters or fewer differ.
+/// The candidate nearest to `word`, if a third of its letters or fewer differ; of a word of one
+/// or two letters only the case may.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    let limit = (word.chars().count() / 3).max(1);
+    let limit = word.chars().count() / 3;
     candidates
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
@@ -51,6 +52,9 @@ mod tests {
         assert_eq!(nearest("svg_redner", names), Some("svg_render"));
         assert_eq!(nearest("TTS", names), Some("tts"));
         assert_eq!(nearest("normalize", names), None);
+        assert_eq!(nearest("x", ["y", "us"]), None);
+        assert_eq!(nearest("us", ["use"]), None);
+        assert_eq!(nearest("US", ["us"]), Some("us"));
         assert_eq!(did_you_mean("ttx", names).unwrap(), "did you mean `tts`?");
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::codes::{BAD_NODE, REPEATED_ATTRIBUTE, WRONG_TYPE, WRONG_UNIT};
-use crate::diagnostic::Diagnostic;
+use crate::codes::{BAD_NODE, OUT_OF_RANGE, REPEATED_ATTRIBUTE, WRONG_TYPE, WRONG_UNIT};
+use crate::diagnostic::{Anchor, Diagnostic};
 use crate::interpolate::Template;
 use crate::read::{self, Problems};
 use crate::rule::Limits;
@@ -13,12 +13,22 @@ use crate::units;
 
 pub(super) fn timeout(node: &Node, problems: &mut Problems) -> Option<Duration> {
     let text = read::text_arg(node, "a duration such as `\"5m\"`", problems)?;
-    let duration = units::duration(text).filter(|duration| !duration.is_zero());
+    let duration = units::duration(text);
+    if duration.is_some_and(|duration| duration.is_zero()) {
+        problems.push(no_time(&node.args[0].anchor));
+    }
     if duration.is_none() {
         let problem = Diagnostic::error(WRONG_UNIT, format!("`{text}` is no time to wait"));
         problems.push(problem.at(&node.args[0].anchor).hint("write it as `30s`, `5m` or `1h`"));
     }
     duration
+}
+
+/// The problem of a timeout of nothing.
+pub(crate) fn no_time(anchor: &Anchor) -> Diagnostic {
+    Diagnostic::error(OUT_OF_RANGE, "a `timeout` is more than nothing")
+        .at(anchor)
+        .hint("leave it out for no limit")
 }
 
 /// A `resource` node: a name and how much of it, 1 if it does not say.
