@@ -1,20 +1,23 @@
 //! The workspace's own memory, `.vwfb/state.db`: runs, last successes, stat records, tool
 //! closures and what was materialised. The store can be deleted; this says what was true here.
 
+mod facts;
 mod keys;
+mod outcome;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
-use vwfb_cas::{ActionKey, Artifact, BlobId, Digest, FileRef, TreeId};
+use vwfb_cas::{ActionKey, BlobId, Digest, FileRef};
 use vwfb_rules::label::Label;
 
 use crate::db::Outcome;
 use crate::event::{Counts, TaskResult};
-use crate::stamp::{Stamp, Stamped};
+
+use outcome::{decode_outcome, encode_outcome};
 
 /// The name of the database in `.vwfb`.
 pub(crate) const STATE_FILE: &str = "state.db";
@@ -340,92 +343,6 @@ impl State {
             .optional()
         })
     }
-
-    /// Every stat record, by absolute path.
-    ///
-    /// # Errors
-    /// See [`State::begin_run`].
-    pub fn stamps(&self) -> Result<HashMap<String, Stamped>, StateError> {
-        self.with(|db| {
-            let mut statement = db.prepare("SELECT path, stamp, digest FROM stamps")?;
-            let rows = statement.query_map([], |row| {
-                let (stamp, bytes): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
-                Ok((row.get::<_, String>(0)?, Stamp::decode(&stamp), digest(&bytes)))
-            })?;
-            let mut stamps = HashMap::new();
-            for row in rows {
-                if let (path, Some(stamp), Some(digest)) = row? {
-                    stamps.insert(path, Stamped { stamp, digest });
-                }
-            }
-            Ok(stamps)
-        })
-    }
-
-    /// Records stats, in one transaction.
-    ///
-    /// # Errors
-    /// See [`State::begin_run`].
-    pub fn record_stamps(&self, new: &BTreeMap<String, Stamped>) -> Result<(), StateError> {
-        self.with(|db| {
-            let transaction = db.transaction()?;
-            for (path, stamped) in new {
-                transaction.execute(
-                    "INSERT OR REPLACE INTO stamps VALUES (?1, ?2, ?3)",
-                    params![path, stamped.stamp.encode(), stamped.digest.as_bytes().as_slice()],
-                )?;
-            }
-            transaction.commit()
-        })
-    }
-
-    /// Records what a toolchain's fingerprint stands for.
-    ///
-    /// # Errors
-    /// See [`State::begin_run`].
-    pub fn record_closure(
-        &self,
-        fingerprint: Digest,
-        components: &BTreeMap<String, Digest>,
-    ) -> Result<(), StateError> {
-        self.with(|db| {
-            let known: Option<i64> = db
-                .prepare_cached("SELECT 1 FROM closures WHERE fingerprint = ?1 LIMIT 1")?
-                .query_row([fingerprint.as_bytes().as_slice()], |row| row.get(0))
-                .optional()?;
-            if known.is_some() {
-                return Ok(());
-            }
-            let transaction = db.transaction()?;
-            for (path, digest) in components {
-                transaction.execute(
-                    "INSERT OR IGNORE INTO closures VALUES (?1, ?2, ?3)",
-                    params![fingerprint.as_bytes().as_slice(), path, digest.as_bytes().as_slice()],
-                )?;
-            }
-            transaction.commit()
-        })
-    }
-
-    /// The files behind a toolchain's fingerprint; empty if it was never recorded here.
-    ///
-    /// # Errors
-    /// See [`State::begin_run`].
-    pub fn closure(&self, fingerprint: Digest) -> Result<BTreeMap<String, Digest>, StateError> {
-        self.with(|db| {
-            let mut statement =
-                db.prepare("SELECT path, digest FROM closures WHERE fingerprint = ?1")?;
-            let rows = statement.query_map([fingerprint.as_bytes().as_slice()], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?))
-            })?;
-            let mut components = BTreeMap::new();
-            for row in rows {
-                let (path, bytes) = row?;
-                components.extend(digest(&bytes).map(|digest| (path, digest)));
-            }
-            Ok(components)
-        })
-    }
 }
 
 fn write_gitignore(folder: &Path) -> std::io::Result<()> {
@@ -527,38 +444,4 @@ fn success(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Success>> {
 
 fn digest(bytes: &[u8]) -> Option<Digest> {
     bytes.try_into().ok().map(Digest::from_bytes)
-}
-
-/// One line an output: name, kind, digest and size, with tabs between.
-fn encode_outcome(outcome: &Outcome) -> Vec<u8> {
-    let mut text = String::new();
-    for (name, artifact) in outcome {
-        let (kind, size) = match artifact {
-            Artifact::File(file) if file.executable => ("executable", file.size),
-            Artifact::File(file) => ("file", file.size),
-            Artifact::Tree(_) => ("tree", 0),
-        };
-        text.push_str(&format!("{name}\t{kind}\t{}\t{size}\n", artifact.digest()));
-    }
-    text.into_bytes()
-}
-
-fn decode_outcome(bytes: &[u8]) -> Option<Outcome> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    text.lines().map(decode_output).collect()
-}
-
-fn decode_output(line: &str) -> Option<(String, Artifact)> {
-    let mut parts = line.split('\t');
-    let (name, kind) = (parts.next()?, parts.next()?);
-    let digest: Digest = parts.next()?.parse().ok()?;
-    let size = parts.next()?.parse().ok()?;
-    let artifact = match kind {
-        "tree" => Artifact::Tree(TreeId(digest)),
-        "file" | "executable" => {
-            Artifact::File(FileRef { blob: BlobId(digest), size, executable: kind == "executable" })
-        }
-        _ => return None,
-    };
-    Some((name.to_owned(), artifact))
 }

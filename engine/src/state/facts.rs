@@ -1,0 +1,97 @@
+//! Facts of the disk: stats of files that were read, and the files behind tools' fingerprints.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::{OptionalExtension, params};
+use vwfb_cas::Digest;
+
+use super::{State, StateError, digest};
+use crate::stamp::{Stamp, Stamped};
+
+impl State {
+    /// Every stat record, by absolute path.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn stamps(&self) -> Result<HashMap<String, Stamped>, StateError> {
+        self.with(|db| {
+            let mut statement = db.prepare("SELECT path, stamp, digest FROM stamps")?;
+            let rows = statement.query_map([], |row| {
+                let (stamp, bytes): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
+                Ok((row.get::<_, String>(0)?, Stamp::decode(&stamp), digest(&bytes)))
+            })?;
+            let mut stamps = HashMap::new();
+            for row in rows {
+                if let (path, Some(stamp), Some(digest)) = row? {
+                    stamps.insert(path, Stamped { stamp, digest });
+                }
+            }
+            Ok(stamps)
+        })
+    }
+
+    /// Records stats, in one transaction.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn record_stamps(&self, new: &BTreeMap<String, Stamped>) -> Result<(), StateError> {
+        self.with(|db| {
+            let transaction = db.transaction()?;
+            for (path, stamped) in new {
+                transaction.execute(
+                    "INSERT OR REPLACE INTO stamps VALUES (?1, ?2, ?3)",
+                    params![path, stamped.stamp.encode(), stamped.digest.as_bytes().as_slice()],
+                )?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Records what a toolchain's fingerprint stands for.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn record_closure(
+        &self,
+        fingerprint: Digest,
+        components: &BTreeMap<String, Digest>,
+    ) -> Result<(), StateError> {
+        self.with(|db| {
+            let known: Option<i64> = db
+                .prepare_cached("SELECT 1 FROM closures WHERE fingerprint = ?1 LIMIT 1")?
+                .query_row([fingerprint.as_bytes().as_slice()], |row| row.get(0))
+                .optional()?;
+            if known.is_some() {
+                return Ok(());
+            }
+            let transaction = db.transaction()?;
+            for (path, digest) in components {
+                transaction.execute(
+                    "INSERT OR IGNORE INTO closures VALUES (?1, ?2, ?3)",
+                    params![fingerprint.as_bytes().as_slice(), path, digest.as_bytes().as_slice()],
+                )?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// The files behind a toolchain's fingerprint; empty if it was never recorded here.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn closure(&self, fingerprint: Digest) -> Result<BTreeMap<String, Digest>, StateError> {
+        self.with(|db| {
+            let mut statement =
+                db.prepare("SELECT path, digest FROM closures WHERE fingerprint = ?1")?;
+            let rows = statement.query_map([fingerprint.as_bytes().as_slice()], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?))
+            })?;
+            let mut components = BTreeMap::new();
+            for row in rows {
+                let (path, bytes) = row?;
+                components.extend(digest(&bytes).map(|digest| (path, digest)));
+            }
+            Ok(components)
+        })
+    }
+}
