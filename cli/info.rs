@@ -42,6 +42,7 @@ pub(crate) fn run(ctx: &Context, args: &InfoArgs) -> Result<Exit, CommandError> 
             "cpu_level": cpu_level(),
             "jobs": cores(),
             "sandbox": level.to_string(),
+            "search_path": SEARCH_PATH,
             "tools": tools,
         });
         ctx.ui.out_line(format!("{info:#}"))?;
@@ -59,6 +60,7 @@ pub(crate) fn run(ctx: &Context, args: &InfoArgs) -> Result<Exit, CommandError> 
         ("jobs", cores().to_string()),
         ("sandbox", level.to_string()),
     ]);
+    lines.push(("programs", format!("looked for in {}", SEARCH_PATH.join(":"))));
     let mut text: String =
         lines.iter().map(|(name, value)| format!("{name:<10} {value}\n")).collect();
     text.push_str("tools\n");

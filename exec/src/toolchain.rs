@@ -91,7 +91,7 @@ pub struct Closure {
 #[derive(Debug, thiserror::Error)]
 pub enum ToolError {
     /// A program is nowhere.
-    #[error("no program `{name}` in {searched}")]
+    #[error("no program `{name}` in {searched}{}", advice(name))]
     Missing {
         /// Its declared name.
         name: String,
@@ -122,6 +122,15 @@ pub enum ToolError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// What to do about a program that is on none of the fixed folders.
+fn advice(name: &str) -> &'static str {
+    if name.contains('/') {
+        ""
+    } else {
+        "; if it is elsewhere, declare its absolute path as the `program` of a `toolchain`"
+    }
 }
 
 /// Finds closures; remembers what it has read of programs and libraries for one build.

@@ -182,7 +182,8 @@ fn a_machine_in_the_way_outweighs_a_failed_task() {
     let world = World::with(&text);
     world.write("WORKSPACE.kdl", "workspace \"w\" { tools { allow \"no-such-tool\" } }\n");
     let ran = world.run(&["build", "//p:bad", "//p:t"]).exits(4);
-    let _told = ran.says("`//p:bad` failed").says("no-such-tool");
+    let ran = ran.says("`//p:bad` failed").says("no program `no-such-tool` in `/usr/local/bin:");
+    let _told = ran.says("declare its absolute path as the `program` of a `toolchain`");
     let ran = world.run(&["plan", "//p:t"]).exits(4);
     let _told = ran.prints("cannot-run //p:t: ");
 }

@@ -171,11 +171,13 @@ fn info_tells_of_workspace_store_sandbox_and_tools() {
     let ran = world.ok(&["info"]);
     let ran = ran.prints("workspace  [root]\n").prints("name       films\n");
     let ran = ran.prints("store      [store]\n").prints("sandbox    ");
+    let ran = ran.prints("programs   looked for in /usr/local/bin:/usr/bin:/bin\n");
     let _told = ran.prints("  no-such-tool   not found\n").prints("  ffmpeg ");
     assert!(!world.store().exists(), "nothing is opened");
     let ran = world.ok(&["info", "--json"]);
     let info: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(info["name"], "films");
+    assert_eq!(info["search_path"][0], "/usr/local/bin");
     assert_eq!(info["tools"]["no-such-tool"], Value::Null);
     assert!(info["jobs"].as_u64().unwrap() >= 1);
 }

@@ -87,7 +87,9 @@ fn a_script_runs_with_the_interpreter_that_env_looks_up() {
 #[test]
 fn a_missing_program_is_named_with_where_it_was_looked_for() {
     let error = closure(&tool(vec![ProgramSpec::named("no-such")])).unwrap_err();
-    assert_eq!(error.to_string(), "no program `no-such` in `/usr/local/bin:/usr/bin:/bin`");
+    let message = "no program `no-such` in `/usr/local/bin:/usr/bin:/bin`; if it is elsewhere, declare its \
+                   absolute path as the `program` of a `toolchain`";
+    assert_eq!(error.to_string(), message);
     let error = closure(&tool(vec![ProgramSpec::named("/opt/no-such")])).unwrap_err();
     assert_eq!(error.to_string(), "no program `/opt/no-such` in `/opt/no-such`");
 }
