@@ -89,6 +89,7 @@ fn a_workspace_that_is_wrong_is_3() {
 #[test]
 fn an_unknown_target_is_the_same_error_everywhere() {
     let world = World::new();
+    world.write("shorts/BUILD.kdl", "write_file \"w\" { text \"x\"; out \"w.txt\"; }\n");
     let _built = world.ok(&["build", "//p:greet"]);
     let commands = [&["build"][..], &["plan"], &["check"], &["why"], &["log"], &["query"]];
     for command in commands.into_iter().chain([&["clean", "--expunge"][..]]) {
@@ -96,7 +97,7 @@ fn an_unknown_target_is_the_same_error_everywhere() {
             ("//p:gret", "error[unknown-label]: there is no target `//p:gret`", "`//p:greet`?"),
             ("greet", "error[unknown-package]: `//greet` is not a package", "`//p:greet`?"),
             (":greet", "error[unknown-package]: `//` is not a package", "`//p:greet`?"),
-            ("//q:x", "error[unknown-package]: `//q` is not a package", "`//p`?"),
+            ("//short:x", "error[unknown-package]: `//short` is not a package", "`//shorts`?"),
             ("*", "error[unknown-package]: `//*` is not a package", "a pattern has no `*`"),
         ] {
             let args: Vec<&str> = command.iter().copied().chain([slip]).collect();

@@ -112,10 +112,11 @@ fn queries_know_what_every_target_may_say() {
 #[test]
 fn what_a_query_names_wrongly_is_told_as_a_build_tells_it() {
     let world = World::new();
+    world.write("shorts/BUILD.kdl", "write_file \"w\" { text \"x\"; out \"w.txt\"; }\n");
     for (pattern, message, hint) in [
         ("//p:gret", "there is no target `//p:gret`", "did you mean `//p:greet`?"),
-        ("//q", "`//q` is not a package", "did you mean `//p`?"),
-        ("//q/...", "`//q/...` means no package", "did you mean `//p/...`?"),
+        ("//short", "`//short` is not a package", "did you mean `//shorts`?"),
+        ("//short/...", "`//short/...` means no package", "did you mean `//shorts/...`?"),
     ] {
         for args in [["query", pattern], ["build", pattern]] {
             let ran = world.run(&args).exits(3).says(message);
