@@ -217,6 +217,36 @@ fn a_kill_at_any_instant_loses_nothing() {
     }
 }
 
+/// How many kills hit the making of one index.
+const REBUILDS: u64 = 10;
+
+#[test]
+fn a_kill_while_the_index_is_made_again_loses_nothing() {
+    let seed = seed();
+    let test = "cargo test --test hard crash";
+    let _replay = Replay(format!("VWFB_SEED={seed} {test}"));
+    let mut random = Random::new(seed);
+    let script = "mkdir {out}; seq 800 | split -l 1 -a 4 - {out}/";
+    let text = format!("task \"many\" {{ out \"many\" type=\"tree\"; script \"{script}\" }}");
+    let world = World::with(&text);
+    let _built = world.ok(&["build", "//..."]);
+    lose_index(&world, |_| {});
+    let rebuild = micros(|| world.ok(&REBUILD));
+    let mut killed = 0;
+    while killed < REBUILDS {
+        lose_index(&world, |_| {});
+        let mut child = world.command(&REBUILD).stdout(Stdio::null()).spawn().unwrap();
+        killed += u64::from(kill_after(&mut child, random.next() % rebuild));
+        let _kept = world.ok(&["cache", "gc"]);
+        // Another workspace remembers nothing and must find it in the store.
+        let other = world.neighbour();
+        other.write("p/BUILD.kdl", &text);
+        assert_eq!(other.results(&["//..."])["//p:many"], "cached");
+        fs::remove_dir_all(other.root()).unwrap();
+    }
+    let _verified = world.ok(&["cache", "verify"]);
+}
+
 /// How long a run takes.
 fn micros(run: impl FnOnce() -> Ran) -> u64 {
     let begun = Instant::now();
