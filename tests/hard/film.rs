@@ -177,3 +177,24 @@ fn packages(folder: &Path, path: &str) -> Vec<String> {
     }
     found
 }
+
+#[test]
+fn a_picture_that_a_drawing_names_but_is_not_given_is_an_error() {
+    let world = World::empty();
+    let allowed = r#"workspace "w" { tools { allow "rsvg-convert" } }"#;
+    world.write("WORKSPACE.kdl", allowed);
+    let drawing = |inner: &str| {
+        format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{inner}</svg>"#)
+    };
+    world.write("p/lost.svg", drawing("<image\n href='photo.png'/>"));
+    let link = r##"<a href="https://example.org"><rect id="r"/></a><use href="#r"/>"##;
+    world.write("p/whole.svg", drawing(link));
+    let rules = r#"
+        use "@std/image"
+        svg_render "lost" src="lost.svg"
+        svg_render "whole" src="whole.svg"
+    "#;
+    world.write("p/BUILD.kdl", rules);
+    let _refused = world.run(&["build", "//p:lost"]).exits(1).says("names `photo.png`");
+    let _drawn = world.ok(&["build", "//p:whole"]);
+}
