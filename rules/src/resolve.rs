@@ -11,13 +11,13 @@ use expand::Expansion;
 use files::{Files, Found};
 use roles::Slot;
 
-use crate::codes::{RESOURCE_TOO_LARGE, TOO_MANY_FILES};
+use crate::codes::{MISSING_ATTRIBUTE, RESOURCE_TOO_LARGE, TOO_MANY_FILES};
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Checked, Diagnostic, Severity};
 use crate::interpolate::Template;
 use crate::label::Label;
 use crate::read::Problems;
-use crate::rule::Body;
+use crate::rule::{Body, Shape};
 use crate::scope::Scope;
 use crate::task::{Command, InputRef, Provided, Results, TaskDef};
 use crate::tools;
@@ -152,7 +152,7 @@ fn resolved(
         outputs: declared.outputs.clone(),
         env,
         secrets,
-        stdin: stdin(stdio.stdin.as_ref(), &slots, problems),
+        stdin: stdin(declared, &slots, problems),
         stdout: out_role(&stdio.stdout),
         stderr: out_role(&stdio.stderr),
         success_codes: stdio.success_codes.clone(),
@@ -227,12 +227,22 @@ fn environment(
 }
 
 fn stdin(
-    template: Option<&Template>,
+    declared: &Declared,
     slots: &BTreeMap<String, Vec<Slot>>,
     problems: &mut Problems,
 ) -> Option<String> {
-    let template = template?;
+    let template = declared.rule.stdio.stdin.as_ref()?;
     let attr = template.whole_field()?.first()?;
+    let given = match declared.attrs.get(attr) {
+        Some(AttrValue::List(values)) => !values.is_empty(),
+        Some(_) => true,
+        None => declared.rule.attr(attr).is_some_and(|attr| attr.shape == Shape::Single),
+    };
+    if !given {
+        let message = format!("standard input takes one file, and `{attr}` has none");
+        let problem = Diagnostic::error(MISSING_ATTRIBUTE, message).at(&template.anchor);
+        problems.push(problem.hint("leave `stdin` out for an empty one"));
+    }
     match slots.get(attr)?.as_slice() {
         [] => None,
         [slot] => Some(slot.role.clone()),
