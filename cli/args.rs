@@ -277,7 +277,7 @@ pub(crate) enum CacheCommand {
         #[arg(long)]
         rebuild: bool,
     },
-    /// Remove what nobody needs, longest unused first
+    /// Remove what nobody needs, long unused and cheap to make again first
     Gc(GcArgs),
 }
 
@@ -287,7 +287,7 @@ pub(crate) struct GcArgs {
     /// Remove what was not used for longer: 12h, 30d, 8w
     #[arg(long, value_name = "AGE", value_parser = units::age, value_hint = ValueHint::Other)]
     pub(crate) max_age: Option<Duration>,
-    /// Remove what was not used for longest until the rest is no larger: 500MB, 10GiB
+    /// Remove until the rest is no larger, by age and by the work it took: 500MB, 10GiB
     #[arg(long, value_name = "SIZE", value_parser = units::size, value_hint = ValueHint::Other)]
     pub(crate) max_size: Option<u64>,
     /// Only list what would go

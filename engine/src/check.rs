@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use vwfb_rules::codes::{self, Code};
 use vwfb_rules::diagnostic::{Anchor, Diagnostic, Severity};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::package::bad_package;
@@ -83,10 +84,16 @@ fn text(db: &dyn Db, file: &WsPath) -> Arc<str> {
     }
 }
 
+/// The problems that may only follow from one in `WORKSPACE.kdl`.
+const FOLLOWS: [Code; 3] =
+    [codes::UNKNOWN_VAR, codes::UNKNOWN_INTERPOLATION, codes::UNKNOWN_PROFILE];
+
 /// A gathering in progress.
 struct Check<'db> {
     db: &'db dyn Db,
     problems: Vec<Diagnostic>,
+    /// Whether `WORKSPACE.kdl` has errors, so that what it declares is not all known.
+    workspace_is_broken: bool,
     /// The same, to report each once.
     reported: BTreeSet<Diagnostic>,
     packages: BTreeSet<WsPath>,
@@ -99,6 +106,7 @@ impl<'db> Check<'db> {
         Self {
             db,
             problems: Vec::new(),
+            workspace_is_broken: false,
             reported: BTreeSet::new(),
             packages: BTreeSet::new(),
             rule_files: BTreeSet::new(),
@@ -108,6 +116,9 @@ impl<'db> Check<'db> {
 
     fn add(&mut self, problems: &[Diagnostic]) {
         for problem in problems {
+            if self.workspace_is_broken && FOLLOWS.contains(&problem.code) {
+                continue;
+            }
             if self.reported.insert(problem.clone()) {
                 self.problems.push(problem.clone());
             }
@@ -119,6 +130,7 @@ impl<'db> Check<'db> {
     fn workspace(&mut self, all: bool) {
         let workspace = workspace(self.db);
         self.add(&workspace.problems);
+        self.workspace_is_broken = workspace.has_errors();
         let overrides = Settings::get(self.db).overrides(self.db);
         let given = overrides.profile.is_some() || !overrides.vars.is_empty();
         let declared = all && !workspace.value.profiles.is_empty();

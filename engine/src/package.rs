@@ -117,6 +117,12 @@ pub(crate) fn target_names(db: &dyn Db, file: RuleText) -> Option<Arc<[String]>>
     Some(package.value.targets.iter().map(|target| target.name.clone()).collect())
 }
 
+/// Whether a package's text has errors: only that, so that its other edits wake nobody.
+#[salsa::tracked(returns(copy))]
+pub(crate) fn is_broken(db: &dyn Db, file: RuleText) -> bool {
+    package_def(db, file).as_ref().is_some_and(Checked::has_errors)
+}
+
 /// One target as written: an edit of its neighbours stops here.
 #[salsa::tracked(returns(clone))]
 pub(crate) fn target_def(db: &dyn Db, target: Target) -> Option<Arc<TargetDef>> {
@@ -147,6 +153,10 @@ impl Scope for QueryScope<'_> {
 
     fn targets(&self, package: &WsPath) -> Option<Arc<[String]>> {
         target_names(self.0, package_file(self.0, package))
+    }
+
+    fn is_broken(&self, package: &WsPath) -> bool {
+        is_broken(self.0, package_file(self.0, package))
     }
 
     fn provides(&self, label: &Label) -> Option<Arc<[Provided]>> {

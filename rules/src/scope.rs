@@ -35,6 +35,11 @@ pub trait Scope {
     }
     /// The names of the targets of `package`, in file order; `None` if it is no package.
     fn targets(&self, package: &WsPath) -> Option<Arc<[String]>>;
+    /// Whether the text of `package` has errors, so that more targets may be meant in it than
+    /// `targets` names.
+    fn is_broken(&self, _package: &WsPath) -> bool {
+        false
+    }
     /// What a target offers to others; empty if `when` switched it off, `None` if there is no such
     /// target or it has errors (which are reported there, not where it is used).
     fn provides(&self, label: &Label) -> Option<Arc<[Provided]>>;

@@ -303,6 +303,10 @@ impl<'a> Files<'a> {
         if names.contains(&target) {
             return true;
         }
+        if self.scope.is_broken(&label.package) {
+            self.blocked = true;
+            return false;
+        }
         let package = &self.declared.label.package;
         let message = format!("no target `{}`", label.relative_to(package));
         let near = nearest(&target, names.iter().map(String::as_str));
