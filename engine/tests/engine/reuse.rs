@@ -182,3 +182,35 @@ fn what_is_made_unconfined_never_stands_for_what_is_confined() {
     let (open, held) = (keys_on("v2", false), keys_on("v2", true));
     assert!(open.iter().all(|key| !held.contains(key)));
 }
+
+#[test]
+fn an_equal_outcome_wakes_nothing_and_another_only_what_reads_it() {
+    let memory = Arc::new(Memory::default());
+    memory.write("WORKSPACE.kdl", "workspace \"memory\"\n");
+    memory.write("BUILD.kdl", BUILD);
+    memory.write("a.txt", "a");
+    memory.write("b.txt", "b");
+    let machine = Machine {
+        platform: "test".to_owned(),
+        confined: true,
+        cpu_level: String::new(),
+        log_queries: true,
+    };
+    let mut db = Database::new(memory, Overrides::default(), machine);
+    let loaded = load(&db, &[Pattern::Below(WsPath::root())]);
+    let graph = TaskGraph::of(&db, &loaded.targets);
+    let a = graph.nodes().iter().find(|node| node.label.target() == "a").unwrap();
+    let mut ran_after_outcome = |text: &str| {
+        let blob = BlobId(Digest::of(text.as_bytes()));
+        let file = FileRef { blob, size: 1, executable: false };
+        let outcome = BTreeMap::from([(a.def.outputs[0].name.clone(), Artifact::File(file))]);
+        let _changed = db.set_outcome(a.target, Some(Arc::new(outcome)));
+        for node in graph.nodes() {
+            let _key = keyed(&db, node.target);
+        }
+        db.ran()
+    };
+    ran_after_outcome("1");
+    assert!(ran_after_outcome("1").is_empty());
+    assert_eq!(ran_after_outcome("2"), ["action"]);
+}

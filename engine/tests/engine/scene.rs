@@ -199,7 +199,7 @@ fn patterns(text: &str) -> Vec<Pattern> {
 /// - `head N`: the first N bytes of that
 /// - `fail-if WORD`: like `join`, but fails where the inputs hold WORD
 /// - `tree`: a folder with a file per line of the inputs
-/// - `gc`: like `join`, after another process removed all it may from the store
+/// - `gc`: like `join`, after another process dropped every root and removed all it may
 /// - `clobber PATH TEXT`: like `join`, after it wrote TEXT to PATH in the workspace
 struct FakeRunner {
     store: Arc<Store>,
@@ -243,6 +243,9 @@ impl Worker for FakeWorker {
             "tree" => return Ok(self.tree(job, &bytes)),
             "gc" => {
                 let store = Store::open(self.0.store.root()).unwrap();
+                for workspace in store.root_workspaces().unwrap() {
+                    store.publish_roots(&workspace, &vwfb_cas::Roots::default()).unwrap();
+                }
                 let all = vwfb_cas::GcOptions { max_bytes: Some(0), ..Default::default() };
                 let _removed = store.gc(&all).unwrap();
             }
