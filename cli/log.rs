@@ -51,8 +51,8 @@ fn without_attempt(ctx: &Context, session: &Session, label: &Label) -> Result<Ex
         ctx.ui.status(format_args!("the task of {label} has not run here yet"));
         return Ok(Exit::SUCCESS);
     }
-    let outputs = graph.requested().iter().flat_map(|requested| &requested.outputs);
-    let makers: BTreeSet<&Label> = outputs.map(|out| &graph.node(out.task).label).collect();
+    let outputs = graph.requested().flat_map(|target| graph.offers(target));
+    let makers: BTreeSet<Label> = outputs.map(|output| graph.label(output.task)).collect();
     let names: Vec<String> = makers.iter().map(ToString::to_string).collect();
     let behind = match names.as_slice() {
         [] => String::new(),

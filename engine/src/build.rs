@@ -14,12 +14,12 @@ use vwfb_rules::scope::SourceKind;
 
 use crate::advice::{Circumstances, advice};
 use crate::db::Db;
-use crate::event::{Event, Reporter, TaskResult};
+use crate::event::{Event, TaskResult};
 use crate::grant::grants;
-use crate::graph::Requested;
+use crate::graph::TargetId;
 use crate::log;
 use crate::plan::{Step, TaskId};
-use crate::run::{EnvironmentError, Failed, Ground, Run};
+use crate::run::{EnvironmentError, Failed, Run};
 use crate::workers::{Ending, Inbox, Job, Message, Pool, Shared, Verdict, chain, verdict};
 
 /// How to build.
@@ -86,17 +86,12 @@ pub(crate) struct Build<'a> {
 }
 
 impl<'a> Build<'a> {
-    /// Begins run `number`.
-    pub(crate) fn begin(
-        ground: Ground<'a>,
-        reporter: &'a mut dyn Reporter,
-        options: &'a Options,
-        hands: Hands<'a>,
-    ) -> Result<Self, EnvironmentError> {
+    /// Begins.
+    pub(crate) fn begin(run: Run<'a>, options: &'a Options, hands: Hands<'a>) -> Self {
         let pool =
             Pool::new(Arc::clone(&hands.shared), options.jobs.max(1), hands.inbox.sender.clone());
-        Ok(Self {
-            run: Run::begin(ground, reporter)?,
+        Self {
+            run,
             options,
             pool,
             hands,
@@ -104,20 +99,17 @@ impl<'a> Build<'a> {
             in_use: BTreeMap::new(),
             interrupted: None,
             stopping: false,
-        })
+        }
     }
 
     /// Runs everything, and puts the requested outputs in place.
-    pub(crate) fn finish(
-        &mut self,
-        requested: &[Requested],
-    ) -> Result<Vec<Placed>, EnvironmentError> {
+    pub(crate) fn finish(&mut self) -> Result<Vec<Placed>, EnvironmentError> {
         loop {
             self.drive()?;
             let mut lost = Vec::new();
             let mut placed = Vec::new();
-            for request in requested {
-                placed.extend(self.place(request, &mut lost)?);
+            for target in self.run.ground.graph.requested() {
+                placed.extend(self.place(target, &mut lost)?);
             }
             if lost.is_empty() {
                 return Ok(placed);
@@ -154,7 +146,7 @@ impl<'a> Build<'a> {
         if self.stopping {
             return self.run.end(id, TaskResult::Cancelled, cancelled());
         }
-        let label = self.run.ground.graph.node(id).label.clone();
+        let label = self.run.label(id);
         self.run.emit(&Event::TaskReady { label });
         self.run.plan.queue(id);
     }
@@ -162,10 +154,10 @@ impl<'a> Build<'a> {
     /// Starts queued tasks while there is room for them.
     fn start(&mut self) -> Result<(), EnvironmentError> {
         while self.pool.has_room() {
-            let graph = self.run.ground.graph;
+            let (graph, db) = (self.run.ground.graph, &*self.run.ground.db);
             let (in_use, capacities) = (&self.in_use, &self.options.resources);
             let fits = |id: TaskId| {
-                graph.node(id).def.resources.iter().all(|(name, amount)| {
+                graph.def(db, id).resources.iter().all(|(name, amount)| {
                     let used = in_use.get(name).copied().unwrap_or(0);
                     let capacity = capacities.get(name).copied().unwrap_or(1);
                     // What needs more than there is runs alone.
@@ -179,8 +171,8 @@ impl<'a> Build<'a> {
     }
 
     fn start_task(&mut self, id: TaskId) -> Result<(), EnvironmentError> {
-        let node = self.run.ground.graph.node(id);
-        let grants = match grants(&node.def) {
+        let def = self.run.def(id);
+        let grants = match grants(&def) {
             Ok(grants) => grants,
             Err(reason) => {
                 self.run.environment_failed = true;
@@ -190,7 +182,7 @@ impl<'a> Build<'a> {
         };
         let cancel = CancelToken::new().map_err(|error| EnvironmentError::of(&error))?;
         let keyed = Arc::clone(self.run.keyed(id));
-        for (name, amount) in &node.def.resources {
+        for (name, amount) in &def.resources {
             *self.in_use.entry(name.clone()).or_default() += amount;
         }
         let job = Job {
@@ -199,11 +191,11 @@ impl<'a> Build<'a> {
             action: Arc::clone(&keyed.action),
             grants,
             sources: keyed.sources.clone(),
-            tools: node.def.tools.clone(),
-            retries: node.def.retries,
+            tools: def.tools.clone(),
+            retries: def.retries,
             forced: self.run.plan.must_run(id),
         };
-        self.run.emit(&Event::TaskStarted { label: node.label.clone(), key: keyed.key });
+        self.run.emit(&Event::TaskStarted { label: self.run.label(id), key: keyed.key });
         self.running.insert(id, cancel.clone());
         self.pool.start(Box::new(job), cancel);
         Ok(())
@@ -222,7 +214,7 @@ impl<'a> Build<'a> {
 
     fn release(&mut self, id: TaskId) {
         self.running.remove(&id);
-        for (name, amount) in &self.run.ground.graph.node(id).def.resources {
+        for (name, amount) in &self.run.def(id).resources {
             if let Some(used) = self.in_use.get_mut(name) {
                 *used -= amount;
             }
@@ -297,7 +289,7 @@ impl<'a> Build<'a> {
         let db: &dyn Db = &*ground.db;
         let log = failure.log.and_then(|log| log::tail(ground.store, log).ok());
         let seen = Circumstances {
-            def: &ground.graph.node(id).def,
+            def: &self.run.def(id),
             log: log.as_deref().unwrap_or_default(),
             confined: self.options.confined,
             is_source: &|path| db.path_kind(path) == SourceKind::File,
@@ -308,23 +300,23 @@ impl<'a> Build<'a> {
     /// Puts the outputs of one requested target in place, if it has them all.
     fn place(
         &self,
-        request: &Requested,
+        target: TargetId,
         lost: &mut Vec<(TaskId, WsPath)>,
     ) -> Result<Option<Placed>, EnvironmentError> {
+        let graph = self.run.ground.graph;
         let mut paths = Vec::new();
-        for output in &request.outputs {
-            let node = self.run.ground.graph.node(output.task);
-            let Step::Settled(_) = self.run.plan.step(output.task) else { return Ok(None) };
-            let outcome = node.target.outcome(&*self.run.ground.db).as_ref();
-            let artifact = outcome.and_then(|outcome| outcome.get(&output.name));
+        for offer in graph.offers(target) {
+            let Step::Settled(_) = self.run.plan.step(offer.task) else { return Ok(None) };
+            let artifact = self.run.answers.artifact(offer.task, offer.name);
             let artifact = artifact.expect("a settled task has every output it declares");
-            match self.hands.placer.place(&output.path, artifact) {
+            let path = WsPath::new(offer.path).expect("outputs lie in the workspace");
+            match self.hands.placer.place(&path, &artifact) {
                 Ok(path) => paths.push(path),
-                Err(Unplaced::Lost) => lost.push((output.task, output.path.clone())),
+                Err(Unplaced::Lost) => lost.push((offer.task, path)),
                 Err(Unplaced::Failed(why)) => return Err(EnvironmentError(why)),
             }
         }
-        Ok(Some(Placed { label: request.label.clone(), paths }))
+        Ok(Some(Placed { label: graph.target_label(target), paths }))
     }
 
     fn take_up_for_output(

@@ -149,6 +149,11 @@ impl Counts {
 pub trait Reporter {
     /// Takes one event.
     fn event(&mut self, event: &Event);
+    /// Whether it wants to hear of each task that is unchanged or cut off; the last event counts
+    /// them in any case.
+    fn wants_unchanged(&self) -> bool {
+        true
+    }
 }
 
 impl Reporter for Vec<Event> {

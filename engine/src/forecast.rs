@@ -8,7 +8,7 @@ use vwfb_rules::label::Label;
 
 use crate::event::{Event, Reporter, TaskResult};
 use crate::plan::{Step, TaskId};
-use crate::run::{EnvironmentError, Ground, Run};
+use crate::run::{EnvironmentError, Ground, Known, Run};
 
 /// What a build would do with one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,19 +70,22 @@ impl Reporter for Reasons {
 ///
 /// # Errors
 /// If the store or the workspace's state cannot be read.
-pub fn forecast(ground: Ground<'_>) -> Result<Vec<Forecast>, EnvironmentError> {
+pub(crate) fn forecast(
+    ground: Ground<'_>,
+    known: Known,
+) -> Result<Vec<Forecast>, EnvironmentError> {
     let graph = ground.graph;
     let mut reasons = Reasons::default();
-    let mut run = Run::begin(ground, &mut reasons)?;
+    let mut run = Run::begin(ground, &mut reasons, known);
     let unknown: BTreeSet<TaskId> = run.settle_known()?.into_iter().collect();
     let fates: Vec<Forecast> = graph
         .shape()
         .tasks()
         .map(|id| Forecast {
-            label: graph.node(id).label.clone(),
+            label: graph.label(id),
             fate: fate(&run, id, unknown.contains(&id)),
             key: run.known_key(id),
-            last_duration: Duration::from_millis(run.last_duration(id)),
+            last_duration: Duration::from_millis(run.answers.duration(id)),
         })
         .collect();
     drop(run);

@@ -1,138 +1,136 @@
-//! The tasks that requested targets need, in topological order: the queries' answers laid out for
-//! one run.
+//! The targets of one run with all they need, needs first, laid out in columns: made from the
+//! queries' answers, or read back from the last run's snapshot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use vwfb_rules::label::{Label, WsPath};
-use vwfb_rules::task::{InputRef, TaskDef};
+use vwfb_rules::task::{InputRef, Results, TaskDef};
 
+use crate::columns::{Lists, Strings, narrow};
 use crate::db::{Db, Target};
 use crate::plan::{Shape, TaskId};
-use crate::target::{provides, task};
+use crate::target::{declared, provides, references, task};
 
-/// One task.
-#[derive(Debug, Clone)]
-pub struct Node {
-    /// Its label.
-    pub label: Label,
-    /// Its salsa input.
-    pub target: Target,
-    /// Its definition.
-    pub def: Arc<TaskDef>,
-}
+/// Stands for no task.
+const NONE: u32 = u32::MAX;
 
-/// A requested target with what it offers.
-#[derive(Debug, Clone)]
-pub struct Requested {
-    /// The target.
-    pub label: Label,
-    /// Its outputs.
-    pub outputs: Vec<RequestedOutput>,
-}
+/// A target's place in its graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetId(pub usize);
 
-/// One output of a requested target.
-#[derive(Debug, Clone)]
-pub struct RequestedOutput {
+/// One output that a target offers: its own, or one that a `filegroup` or `alias` passes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offer<'g> {
     /// The task that makes it.
     pub task: TaskId,
     /// Its name there.
-    pub name: String,
+    pub name: &'g str,
     /// Its path below the output folder.
-    pub path: WsPath,
+    pub path: &'g str,
 }
 
-/// The tasks of one run.
-#[derive(Debug, Clone, Default)]
+/// The targets of one run, those that run nothing too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskGraph {
-    nodes: Vec<Node>,
-    shape: Shape,
-    by_label: BTreeMap<Label, TaskId>,
-    requested: Vec<Requested>,
+    pub(crate) packages: Strings,
+    /// Target -> its package.
+    pub(crate) package_of: Vec<u32>,
+    /// Target -> its name in its package.
+    pub(crate) names: Strings,
+    /// Target -> the targets that its text names.
+    pub(crate) refs: Lists,
+    /// Target -> its task, or `NONE`.
+    pub(crate) task_of: Vec<u32>,
+    /// Target -> what others see of it: a digest of all it provides.
+    pub(crate) faces: Vec<[u8; 32]>,
+    /// Target -> the paths of all its own outputs.
+    pub(crate) makes: Lists,
+    /// Target -> its offers, those of the default group first.
+    pub(crate) offers: Lists,
+    pub(crate) offer_task: Vec<u32>,
+    pub(crate) offer_name: Vec<u32>,
+    pub(crate) offer_path: Vec<u32>,
+    /// Output names and paths, each once.
+    pub(crate) texts: Strings,
+    /// Task -> its target.
+    pub(crate) target_of: Vec<u32>,
+    /// Task -> 1 if its results are sampled.
+    pub(crate) sampled: Vec<u8>,
+    /// Task -> the sources that it reads.
+    pub(crate) reads: Lists,
+    pub(crate) sources: Strings,
+    pub(crate) shape: Shape,
+    /// What was asked for, in that order.
+    pub(crate) requested: Vec<u32>,
 }
 
 impl TaskGraph {
-    /// The tasks that `targets` need. The targets must be free of errors and cycles.
-    pub fn of(db: &dyn Db, targets: &[Label]) -> Self {
-        let mut graph = Self::default();
-        for label in targets {
-            for maker in makers(db, label) {
-                graph.add(db, &maker);
-            }
+    /// The targets `roots` and all they need. They must be free of errors and cycles.
+    pub fn of(db: &dyn Db, roots: &[Label]) -> Self {
+        let mut builder = Builder::default();
+        for label in roots {
+            builder.add(db, label);
         }
-        graph.requested = targets.iter().map(|label| graph.requested_target(db, label)).collect();
-        graph
+        let requested = roots.iter().filter_map(|label| builder.find(label)).collect();
+        builder.finish(requested)
     }
 
-    /// Adds `root` and what it needs, needs first, without recursion.
-    fn add(&mut self, db: &dyn Db, root: &Label) {
-        let mut stack = vec![(root.clone(), false)];
-        while let Some((label, needs_added)) = stack.pop() {
-            if self.by_label.contains_key(&label) {
-                continue;
-            }
-            let target = db.target(&label);
-            let Some(def) = task(db, target).value.clone() else { continue };
-            let inputs = inputs_of(&def);
-            let gates: BTreeSet<Label> =
-                def.after.iter().flat_map(|gate| makers(db, gate)).collect();
-            if needs_added {
-                let ids = |labels: &BTreeSet<Label>| {
-                    labels.iter().filter_map(|label| self.find(label)).collect::<Vec<_>>()
-                };
-                let id = self.shape.add(ids(&inputs), ids(&gates));
-                self.by_label.insert(label.clone(), id);
-                self.nodes.push(Node { label, target, def });
-            } else {
-                stack.push((label, true));
-                stack.extend(inputs.into_iter().chain(gates).map(|need| (need, false)));
-            }
-        }
+    /// How many tasks there are.
+    pub const fn tasks(&self) -> usize {
+        self.target_of.len()
     }
 
-    fn requested_target(&self, db: &dyn Db, label: &Label) -> Requested {
-        let provided = provides(db, db.target(label)).unwrap_or_default();
-        let mut outputs: Vec<(bool, RequestedOutput)> = Vec::new();
-        for output in provided.iter() {
-            let InputRef::Output { label, output: name, subpath: None } = &output.from else {
-                continue;
-            };
-            if let Some(task) = self.find(label) {
-                let name = name.clone();
-                let path = output.path.clone();
-                outputs.push((output.default, RequestedOutput { task, name, path }));
-            }
-        }
-        outputs.sort_by_key(|(default, _)| !default);
-        Requested {
-            label: label.clone(),
-            outputs: outputs.into_iter().map(|(_, output)| output).collect(),
-        }
+    /// The name of a task's target.
+    pub fn label(&self, id: TaskId) -> Label {
+        self.target_label(TargetId(self.target_of[id.0] as usize))
     }
 
-    /// All tasks, needs first.
-    pub fn nodes(&self) -> &[Node] {
-        &self.nodes
+    /// The name of a target.
+    pub fn target_label(&self, id: TargetId) -> Label {
+        let package = self.package(self.package_of[id.0]);
+        let name = self.names.get(narrow(id.0));
+        // A plain name, as almost all are, needs no parsing.
+        if vwfb_rules::label::is_name(name) {
+            return Label::new(package, name);
+        }
+        Label::parse(&format!(":{name}"), &package).expect("a graph holds the names of labels")
     }
 
-    /// One task.
-    pub fn node(&self, id: TaskId) -> &Node {
-        &self.nodes[id.0]
+    fn package(&self, number: u32) -> WsPath {
+        WsPath::new(self.packages.get(number)).expect("a graph holds the paths of packages")
+    }
+
+    /// The salsa input of a task's target.
+    pub fn target(&self, db: &dyn Db, id: TaskId) -> Target {
+        db.target(&self.label(id))
+    }
+
+    /// A task's definition, from the queries.
+    pub fn def(&self, db: &dyn Db, id: TaskId) -> Arc<TaskDef> {
+        let def = task(db, self.target(db, id)).value.clone();
+        def.expect("a graph's task is the task of its target")
     }
 
     /// The task of `label`.
     pub fn find(&self, label: &Label) -> Option<TaskId> {
-        self.by_label.get(label).copied()
+        let target = self.find_target(label)?;
+        let task = self.task_of[target.0];
+        (task != NONE).then_some(TaskId(task as usize))
+    }
+
+    /// The target of `label`.
+    pub fn find_target(&self, label: &Label) -> Option<TargetId> {
+        let package = self.packages.iter().position(|path| path == label.package.as_str())?;
+        let name = label.target();
+        let of_package = |id: &usize| self.package_of[*id] as usize == package;
+        let mut ids = (0..self.package_of.len()).filter(of_package);
+        ids.find(|id| self.names.get(narrow(*id)) == name).map(TargetId)
     }
 
     /// The workspace's files and folders that tasks read.
     pub fn sources(&self) -> BTreeSet<WsPath> {
-        let inputs = self.nodes.iter().flat_map(|node| node.def.inputs.values());
-        let source = |input: &InputRef| match input {
-            InputRef::Source(path) => Some(path.clone()),
-            InputRef::Output { .. } => None,
-        };
-        inputs.filter_map(source).collect()
+        self.sources.iter().filter_map(|path| WsPath::new(path).ok()).collect()
     }
 
     /// Which task needs which.
@@ -141,24 +139,92 @@ impl TaskGraph {
     }
 
     /// What was asked for.
-    pub fn requested(&self) -> &[Requested] {
-        &self.requested
+    pub fn requested(&self) -> impl Iterator<Item = TargetId> + '_ {
+        self.requested.iter().map(|id| TargetId(*id as usize))
+    }
+
+    /// The outputs that a target offers, those of its default group first.
+    pub fn offers(&self, id: TargetId) -> impl Iterator<Item = Offer<'_>> + '_ {
+        self.offers.get(id.0).iter().map(|offer| self.offer(*offer as usize))
+    }
+
+    pub(crate) fn offer(&self, offer: usize) -> Offer<'_> {
+        Offer {
+            task: TaskId(self.offer_task[offer] as usize),
+            name: self.texts.get(self.offer_name[offer]),
+            path: self.texts.get(self.offer_path[offer]),
+        }
+    }
+
+    /// Whether another run of a task would make other bytes.
+    pub fn is_sampled(&self, id: TaskId) -> bool {
+        self.sampled[id.0] == 1
     }
 }
 
-/// The tasks whose outputs `def` reads.
-fn inputs_of(def: &TaskDef) -> BTreeSet<Label> {
-    let mut labels = BTreeSet::new();
-    for input in def.inputs.values() {
-        if let InputRef::Output { label, .. } = input {
-            labels.insert(label.clone());
+/// A target as the queries answer.
+pub(crate) struct Row {
+    pub(crate) refs: BTreeSet<Label>,
+    pub(crate) face: [u8; 32],
+    pub(crate) makes: Vec<String>,
+    pub(crate) offers: Vec<(Label, String, String)>,
+    pub(crate) task: Option<TaskRow>,
+}
+
+pub(crate) struct TaskRow {
+    pub(crate) inputs: BTreeSet<Label>,
+    pub(crate) gates: BTreeSet<Label>,
+    pub(crate) reads: BTreeSet<WsPath>,
+    pub(crate) sampled: bool,
+}
+
+impl Row {
+    /// The row of `label`, which must be free of errors.
+    pub(crate) fn of(db: &dyn Db, label: &Label) -> Self {
+        let target = db.target(label);
+        let provided = provides(db, target).unwrap_or_default();
+        let face = *blake3::hash(format!("{provided:?}").as_bytes()).as_bytes();
+        let mut offers: Vec<(bool, (Label, String, String))> = Vec::new();
+        for output in provided.iter() {
+            if let InputRef::Output { label, output: name, subpath: None } = &output.from {
+                let offer = (label.clone(), name.clone(), output.path.to_string());
+                offers.push((output.default, offer));
+            }
+        }
+        offers.sort_by_key(|(default, _)| !default);
+        let outputs = declared(db, target).value.as_ref().map(|declared| &declared.outputs);
+        Self {
+            refs: references(db, target).iter().map(|(label, _)| label.clone()).collect(),
+            face,
+            makes: outputs.into_iter().flatten().map(|output| output.path.to_string()).collect(),
+            offers: offers.into_iter().map(|(_, offer)| offer).collect(),
+            task: task(db, target).value.as_ref().map(|def| TaskRow::of(db, def)),
         }
     }
-    labels
+}
+
+impl TaskRow {
+    fn of(db: &dyn Db, def: &TaskDef) -> Self {
+        let mut row = Self {
+            inputs: BTreeSet::new(),
+            gates: def.after.iter().flat_map(|gate| makers(db, gate)).collect(),
+            reads: BTreeSet::new(),
+            sampled: def.results == Results::Sampled,
+        };
+        for input in def.inputs.values() {
+            match input {
+                InputRef::Source(path) => drop(row.reads.insert(path.clone())),
+                InputRef::Output { label, .. } => drop(row.inputs.insert(label.clone())),
+            }
+        }
+        // What it reads has succeeded anyway.
+        row.gates.retain(|gate| !row.inputs.contains(gate));
+        row
+    }
 }
 
 /// The tasks behind `label`: itself, or those that a `filegroup` or `alias` passes on.
-pub(crate) fn makers(db: &dyn Db, label: &Label) -> Vec<Label> {
+fn makers(db: &dyn Db, label: &Label) -> Vec<Label> {
     let target = db.target(label);
     if task(db, target).value.is_some() {
         return vec![label.clone()];
@@ -170,4 +236,125 @@ pub(crate) fn makers(db: &dyn Db, label: &Label) -> Vec<Label> {
         }
     }
     labels.into_iter().collect()
+}
+
+/// A graph in the making: rows are added after the rows of what they need.
+#[derive(Default)]
+pub(crate) struct Builder {
+    graph: TaskGraph,
+    inputs: Lists,
+    gates: Lists,
+    packages: HashMap<WsPath, u32>,
+    targets: HashMap<Label, u32>,
+    sources: HashMap<String, u32>,
+    texts: HashMap<String, u32>,
+}
+
+impl Builder {
+    /// Adds `root` and what it names, without recursion.
+    fn add(&mut self, db: &dyn Db, root: &Label) {
+        let mut stack = vec![(root.clone(), None::<Box<Row>>)];
+        while let Some((label, row)) = stack.pop() {
+            if self.targets.contains_key(&label) {
+                continue;
+            }
+            match row {
+                Some(row) => self.push(&label, &row),
+                None => {
+                    let row = Row::of(db, &label);
+                    let refs: Vec<Label> = row.refs.iter().rev().cloned().collect();
+                    stack.push((label, Some(Box::new(row))));
+                    stack.extend(refs.into_iter().map(|label| (label, None)));
+                }
+            }
+        }
+    }
+
+    /// Adds a target, all that it needs being there.
+    pub(crate) fn push(&mut self, label: &Label, row: &Row) {
+        let id = narrow(self.graph.package_of.len());
+        let package = self.package(&label.package);
+        self.graph.package_of.push(package);
+        self.graph.names.push(&label.target());
+        self.targets.insert(label.clone(), id);
+        let refs: Vec<u32> = row.refs.iter().filter_map(|label| self.find(label)).collect();
+        self.graph.refs.push(refs);
+        self.graph.faces.push(row.face);
+        let makes: Vec<u32> = row.makes.iter().map(|path| self.text(path)).collect();
+        self.graph.makes.push(makes);
+        let task = row.task.as_ref().map_or(NONE, |task| self.push_task(id, task));
+        self.graph.task_of.push(task);
+        self.push_offers(&row.offers);
+    }
+
+    fn push_task(&mut self, target: u32, row: &TaskRow) -> u32 {
+        let task = narrow(self.graph.target_of.len());
+        self.graph.target_of.push(target);
+        self.graph.sampled.push(u8::from(row.sampled));
+        let reads: Vec<u32> = row.reads.iter().map(|path| self.source(path.as_str())).collect();
+        self.graph.reads.push(reads);
+        let inputs = self.tasks_of(&row.inputs);
+        self.inputs.push(inputs);
+        let gates = self.tasks_of(&row.gates);
+        self.gates.push(gates);
+        task
+    }
+
+    fn push_offers(&mut self, offers: &[(Label, String, String)]) {
+        let mut numbers = Vec::new();
+        for (label, name, path) in offers {
+            let maker = self.find(label).map(|target| self.graph.task_of[target as usize]);
+            if let Some(task) = maker.filter(|task| *task != NONE) {
+                numbers.push(narrow(self.graph.offer_task.len()));
+                self.graph.offer_task.push(task);
+                let (name, path) = (self.text(name), self.text(path));
+                self.graph.offer_name.push(name);
+                self.graph.offer_path.push(path);
+            }
+        }
+        self.graph.offers.push(numbers);
+    }
+
+    fn tasks_of(&self, labels: &BTreeSet<Label>) -> Vec<u32> {
+        let targets = labels.iter().filter_map(|label| self.find(label));
+        targets.map(|id| self.graph.task_of[id as usize]).filter(|task| *task != NONE).collect()
+    }
+
+    fn package(&mut self, path: &WsPath) -> u32 {
+        if let Some(number) = self.packages.get(path) {
+            return *number;
+        }
+        let number = self.graph.packages.push(path.as_str());
+        self.packages.insert(path.clone(), number);
+        number
+    }
+
+    fn source(&mut self, path: &str) -> u32 {
+        if let Some(number) = self.sources.get(path) {
+            return *number;
+        }
+        let number = self.graph.sources.push(path);
+        self.sources.insert(path.to_owned(), number);
+        number
+    }
+
+    fn text(&mut self, text: &str) -> u32 {
+        if let Some(number) = self.texts.get(text) {
+            return *number;
+        }
+        let number = self.graph.texts.push(text);
+        self.texts.insert(text.to_owned(), number);
+        number
+    }
+
+    pub(crate) fn find(&self, label: &Label) -> Option<u32> {
+        self.targets.get(label).copied()
+    }
+
+    /// The whole graph, of which `requested` was asked for.
+    pub(crate) fn finish(mut self, requested: Vec<u32>) -> TaskGraph {
+        self.graph.shape = Shape::of(self.inputs, self.gates);
+        self.graph.requested = requested;
+        self.graph
+    }
 }

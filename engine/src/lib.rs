@@ -4,6 +4,7 @@
 //! hears from them. `vwfb-exec` runs the processes.
 
 pub mod action;
+mod columns;
 pub mod db;
 pub mod key;
 mod package;
@@ -16,6 +17,7 @@ pub mod graph;
 pub mod plan;
 
 mod advice;
+mod answers;
 pub mod build;
 pub mod event;
 pub mod forecast;

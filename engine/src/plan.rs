@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 
 use vwfb_cas::ActionKey;
 
+use crate::columns::{Lists, narrow};
 use crate::event::TaskResult;
 
 /// A task's place in its graph.
@@ -13,57 +14,72 @@ use crate::event::TaskResult;
 pub struct TaskId(pub usize);
 
 /// Which task needs which. The needs of a task come before it: the ids are a topological order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shape {
     /// The tasks whose outputs a task reads.
-    inputs: Vec<Vec<TaskId>>,
-    /// The tasks that must only have succeeded.
-    gates: Vec<Vec<TaskId>>,
+    pub(crate) inputs: Lists,
+    /// The tasks that must only have succeeded; none of them is an input too.
+    pub(crate) gates: Lists,
     /// The reverse of both.
-    feeds: Vec<Vec<TaskId>>,
+    feeds: Lists,
+    gated: Lists,
 }
 
 impl Shape {
-    /// Adds a task that needs only tasks added before it.
-    pub fn add(&mut self, inputs: Vec<TaskId>, gates: Vec<TaskId>) -> TaskId {
-        let id = TaskId(self.inputs.len());
-        for need in inputs.iter().chain(&gates) {
-            assert!(need.0 < id.0, "a task's needs are added before it");
-            if self.feeds[need.0].last() != Some(&id) {
-                self.feeds[need.0].push(id);
-            }
-        }
-        self.inputs.push(inputs);
-        self.gates.push(gates);
-        self.feeds.push(Vec::new());
-        id
+    /// The shape of tasks that need only tasks before them, each at most once.
+    pub(crate) fn of(inputs: Lists, gates: Lists) -> Self {
+        let before = |id: usize| {
+            let mut needs = inputs.get(id).iter().chain(gates.get(id));
+            needs.all(|need| (*need as usize) < id)
+        };
+        assert!((0..inputs.len()).all(before), "a task's needs come before it");
+        let (feeds, gated) = (inputs.reversed(inputs.len()), gates.reversed(inputs.len()));
+        Self { inputs, gates, feeds, gated }
+    }
+
+    /// How many tasks there are.
+    pub const fn len(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// Whether there is no task.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// All tasks, needs first.
     pub fn tasks(&self) -> impl DoubleEndedIterator<Item = TaskId> + use<> {
-        (0..self.inputs.len()).map(TaskId)
+        (0..self.len()).map(TaskId)
     }
 
     /// The tasks whose outputs `id` reads.
-    pub fn inputs(&self, id: TaskId) -> &[TaskId] {
-        &self.inputs[id.0]
+    pub fn inputs(&self, id: TaskId) -> impl Iterator<Item = TaskId> + '_ {
+        self.inputs.get(id.0).iter().map(|need| TaskId(*need as usize))
     }
 
     /// The tasks that must have succeeded before `id`, inputs first.
     pub fn needs(&self, id: TaskId) -> impl Iterator<Item = TaskId> + '_ {
-        self.inputs[id.0].iter().chain(&self.gates[id.0]).copied()
+        let needs = self.inputs.get(id.0).iter().chain(self.gates.get(id.0));
+        needs.map(|need| TaskId(*need as usize))
     }
 
-    /// The tasks that need `id`.
-    pub fn feeds(&self, id: TaskId) -> &[TaskId] {
-        &self.feeds[id.0]
+    /// The tasks that need `id`: those that read it, then those that only wait for it.
+    pub fn feeds(&self, id: TaskId) -> impl Iterator<Item = TaskId> + '_ {
+        let feeds = self.feeds.get(id.0).iter().chain(self.gated.get(id.0));
+        feeds.map(|feed| TaskId(*feed as usize))
+    }
+
+    fn feed(&self, id: TaskId, index: usize) -> Option<TaskId> {
+        let reads = self.feeds.get(id.0);
+        let feed = reads.get(index).or_else(|| self.gated.get(id.0).get(index - reads.len()));
+        feed.map(|feed| TaskId(*feed as usize))
     }
 
     /// The weight of the heaviest path from each task to an end, its own included.
     fn critical_paths(&self, weight: impl Fn(TaskId) -> u64) -> Vec<u64> {
-        let mut paths = vec![0; self.inputs.len()];
+        let mut paths = vec![0; self.len()];
         for id in self.tasks().rev() {
-            let after = self.feeds(id).iter().map(|feed| paths[feed.0]).max().unwrap_or(0);
+            let after = self.feeds(id).map(|feed| paths[feed.0]).max().unwrap_or(0);
             paths[id.0] = after + weight(id);
         }
         paths
@@ -95,7 +111,7 @@ pub struct Plan {
     /// The key that each task's outcome answers, from before this run or from it.
     answers: Vec<Option<ActionKey>>,
     /// How many needs of each task are not settled: a redundant view of `steps`.
-    open: Vec<usize>,
+    open: Vec<u32>,
     /// How often each task was taken up again.
     losses: Vec<u8>,
     /// Whether a task's outputs are lost.
@@ -113,8 +129,8 @@ impl Plan {
         answers: Vec<Option<ActionKey>>,
         weight: impl Fn(TaskId) -> u64,
     ) -> Self {
-        let count = shape.inputs.len();
-        let open: Vec<usize> = shape.tasks().map(|id| shape.needs(id).count()).collect();
+        let count = shape.len();
+        let open: Vec<u32> = shape.tasks().map(|id| narrow(shape.needs(id).count())).collect();
         let mut plan = Self {
             priority: shape.critical_paths(weight),
             steps: vec![Step::Waiting; count],
@@ -188,17 +204,13 @@ impl Plan {
     /// How a task that keeps the key of its last success is called: cut off if something it reads
     /// was made again in this run, unchanged if not.
     pub fn unchanged_or_cut_off(&self, id: TaskId) -> TaskResult {
-        let moved = |need: &TaskId| {
+        let moved = |need: TaskId| {
             matches!(
                 self.steps[need.0],
                 Step::Settled(TaskResult::Ran | TaskResult::Cached | TaskResult::CutOff)
             )
         };
-        if self.shape.inputs(id).iter().any(moved) {
-            TaskResult::CutOff
-        } else {
-            TaskResult::Unchanged
-        }
+        if self.shape.inputs(id).any(moved) { TaskResult::CutOff } else { TaskResult::Unchanged }
     }
 
     /// Settles a task: its outcome answers `key`.
@@ -206,9 +218,10 @@ impl Plan {
         self.answers[id.0] = Some(key);
         self.lost[id.0] = false;
         self.set(id, Step::Settled(result));
-        for index in 0..self.shape.feeds[id.0].len() {
-            let feed = self.shape.feeds[id.0][index];
-            self.open[feed.0] -= self.shape.needs(feed).filter(|need| *need == id).count();
+        let mut index = 0;
+        while let Some(feed) = self.shape.feed(id, index) {
+            index += 1;
+            self.open[feed.0] -= 1;
             self.wake(feed);
         }
     }
@@ -220,8 +233,9 @@ impl Plan {
         let mut blocked = Vec::new();
         let mut next = vec![id];
         while let Some(cause) = next.pop() {
-            for index in 0..self.shape.feeds[cause.0].len() {
-                let feed = self.shape.feeds[cause.0][index];
+            let mut index = 0;
+            while let Some(feed) = self.shape.feed(cause, index) {
+                index += 1;
                 if matches!(self.steps[feed.0], Step::Waiting) {
                     self.set(feed, Step::Ended(TaskResult::Blocked));
                     blocked.push(feed);
@@ -260,10 +274,8 @@ impl Plan {
             match self.steps[task.0] {
                 Step::Settled(result) => {
                     undone.push((task, result));
-                    for index in 0..self.shape.feeds[task.0].len() {
-                        let feed = self.shape.feeds[task.0][index];
-                        let uses = self.shape.needs(feed).filter(|need| *need == task).count();
-                        self.open[feed.0] += uses;
+                    for feed in self.shape.feeds(task) {
+                        self.open[feed.0] += 1;
                         next.push(feed);
                     }
                     self.set(task, Step::Waiting);
@@ -340,12 +352,12 @@ mod tests {
 
     /// a -> b, a -> c, and d reads both.
     fn diamond() -> Plan {
-        let mut shape = Shape::default();
-        shape.add(vec![], vec![]);
-        shape.add(vec![A], vec![]);
-        shape.add(vec![A], vec![]);
-        shape.add(vec![B, C], vec![]);
-        Plan::new(shape, vec![None; 4], |id| if id == C { 10 } else { 1 })
+        let (mut inputs, mut gates) = (Lists::default(), Lists::default());
+        for needs in [&[][..], &[0], &[0], &[1, 2]] {
+            inputs.push(needs.iter().copied());
+            gates.push([]);
+        }
+        Plan::new(Shape::of(inputs, gates), vec![None; 4], |id| if id == C { 10 } else { 1 })
     }
 
     fn run(plan: &mut Plan, id: TaskId) {

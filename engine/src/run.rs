@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vwfb_cas::{ActionResult, Artifact, Store};
-use vwfb_rules::task::{InputRef, Results};
+use vwfb_rules::label::Label;
+use vwfb_rules::task::{InputRef, TaskDef};
 
 use crate::action::{Keyed, Unkeyed, action};
-use crate::db::Database;
+use crate::answers::Answers;
+use crate::db::{Database, Target};
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use crate::graph::TaskGraph;
 use crate::plan::{Plan, Step, TaskId};
 use crate::roots::publish;
-use crate::state::{Attempt, NewSuccess, State, Success};
+use crate::state::{Attempt, NewSuccess, State};
 use crate::workers::chain;
 
 /// Something of the machine, not of the work, stops a run.
@@ -30,7 +32,7 @@ impl EnvironmentError {
 }
 
 /// What a run works on.
-pub struct Ground<'a> {
+pub(crate) struct Ground<'a> {
     /// The database.
     pub db: &'a mut Database,
     /// The store.
@@ -39,6 +41,16 @@ pub struct Ground<'a> {
     pub state: &'a State,
     /// The tasks.
     pub graph: &'a TaskGraph,
+}
+
+/// What is known of a graph's tasks before a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    /// Their last successes.
+    pub(crate) answers: Answers,
+    /// The tasks whose definition, sources or tools may differ from what their last success was
+    /// made from; `None` if that may be any.
+    pub(crate) suspects: Option<Vec<bool>>,
 }
 
 /// The state of one run.
@@ -54,46 +66,61 @@ pub(crate) struct Run<'a> {
     pub(crate) input_failed: bool,
     reporter: &'a mut dyn Reporter,
     keyed: Vec<Option<Arc<Keyed>>>,
-    durations: Vec<u64>,
+    pub(crate) answers: Answers,
+    /// The tasks whose key may differ though nothing that they read came out anew; `None` if that
+    /// may be any.
+    suspects: Option<Vec<bool>>,
+    /// Whether a task's outcome is not what it was before this run.
+    moved: Vec<bool>,
+    /// Whether the database has a task's outcome.
+    brought: Vec<bool>,
     new_successes: Vec<TaskId>,
     to_claim: Vec<Artifact>,
     new_attempts: Vec<(String, Attempt)>,
 }
 
 impl<'a> Run<'a> {
-    /// Loads what is known of the graph's tasks and begins.
-    pub(crate) fn begin(
-        ground: Ground<'a>,
-        reporter: &'a mut dyn Reporter,
-    ) -> Result<Self, EnvironmentError> {
-        let known = ground.state.successes().map_err(|error| EnvironmentError::of(&error))?;
-        ground.db.prefetch(&ground.graph.sources());
-        let nodes = ground.graph.nodes();
-        let last: Vec<Option<&Success>> =
-            nodes.iter().map(|node| known.get(&node.label.to_string())).collect();
-        for (node, success) in nodes.iter().zip(&last) {
-            if let Some(success) = success {
-                ground.db.set_outcome(node.target, Some(Arc::new(success.outcome.clone())));
-            }
+    /// Begins with what is known of the graph's tasks.
+    pub(crate) fn begin(ground: Ground<'a>, reporter: &'a mut dyn Reporter, known: Known) -> Self {
+        let Known { answers, suspects } = known;
+        if suspects.is_none() {
+            ground.db.prefetch(&ground.graph.sources());
         }
-        let durations: Vec<u64> =
-            last.iter().map(|success| success.map_or(0, |success| success.duration_ms)).collect();
-        let answers = last.iter().map(|success| success.map(|success| success.key)).collect();
-        let plan = Plan::new(ground.graph.shape().clone(), answers, |id| durations[id.0].max(1));
-        Ok(Self {
+        let weight = |id| answers.duration(id).max(1);
+        let plan = Plan::new(ground.graph.shape().clone(), answers.keys(), weight);
+        let count = ground.graph.tasks();
+        Self {
             plan,
             counts: Counts::default(),
             number: 0,
             environment_failed: false,
             input_failed: false,
             reporter,
-            keyed: vec![None; nodes.len()],
-            durations,
+            keyed: vec![None; count],
+            answers,
+            suspects,
+            moved: vec![false; count],
+            brought: vec![false; count],
             new_successes: Vec::new(),
             to_claim: Vec::new(),
             new_attempts: Vec::new(),
             ground,
-        })
+        }
+    }
+
+    /// The salsa input of a task.
+    pub(crate) fn target(&self, id: TaskId) -> Target {
+        self.ground.graph.target(&*self.ground.db, id)
+    }
+
+    /// The definition of a task.
+    pub(crate) fn def(&self, id: TaskId) -> Arc<TaskDef> {
+        self.ground.graph.def(&*self.ground.db, id)
+    }
+
+    /// The name of a task.
+    pub(crate) fn label(&self, id: TaskId) -> Label {
+        self.ground.graph.label(id)
     }
 
     pub(crate) fn emit(&mut self, event: &Event) {
@@ -109,19 +136,14 @@ impl<'a> Run<'a> {
     pub(crate) fn is_current(&self, id: TaskId, key: vwfb_cas::ActionKey) -> bool {
         self.plan.step(id) == Step::Running
             && self.plan.has_its_needs(id)
-            && action(self.ground.db, self.ground.graph.node(id).target)
-                .as_ref()
-                .is_ok_and(|keyed| keyed.key == key)
+            && action(self.ground.db, self.target(id)).as_ref().is_ok_and(|keyed| keyed.key == key)
     }
 
-    /// The key of a task, if it was asked for and known.
+    /// The key of a task, if it is known.
     pub(crate) fn known_key(&self, id: TaskId) -> Option<vwfb_cas::ActionKey> {
-        self.keyed[id.0].as_ref().map(|keyed| keyed.key)
-    }
-
-    /// How long a task ran when it last did, in milliseconds.
-    pub(crate) fn last_duration(&self, id: TaskId) -> u64 {
-        self.durations[id.0]
+        let settled = matches!(self.plan.step(id), Step::Settled(_));
+        let answer = self.plan.answer(id).filter(|_| settled);
+        self.keyed[id.0].as_ref().map(|keyed| keyed.key).or(answer)
     }
 
     /// Settles everything that is known without running, and returns the tasks that are not.
@@ -140,8 +162,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Keeps from any gc what was settled without asking the store. What is lost already is met
-    /// when its bytes are needed.
+    /// Keeps from any gc what this run stands on. What is lost already is met when its bytes are
+    /// needed.
     fn claim(&mut self) -> Result<(), EnvironmentError> {
         let artifacts = std::mem::take(&mut self.to_claim);
         if !artifacts.is_empty() {
@@ -154,8 +176,12 @@ impl<'a> Run<'a> {
     /// Asks for the key of a ready task, and settles it if its outcome answers that key; else the
     /// task is returned.
     fn settle_same_key(&mut self, id: TaskId) -> Option<TaskId> {
-        let target = self.ground.graph.node(id).target;
-        let keyed = match action(self.ground.db, target) {
+        if self.is_as_it_was(id) {
+            self.settled(id, self.plan.unchanged_or_cut_off(id), Duration::ZERO);
+            return None;
+        }
+        self.bring_inputs(id);
+        let keyed = match action(self.ground.db, self.target(id)) {
             Ok(keyed) => Arc::clone(keyed),
             Err(Unkeyed::Lost(_)) => {
                 self.take_up_lost_inputs(id);
@@ -172,13 +198,45 @@ impl<'a> Run<'a> {
         let key = keyed.key;
         self.keyed[id.0] = Some(keyed);
         if self.plan.answer(id) != Some(key) {
+            for need in self.ground.graph.shape().inputs(id) {
+                self.claim_outputs(need);
+            }
             return Some(id);
         }
-        let result = self.plan.unchanged_or_cut_off(id);
-        self.settled(id, result, Duration::ZERO);
-        let outcome = target.outcome(self.ground.db).iter();
-        self.to_claim.extend(outcome.flat_map(|outcome| outcome.values().copied()));
+        self.settled(id, self.plan.unchanged_or_cut_off(id), Duration::ZERO);
+        self.claim_outputs(id);
         None
+    }
+
+    /// Whether nothing that makes up a task's key differs from its last success, so that the key
+    /// is the same and need not be asked for.
+    fn is_as_it_was(&self, id: TaskId) -> bool {
+        let Some(suspects) = &self.suspects else { return false };
+        !suspects[id.0]
+            && self.plan.answer(id).is_some()
+            && !self.ground.graph.shape().inputs(id).any(|need| self.moved[need.0])
+    }
+
+    /// Gives the database the outcomes that a task reads.
+    fn bring_inputs(&mut self, id: TaskId) {
+        let graph = self.ground.graph;
+        for need in graph.shape().inputs(id) {
+            if !self.brought[need.0] {
+                self.brought[need.0] = true;
+                let target = self.target(need);
+                let outcome = self.answers.outcome(need);
+                self.ground.db.set_outcome(target, outcome);
+            }
+        }
+    }
+
+    /// Keeps from any gc what a task made, if that was settled without asking the store.
+    fn claim_outputs(&mut self, id: TaskId) {
+        let settled = self.plan.step(id);
+        if matches!(settled, Step::Settled(TaskResult::Unchanged | TaskResult::CutOff)) {
+            let outcome = self.answers.outcome(id);
+            self.to_claim.extend(outcome.iter().flat_map(|outcome| outcome.values().copied()));
+        }
     }
 
     /// Notes whose fault it is that a task has no key.
@@ -220,9 +278,12 @@ impl<'a> Run<'a> {
         how: TaskResult,
         took: Duration,
     ) {
-        let node = self.ground.graph.node(id);
-        self.ground.db.set_outcome(node.target, Some(Arc::new(result.outputs)));
-        self.durations[id.0] = result.duration_ms;
+        let outcome = Arc::new(result.outputs);
+        self.moved[id.0] |= self.answers.outcome(id).as_ref() != Some(&outcome);
+        let target = self.target(id);
+        self.ground.db.set_outcome(target, Some(Arc::clone(&outcome)));
+        self.brought[id.0] = true;
+        self.answers.set(id, self.keyed(id).key, outcome, result.duration_ms);
         self.new_successes.push(id);
         let attempt = Attempt {
             run: self.number,
@@ -230,15 +291,20 @@ impl<'a> Run<'a> {
             reason: None,
             log: result.log,
         };
-        self.new_attempts.push((node.label.to_string(), attempt));
+        self.new_attempts.push((self.label(id).to_string(), attempt));
         self.settled(id, how, took);
     }
 
     fn settled(&mut self, id: TaskId, result: TaskResult, took: Duration) {
-        let key = self.keyed(id).key;
+        let known = self.keyed[id.0].as_ref().map(|keyed| keyed.key).or(self.plan.answer(id));
+        let key = known.expect("a task settles with a key");
         self.plan.settle(id, key, result);
         self.counts.add(result);
-        let label = self.ground.graph.node(id).label.clone();
+        let quiet = matches!(result, TaskResult::Unchanged | TaskResult::CutOff);
+        if quiet && !self.reporter.wants_unchanged() {
+            return;
+        }
+        let label = self.label(id);
         self.emit(&Event::TaskFinished(Box::new(TaskFinished {
             label,
             key: Some(key),
@@ -259,7 +325,7 @@ impl<'a> Run<'a> {
     /// Ends a task without a result, and blocks what is behind it.
     pub(crate) fn end(&mut self, id: TaskId, result: TaskResult, failed: Failed) {
         let blocked = self.plan.end(id, result);
-        let label = self.ground.graph.node(id).label.clone();
+        let label = self.label(id);
         let attempt = Attempt {
             run: self.number,
             result: result.as_str().to_owned(),
@@ -286,7 +352,7 @@ impl<'a> Run<'a> {
     ) {
         self.counts.add(result);
         let key = self.keyed[id.0].as_ref().map(|keyed| keyed.key);
-        let label = self.ground.graph.node(id).label.clone();
+        let label = self.label(id);
         self.emit(&Event::TaskFinished(Box::new(TaskFinished {
             label,
             key,
@@ -319,7 +385,7 @@ impl<'a> Run<'a> {
     /// Asks for the key of a task again, because something it reads was not what the key says.
     pub(crate) fn ask_again(&mut self, id: TaskId) {
         if !self.plan.take_up_again(id) {
-            let label = &self.ground.graph.node(id).label;
+            let label = self.label(id);
             let reason = format!("what `{label}` reads keeps changing while it runs");
             self.fail(id, Failed::because(reason.into()));
         }
@@ -327,8 +393,7 @@ impl<'a> Run<'a> {
 
     /// Takes up a settled task again because its bytes are lost; the error says why it cannot be.
     pub(crate) fn take_up(&mut self, producer: TaskId) -> Result<(), String> {
-        let node = self.ground.graph.node(producer);
-        let label = &node.label;
+        let label = self.label(producer);
         if self.is_sampled(producer) {
             return Err(format!(
                 "the stored result of `{label}` is lost, and another run would not make the same; \
@@ -347,24 +412,21 @@ impl<'a> Run<'a> {
     }
 
     fn is_sampled(&self, id: TaskId) -> bool {
-        self.ground.graph.node(id).def.results == Results::Sampled
+        self.ground.graph.is_sampled(id)
     }
 
     fn lost_inputs(&self, id: TaskId) -> Vec<TaskId> {
-        let graph = self.ground.graph;
-        let mut lost = Vec::new();
-        for input in graph.node(id).def.inputs.values() {
-            let InputRef::Output { label, output, .. } = input else { continue };
-            let Some(producer) = graph.find(label) else { continue };
-            let outcome = graph.node(producer).target.outcome(self.ground.db);
-            let artifact = outcome.as_ref().and_then(|outcome| outcome.get(output));
-            if artifact.is_some_and(|artifact| !self.ground.store.has(artifact).unwrap_or(false))
-                && !lost.contains(&producer)
-            {
-                lost.push(producer);
-            }
-        }
-        lost
+        let def = self.def(id);
+        let is_lost = |need: &TaskId| {
+            let label = self.label(*need);
+            let read = def.inputs.values().filter_map(|input| match input {
+                InputRef::Output { label: made, output, .. } if *made == label => Some(output),
+                _ => None,
+            });
+            let mut artifacts = read.filter_map(|output| self.answers.artifact(*need, output));
+            artifacts.any(|artifact| !self.ground.store.has(&artifact).unwrap_or(false))
+        };
+        self.ground.graph.shape().inputs(id).filter(is_lost).collect()
     }
 
     /// Writes down what this run learnt since the last call.
@@ -375,17 +437,18 @@ impl<'a> Run<'a> {
         let ids = std::mem::take(&mut self.new_successes);
         let records: Vec<(TaskId, Vec<u8>)> =
             ids.into_iter().map(|id| (id, self.keyed(id).record.encode())).collect();
-        let db = &*self.ground.db;
+        let labels: Vec<Label> = records.iter().map(|(id, _)| self.label(*id)).collect();
+        let outcomes: Vec<_> = records.iter().map(|(id, _)| self.answers.outcome(*id)).collect();
         let successes: Vec<NewSuccess<'_>> = records
             .iter()
-            .filter_map(|(id, record)| {
-                let node = self.ground.graph.node(*id);
+            .zip(labels.iter().zip(&outcomes))
+            .filter_map(|((id, record), (label, outcome))| {
                 Some(NewSuccess {
-                    label: &node.label,
+                    label,
                     key: self.keyed(*id).key,
                     record,
-                    outcome: node.target.outcome(db).as_ref()?,
-                    duration_ms: self.durations[id.0],
+                    outcome: outcome.as_deref()?,
+                    duration_ms: self.answers.duration(*id),
                 })
             })
             .collect();

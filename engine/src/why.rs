@@ -7,11 +7,12 @@ use std::collections::{BTreeSet, HashMap};
 use vwfb_cas::ActionKey;
 use vwfb_rules::label::Label;
 
+use crate::answers::Answers;
 use crate::event::{Event, Reporter, TaskResult};
 use crate::graph::TaskGraph;
 use crate::key::KeyRecord;
 use crate::plan::{Step, TaskId};
-use crate::run::{EnvironmentError, Ground, Run};
+use crate::run::{EnvironmentError, Ground, Known, Run};
 use crate::state::{State, Success};
 
 pub use change::Change;
@@ -75,10 +76,11 @@ pub(crate) fn why(ground: Ground<'_>, label: &Label) -> Result<Why, EnvironmentE
     let system = ground.db.system();
     let known = state.successes().map_err(|error| EnvironmentError::of(&error))?;
     let mut silent = Silent;
-    let mut run = Run::begin(ground, &mut silent)?;
+    let all = Known { answers: Answers::of(graph, &known), suspects: None };
+    let mut run = Run::begin(ground, &mut silent, all);
     run.settle_known()?;
     let words = Words { state, store: &store, system: &*system };
-    let teller = Teller { graph, state, words, known: &known };
+    let teller = Teller { run: &run, graph, state, words, known: &known };
     let paths = paths_down(graph, label);
     let mut causes = Vec::new();
     for (id, path) in &paths {
@@ -101,11 +103,11 @@ pub(crate) fn why(ground: Ground<'_>, label: &Label) -> Result<Why, EnvironmentE
 fn paths_down(graph: &TaskGraph, label: &Label) -> Vec<(TaskId, Vec<Label>)> {
     let mut seen = BTreeSet::new();
     let mut found: Vec<(TaskId, Vec<Label>)> = Vec::new();
-    for output in graph.requested().iter().flat_map(|request| &request.outputs) {
+    for output in graph.requested().flat_map(|target| graph.offers(target)) {
         if seen.insert(output.task) {
-            let own = &graph.node(output.task).label;
+            let own = graph.label(output.task);
             let mut path = vec![label.clone()];
-            path.extend((own != label).then(|| own.clone()));
+            path.extend((own != *label).then_some(own));
             found.push((output.task, path));
         }
     }
@@ -113,10 +115,10 @@ fn paths_down(graph: &TaskGraph, label: &Label) -> Vec<(TaskId, Vec<Label>)> {
     while let Some((id, path)) = found.get(next).cloned() {
         next += 1;
         for need in graph.shape().inputs(id) {
-            if seen.insert(*need) {
+            if seen.insert(need) {
                 let mut longer = path.clone();
-                longer.push(graph.node(*need).label.clone());
-                found.push((*need, longer));
+                longer.push(graph.label(need));
+                found.push((need, longer));
             }
         }
     }
@@ -125,6 +127,7 @@ fn paths_down(graph: &TaskGraph, label: &Label) -> Vec<(TaskId, Vec<Label>)> {
 
 /// Tells what is recorded of a graph's tasks.
 struct Teller<'a> {
+    run: &'a Run<'a>,
     graph: &'a TaskGraph,
     state: &'a State,
     words: Words<'a>,
@@ -133,7 +136,7 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn success(&self, id: TaskId) -> Option<&Success> {
-        self.known.get(&self.graph.node(id).label.to_string())
+        self.known.get(&self.graph.label(id).to_string())
     }
 
     fn record(&self, key: ActionKey) -> Result<Option<KeyRecord>, EnvironmentError> {
@@ -143,8 +146,8 @@ impl Teller<'_> {
 
     /// The run of the last success of what `label` stands for.
     fn since(&self, label: &Label) -> u64 {
-        let own = self.graph.requested().iter().filter(|request| request.label == *label);
-        let tasks = own.flat_map(|request| &request.outputs).map(|output| output.task);
+        let own = self.graph.find_target(label).into_iter();
+        let tasks = own.flat_map(|target| self.graph.offers(target)).map(|output| output.task);
         tasks.filter_map(|id| self.success(id)).map(|success| success.run).max().unwrap_or(0)
     }
 
@@ -159,9 +162,9 @@ impl Teller<'_> {
         debug_assert_eq!(now.key(), key, "the record is that of the key");
         let label = path.last().expect("a path holds the label that was asked about");
         let then = before.map_or(Ok(None), |before| self.record(before))?;
-        let def = self.graph.find(label).map(|id| &*self.graph.node(id).def);
+        let def = self.graph.find(label).map(|id| self.run.def(id));
         let changes = match &then {
-            Some(then) => self.words.changes(def, then, now)?,
+            Some(then) => self.words.changes(def.as_deref(), then, now)?,
             None => Vec::new(),
         };
         let before = if then.is_some() { Before::Success } else { self.never(label)? };

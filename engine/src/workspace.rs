@@ -10,6 +10,7 @@ use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::vars::Overrides;
 
+use crate::answers::Answers;
 use crate::build::{Build, Hands, Options, Placed};
 use crate::check::{Loaded, load};
 use crate::db::{Database, Db, Machine};
@@ -22,7 +23,7 @@ use crate::package::workspace;
 use crate::platform::{cpu_level, platform};
 use crate::query::RealisedGraph;
 use crate::roots::{gone_workspaces, publish};
-use crate::run::Ground;
+use crate::run::{Ground, Known, Run};
 use crate::stamps::Stamps;
 use crate::state::{State, StateError};
 use crate::system::Text;
@@ -210,7 +211,8 @@ impl Workspace {
     /// # Errors
     /// If the store or the workspace's memory cannot be read.
     pub fn forecast(&mut self, graph: &TaskGraph) -> Result<Vec<Forecast>, EnvironmentError> {
-        let fates = forecast(self.ground(graph))?;
+        let known = self.known(graph)?;
+        let fates = forecast(self.ground(graph), known)?;
         self.record_stamps()?;
         Ok(fates)
     }
@@ -254,7 +256,7 @@ impl Workspace {
     ) -> Result<Built, EnvironmentError> {
         let begun = Instant::now();
         let targets: Vec<Label> =
-            graph.requested().iter().map(|request| request.label.clone()).collect();
+            graph.requested().map(|target| graph.target_label(target)).collect();
         let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
         let run = self
             .state
@@ -263,7 +265,7 @@ impl Workspace {
         reporter.event(&Event::RunStarted {
             run,
             targets,
-            tasks: graph.nodes().len(),
+            tasks: graph.tasks(),
             sandbox: request.sandbox.clone(),
         });
         // What earlier runs made is this workspace's, also if they were killed before they said so.
@@ -286,6 +288,11 @@ impl Workspace {
 impl Workspace {
     fn ground<'a>(&'a mut self, graph: &'a TaskGraph) -> Ground<'a> {
         Ground { db: &mut self.db, store: &self.store, state: &self.state, graph }
+    }
+
+    fn known(&self, graph: &TaskGraph) -> Result<Known, EnvironmentError> {
+        let known = self.state.successes().map_err(|error| EnvironmentError::of(&error))?;
+        Ok(Known { answers: Answers::of(graph, &known), suspects: None })
     }
 
     fn relative_output_folder(&self) -> PathBuf {
@@ -317,9 +324,11 @@ impl Workspace {
             runner: Arc::clone(&request.runner),
         });
         let hands = Hands { shared, placer: &placer, inbox: request.inbox };
-        let mut build = Build::begin(self.ground(graph), reporter, request.options, hands)?;
+        let known = self.known(graph)?;
+        let mut build =
+            Build::begin(Run::begin(self.ground(graph), reporter, known), request.options, hands);
         build.run.number = run;
-        let placed = build.finish(graph.requested());
+        let placed = build.finish();
         *counts = build.run.counts;
         let built = Built {
             placed: placed?,

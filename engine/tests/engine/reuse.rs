@@ -108,8 +108,8 @@ fn ask(db: &Database) {
     let loaded = load(db, &[Pattern::Below(WsPath::root())]);
     assert!(!loaded.has_errors(), "{:#?}", loaded.problems);
     let graph = TaskGraph::of(db, &loaded.targets);
-    for node in graph.nodes() {
-        let _key = keyed(db, node.target);
+    for id in graph.shape().tasks() {
+        let _key = keyed(db, graph.target(db, id));
     }
 }
 
@@ -166,8 +166,7 @@ fn keys_on(level: &str, confined: bool) -> Vec<vwfb_cas::ActionKey> {
     let loaded = load(&db, &[Pattern::Below(WsPath::root())]);
     assert!(!loaded.has_errors(), "{:#?}", loaded.problems);
     let graph = TaskGraph::of(&db, &loaded.targets);
-    let key = |node: &vwfb_engine::graph::Node| keyed(&db, node.target).unwrap().key;
-    graph.nodes().iter().map(key).collect()
+    graph.shape().tasks().map(|id| keyed(&db, graph.target(&db, id)).unwrap().key).collect()
 }
 
 #[test]
@@ -199,14 +198,15 @@ fn an_equal_outcome_wakes_nothing_and_another_only_what_reads_it() {
     let mut db = Database::new(memory, Overrides::default(), machine);
     let loaded = load(&db, &[Pattern::Below(WsPath::root())]);
     let graph = TaskGraph::of(&db, &loaded.targets);
-    let a = graph.nodes().iter().find(|node| node.label.target() == "a").unwrap();
+    let a = graph.shape().tasks().find(|id| graph.label(*id).target() == "a").unwrap();
+    let (target, def) = (graph.target(&db, a), graph.def(&db, a));
     let mut ran_after_outcome = |text: &str| {
         let blob = BlobId(Digest::of(text.as_bytes()));
         let file = FileRef { blob, size: 1, executable: false };
-        let outcome = BTreeMap::from([(a.def.outputs[0].name.clone(), Artifact::File(file))]);
-        let _changed = db.set_outcome(a.target, Some(Arc::new(outcome)));
-        for node in graph.nodes() {
-            let _key = keyed(&db, node.target);
+        let outcome = BTreeMap::from([(def.outputs[0].name.clone(), Artifact::File(file))]);
+        let _changed = db.set_outcome(target, Some(Arc::new(outcome)));
+        for id in graph.shape().tasks() {
+            let _key = keyed(&db, graph.target(&db, id));
         }
         db.ran()
     };
