@@ -82,7 +82,7 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Print the name and version
     Version,
-    /// List labels that begin with a text, for completion scripts
+    /// List labels, packages and folders that begin with a text, for completion scripts
     #[command(name = "__complete", hide = true)]
     Complete(CompleteArgs),
     /// Print a page of the reference

@@ -19,6 +19,7 @@ _vwfb_or_label() {
             COMPREPLY=()
             while IFS= read -r label; do
                 COMPREPLY+=("${label#"$head"}")
+                [[ "$label" == *[:/] ]] && compopt -o nospace 2>/dev/null
             done < <(vwfb __complete "$typed" 2>/dev/null)
             ;;
         *) _vwfb "$@" ;;
@@ -31,7 +32,8 @@ const ZSH_LABELS: &str = r#"
 _vwfb_labels() {
     local -a labels
     labels=(${(f)"$(vwfb __complete "${words[CURRENT]}" 2>/dev/null)"})
-    compadd -a labels
+    compadd -S '' -- ${(M)labels:#*[:/]}
+    compadd -- ${labels:#*[:/]}
 }
 "#;
 
@@ -46,7 +48,7 @@ pub(crate) fn run(ctx: &Context, args: &CompletionsArgs) -> Result<Exit, Command
     Ok(Exit::SUCCESS)
 }
 
-/// Prints the labels that begin with what is typed; outside a workspace there are none.
+/// Prints what may follow what is typed of a label; outside a workspace that is nothing.
 pub(crate) fn complete(ctx: &Context, args: &CompleteArgs) -> Result<Exit, CommandError> {
     if let Ok(located) = ctx.located() {
         let labels = labels::beginning_with(&located, &args.text);

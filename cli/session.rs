@@ -83,7 +83,7 @@ impl Session {
     /// Every target of the workspace, which may have none, with what is wrong with them shown.
     pub(crate) fn load_all(&self, ctx: &Context) -> Loaded {
         let located = Located { root: self.sources.root().to_owned(), current: WsPath::root() };
-        let has_packages = !labels::packages_near(&located).is_empty();
+        let has_packages = labels::has_packages(&located);
         let all = [Pattern::Below(WsPath::root())];
         self.load_patterns(ctx, if has_packages { &all } else { &[] })
     }

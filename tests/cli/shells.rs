@@ -25,12 +25,52 @@ fn labels_are_listed_without_a_store() {
     world.write("p/sub/BUILD.kdl", "write_file \"w\" { text \"x\"; out \"w\" }\n");
     assert_eq!(world.ok(&["__complete", "//p:a"]).stdout, "//p:alone\n");
     assert_eq!(world.ok(&["__complete", "//p/s"]).stdout, "//p/sub:w\n");
-    assert_eq!(world.ok(&["__complete", "//"]).stdout.lines().count(), 4);
+    assert_eq!(world.ok(&["__complete", "//p:"]).stdout.lines().count(), 3);
     assert_eq!(world.ok(&["-C", "p", "__complete", ":g"]).stdout, ":greet\n");
     assert_eq!(world.ok(&["__complete", "//x"]).stdout, "");
+    assert_eq!(world.ok(&["__complete", "x"]).stdout, "");
     assert!(!world.store().exists());
+    assert!(!world.path(".vwfb").exists());
     std::fs::remove_file(world.path("WORKSPACE.kdl")).unwrap();
     assert_eq!(world.ok(&["__complete", "//"]).stdout, "");
+}
+
+#[test]
+fn packages_and_folders_are_listed_before_labels() {
+    let world = World::new();
+    let rule = "write_file \"w\" { text \"x\"; out \"w\" }\n";
+    for file in ["p/sub/BUILD.kdl", "deep/er/one/BUILD.kdl", "deep/er/two/BUILD.kdl"] {
+        world.write(file, rule);
+    }
+    world.write("empty/er/notes.txt", "");
+    world.write("other/WORKSPACE.kdl", "workspace \"other\"\n");
+    world.write("other/BUILD.kdl", rule);
+    world.write("vwfb-out/p/BUILD.kdl", rule);
+    let listed = |text: &str| world.ok(&["__complete", text]).stdout;
+    for text in ["", "/", "//"] {
+        assert_eq!(listed(text), "//deep/\n//p/\n//p:\n");
+    }
+    assert_eq!(listed("//d"), "//deep/er/one:\n//deep/er/two:\n");
+    assert_eq!(listed("//deep/er/t"), "//deep/er/two:w\n");
+    assert_eq!(listed("//p/"), "//p/sub:w\n");
+    for text in ["//o", "//other:", "//other:w", "//vwfb-out/", "//vwfb-out/p:", "//../p:"] {
+        assert_eq!(listed(text), "");
+    }
+    world.write("BUILD.kdl", rule);
+    assert_eq!(listed("//"), "//:\n//deep/\n//p/\n//p:\n");
+    assert_eq!(listed("//:"), "//:w\n");
+}
+
+#[test]
+fn a_completion_reads_one_rule_file_at_most() {
+    let world = World::new();
+    for folder in ["q1", "q2"] {
+        world.write(&format!("{folder}/BUILD.kdl"), "write_file \"w\" { out \"w\" }\n");
+    }
+    // What is unreadable has no labels, and is seen to be a package all the same.
+    std::fs::write(world.path("q1/BUILD.kdl"), b"\xff").unwrap();
+    assert_eq!(world.ok(&["__complete", "//q"]).stdout, "//q1:\n//q2:\n");
+    assert_eq!(world.ok(&["__complete", "//q2:"]).stdout, "//q2:w\n");
 }
 
 #[test]
