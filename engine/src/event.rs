@@ -129,6 +129,11 @@ impl Counts {
         self.0[result as usize] += 1;
     }
 
+    /// Counts `tasks` more with `result`.
+    pub fn add_many(&mut self, result: TaskResult, tasks: usize) {
+        self.0[result as usize] += tasks;
+    }
+
     /// Takes back one task with `result`, which is made again.
     pub fn remove(&mut self, result: TaskResult) {
         self.0[result as usize] -= 1;
@@ -149,11 +154,13 @@ impl Counts {
 pub trait Reporter {
     /// Takes one event.
     fn event(&mut self, event: &Event);
-    /// Whether it wants to hear of each task that is unchanged or cut off; the last event counts
-    /// them in any case.
+    /// Whether it wants an event for each task that is unchanged or cut off. If not, it is told
+    /// their number by [`Reporter::counted`], without labels.
     fn wants_unchanged(&self) -> bool {
         true
     }
+    /// That many tasks ended with a result of which it wants no events.
+    fn counted(&mut self, _result: TaskResult, _tasks: usize) {}
 }
 
 impl Reporter for Vec<Event> {

@@ -302,6 +302,7 @@ impl<'a> Run<'a> {
         self.counts.add(result);
         let quiet = matches!(result, TaskResult::Unchanged | TaskResult::CutOff);
         if quiet && !self.reporter.wants_unchanged() {
+            self.reporter.counted(result, 1);
             return;
         }
         let label = self.label(id);
