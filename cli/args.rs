@@ -107,8 +107,16 @@ pub(crate) struct VarArgs {
     pub(crate) profile: Option<String>,
 }
 
+/// Whether to tell where the time went.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct TimingArgs {
+    /// Tell where vwfb's own time went, or write it to FILE as JSON
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, value_hint = ValueHint::FilePath)]
+    pub(crate) timings: Option<Option<PathBuf>>,
+}
+
 /// `vwfb build`
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct BuildArgs {
     /// Targets: //package:target, :target, //package, //...
     #[arg(value_name = "TARGET")]
@@ -137,6 +145,9 @@ pub(crate) struct BuildArgs {
     /// Show what would run, without running it: the same as `vwfb plan`
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Whether to tell where the time went.
+    #[command(flatten)]
+    pub(crate) timings: TimingArgs,
 }
 
 /// How far to confine tasks.
@@ -162,6 +173,9 @@ pub(crate) struct PlanArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Whether to tell where the time went.
+    #[command(flatten)]
+    pub(crate) timings: TimingArgs,
 }
 
 /// `vwfb query`
@@ -179,6 +193,9 @@ pub(crate) struct QueryArgs {
     /// The values of variables.
     #[command(flatten)]
     pub(crate) vars: VarArgs,
+    /// Whether to tell where the time went.
+    #[command(flatten)]
+    pub(crate) timings: TimingArgs,
 }
 
 /// How to print a query's answer.
@@ -205,6 +222,9 @@ pub(crate) struct CheckArgs {
     /// The values of variables.
     #[command(flatten)]
     pub(crate) vars: VarArgs,
+    /// Whether to tell where the time went.
+    #[command(flatten)]
+    pub(crate) timings: TimingArgs,
 }
 
 /// `vwfb why`
@@ -219,6 +239,9 @@ pub(crate) struct WhyArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Whether to tell where the time went.
+    #[command(flatten)]
+    pub(crate) timings: TimingArgs,
 }
 
 /// `vwfb explain`

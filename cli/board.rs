@@ -42,6 +42,13 @@ impl Board {
         }
     }
 
+    /// Takes note of tasks that ended without an event of their own.
+    pub(crate) fn count(&mut self, ended: &Counts) {
+        for result in TaskResult::ALL {
+            self.counts.add_many(result, ended.of(result));
+        }
+    }
+
     /// `[3/12]`
     pub(crate) fn done_of_total(&self) -> String {
         format!("[{}/{}]", self.done(), self.tasks)
@@ -157,6 +164,16 @@ mod tests {
             ]
         );
         assert_eq!(board.done_of_total(), "[3/12]");
+    }
+
+    #[test]
+    fn tasks_without_events_count_too() {
+        let (mut board, _) = board(&[finished("a", TaskResult::Ran)]);
+        let mut ended = Counts::default();
+        ended.add_many(TaskResult::Unchanged, 5);
+        ended.add(TaskResult::CutOff);
+        board.count(&ended);
+        assert_eq!(board.done_of_total(), "[7/12]");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! `vwfb build`: makes targets, and tells how that went.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use vwfb_engine::build::{Options, Placed};
-use vwfb_engine::event::{Counts, Event, Reporter};
+use vwfb_engine::event::{Counts, Event, Reporter, TaskResult};
 use vwfb_engine::graph::TaskGraph;
 use vwfb_engine::local::Local;
 use vwfb_engine::workers::Inbox;
@@ -34,8 +36,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Builds.
 pub(crate) fn run(ctx: &Context, args: &BuildArgs) -> Result<Exit, CommandError> {
     if args.dry_run {
-        let BuildArgs { targets, vars, .. } = args;
-        let args = PlanArgs { targets: targets.clone(), vars: vars.clone(), json: false };
+        let BuildArgs { targets, vars, timings, .. } = args.clone();
+        let args = PlanArgs { targets, vars, timings, json: false };
         return plan::run(ctx, &args);
     }
     if args.targets.is_empty() {
@@ -67,7 +69,7 @@ fn load_and_build(
             tell(events, &not_begun(Exit::INPUT));
             return Ok(Exit::INPUT);
         }
-        let graph = session.workspace.graph(&loaded.targets);
+        let graph = session.graph(&loaded.targets);
         build(ctx, args, &mut session, &graph, level, events)
     });
     if let Err(error) = &ended {
@@ -162,11 +164,20 @@ fn exec_options(args: &BuildArgs, level: Level, root: &Path) -> ExecOptions {
 
 /// Prints where the outputs are, each once, the first output of the last target last.
 fn print_outputs(ui: &Ui, placed: &[Placed]) -> Result<(), CommandError> {
-    let mut told = BTreeSet::new();
+    let count = placed.iter().map(|target| target.paths.len()).sum();
+    let mut told: HashSet<&OsStr> = HashSet::with_capacity(count);
     let last_first = placed.iter().rev().flat_map(|target| &target.paths);
-    let mut paths: Vec<&PathBuf> = last_first.filter(|path| told.insert(*path)).collect();
-    paths.reverse();
-    let lines: String = paths.iter().map(|path| format!("{}\n", path.display())).collect();
+    let mut paths: Vec<&[u8]> = Vec::with_capacity(count);
+    for path in last_first.map(|path| path.as_os_str()) {
+        if told.insert(path) {
+            paths.push(path.as_bytes());
+        }
+    }
+    let mut lines = Vec::with_capacity(paths.iter().map(|path| path.len() + 1).sum());
+    for path in paths.into_iter().rev() {
+        lines.extend_from_slice(path);
+        lines.push(b'\n');
+    }
     ui.out(lines)
 }
 
@@ -184,5 +195,14 @@ impl Reporter for Reporters<'_> {
         self.progress.event(&event);
         self.report.event(&event);
         tell(self.events, &event);
+    }
+
+    /// Only the file of events names what is unchanged.
+    fn wants_unchanged(&self) -> bool {
+        self.events.is_some()
+    }
+
+    fn counted(&mut self, result: TaskResult, tasks: usize) {
+        self.progress.counted(result, tasks);
     }
 }

@@ -16,6 +16,7 @@ mod events;
 mod progress;
 mod report;
 mod signals;
+mod timings;
 
 mod build;
 mod cache;
@@ -77,11 +78,11 @@ fn run(ui: &Ui, global: GlobalArgs, command: &Command) -> Result<Exit, CommandEr
 
 fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, CommandError> {
     match command {
-        Command::Build(args) => build::run(ctx, args),
-        Command::Plan(args) => plan::run(ctx, args),
-        Command::Query(args) => query::run(ctx, args),
-        Command::Check(args) => check::run(ctx, args),
-        Command::Why(args) => why::run(ctx, args),
+        Command::Build(args) => timings::around(ctx, &args.timings, || build::run(ctx, args)),
+        Command::Plan(args) => timings::around(ctx, &args.timings, || plan::run(ctx, args)),
+        Command::Query(args) => timings::around(ctx, &args.timings, || query::run(ctx, args)),
+        Command::Check(args) => timings::around(ctx, &args.timings, || check::run(ctx, args)),
+        Command::Why(args) => timings::around(ctx, &args.timings, || why::run(ctx, args)),
         Command::Explain(args) => explain::run(ctx, args),
         Command::Log(args) => log::run(ctx, args),
         Command::Clean(args) => clean::run(ctx, args),

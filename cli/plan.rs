@@ -17,7 +17,7 @@ pub(crate) fn run(ctx: &Context, args: &PlanArgs) -> Result<Exit, CommandError> 
     if loaded.has_errors() {
         return Ok(Exit::INPUT);
     }
-    let graph = session.workspace.graph(&loaded.targets);
+    let graph = session.graph(&loaded.targets);
     let forecasts = session.workspace.forecast(&graph)?;
     if args.json {
         ctx.ui.out_line(json(&forecasts))?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use vwfb_engine::event::{Event, Reporter, TaskFinished, TaskResult};
+use vwfb_engine::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 
 use crate::board::Board;
 use crate::ui::{Style, Ui, terminal_size};
@@ -17,9 +17,14 @@ const FRAME: Duration = Duration::from_millis(100);
 /// After how long without news a line says what still runs, where there is no bar.
 const HEARTBEAT: Duration = Duration::from_mins(1);
 
+/// How many tasks that ended without an event are counted before the bar is told.
+const TOLD_AT_ONCE: usize = 512;
+
 /// A reporter that draws.
 pub(crate) struct Progress {
     screen: Screen,
+    /// Tasks that ended without an event and that the bar was not told of.
+    untold: Counts,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -59,7 +64,7 @@ impl Progress {
             let screen = screen.clone();
             std::thread::spawn(move || screen.keep_drawing())
         });
-        Self { screen, thread }
+        Self { screen, untold: Counts::default(), thread }
     }
 
     /// A handle for other threads.
@@ -81,14 +86,33 @@ impl Drop for Progress {
 
 impl Reporter for Progress {
     fn event(&mut self, event: &Event) {
+        self.tell();
         self.screen.take(event);
         if let Event::TaskFinished(finished) = event {
             self.finished(finished);
         }
     }
+
+    /// The bar and `[3/12]` need numbers only.
+    fn wants_unchanged(&self) -> bool {
+        false
+    }
+
+    fn counted(&mut self, result: TaskResult, tasks: usize) {
+        self.untold.add_many(result, tasks);
+        if self.untold.total() >= TOLD_AT_ONCE {
+            self.tell();
+        }
+    }
 }
 
 impl Progress {
+    fn tell(&mut self) {
+        if self.untold.total() > 0 {
+            self.screen.state().board.count(&std::mem::take(&mut self.untold));
+        }
+    }
+
     fn finished(&self, finished: &TaskFinished) {
         let ui = &self.screen.0.ui;
         if finished.result != TaskResult::Ran || ui.is_live() || ui.is_quiet() {

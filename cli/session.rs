@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use vwfb_cas::SystemClock;
+use vwfb_cas::profile::{Phase, Timed};
 use vwfb_engine::check::Loaded;
+use vwfb_engine::graph::TaskGraph;
 use vwfb_engine::workspace::{Place, Workspace};
 use vwfb_exec::Level;
 use vwfb_rules::codes;
@@ -57,6 +59,7 @@ pub(crate) struct Session {
 impl Session {
     /// Opens the workspace around the current folder.
     pub(crate) fn open(ctx: &Context, vars: &VarArgs) -> Result<Self, CommandError> {
+        let _opening = Timed::new(Phase::Load);
         let Located { root, current } = ctx.located()?;
         let sources = Sources::new(root.clone());
         let overrides = Overrides { profile: vars.profile.clone(), vars: vars.vars.clone() };
@@ -89,12 +92,19 @@ impl Session {
     }
 
     fn load_patterns(&self, ctx: &Context, patterns: &[Pattern]) -> Loaded {
+        let _asking = Timed::new(Phase::Queries);
         let loaded = self.workspace.load(patterns);
         ctx.ui.diagnostics(&loaded.problems, &self.sources);
         if loaded.left_out > 0 {
             ctx.ui.say(format_args!("and {} more problems", loaded.left_out));
         }
         loaded
+    }
+
+    /// The tasks that `targets` need.
+    pub(crate) fn graph(&self, targets: &[Label]) -> TaskGraph {
+        let _asking = Timed::new(Phase::Queries);
+        self.workspace.graph(targets)
     }
 
     /// The label written `text`, seen from the current folder; `None`, with what is wrong shown, if

@@ -146,6 +146,14 @@ pub fn count(counter: Counter, number: u64) {
     COUNTS[counter as usize].fetch_add(number, Ordering::Relaxed);
 }
 
+/// Adds a stretch of time that another process measured, or that only a difference tells.
+pub fn add(phase: Phase, spent: Duration) {
+    if IS_TIMED.load(Ordering::Relaxed) {
+        SPENT[phase as usize].times.fetch_add(1, Ordering::Relaxed);
+        credit(phase, spent);
+    }
+}
+
 /// A stretch of time that belongs to a phase, until this is dropped.
 ///
 /// A phase within a phase interrupts the outer one on its thread: a moment counts once.
@@ -188,9 +196,13 @@ impl Drop for Timed {
 fn switched(next: Option<Phase>) -> Option<Phase> {
     let now = Instant::now();
     let (last, since) = CURRENT.replace(next.map(|next| (next, now)))?;
-    let nanos = u64::try_from(now.duration_since(since).as_nanos()).unwrap_or(u64::MAX);
-    SPENT[last as usize].nanos.fetch_add(nanos, Ordering::Relaxed);
+    credit(last, now.duration_since(since));
     Some(last)
+}
+
+fn credit(phase: Phase, spent: Duration) {
+    let nanos = u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX);
+    SPENT[phase as usize].nanos.fetch_add(nanos, Ordering::Relaxed);
 }
 
 /// What was measured and counted.

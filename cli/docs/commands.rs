@@ -91,8 +91,12 @@ fn item(page: &mut String, arg: &Arg) {
     let value = value.map(|value| value.iter().map(|name| format!("<{name}>")).collect::<String>());
     let mut shown = names.join(", ");
     if let Some(value) = value {
-        let space = if shown.is_empty() { "" } else { " " };
-        shown = format!("{shown}{space}{value}");
+        let optional = arg.get_num_args().is_some_and(|range| range.min_values() == 0);
+        shown = match shown.is_empty() {
+            true => value,
+            false if optional && arg.is_require_equals_set() => format!("{shown}[={value}]"),
+            false => format!("{shown} {value}"),
+        };
     }
     let help = arg.get_help().map(plain).unwrap_or_default();
     let text = escaped(&help) + &values(arg);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use vwfb_cas::profile::{Counter, count};
 use vwfb_cas::{ActionKey, Artifact};
 use vwfb_exec::action::{Action, Command, OutputSpec};
 use vwfb_rules::label::{Label, WsPath};
@@ -75,6 +76,7 @@ pub enum Unkeyed {
 /// outcomes of its direct needs, and nothing deeper.
 #[salsa::tracked(returns(ref))]
 pub(crate) fn action(db: &dyn Db, target: Target) -> Result<Arc<Keyed>, Unkeyed> {
+    count(Counter::QueriesExecuted, 1);
     let Some(def) = &task(db, target).value else {
         return Err(Unkeyed::NoTask(target.label(db).clone()));
     };
@@ -146,6 +148,7 @@ fn made(db: &dyn Db, target: Target, output: &str) -> Result<Artifact, Unkeyed> 
 /// One path in a tree that a task made: a reader of it wakes only when that path changes.
 #[salsa::tracked(returns(clone))]
 fn in_tree(db: &dyn Db, target: Target, output: String, path: WsPath) -> Result<Artifact, Unkeyed> {
+    count(Counter::QueriesExecuted, 1);
     let label = || target.label(db).clone();
     let Artifact::Tree(tree) = made(db, target, &output)? else {
         return Err(Unkeyed::NotInTree { label: label(), path });

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_rules::RuleTable;
 use vwfb_rules::codes;
 use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
@@ -48,8 +49,10 @@ fn readable(db: &dyn Db, file: RuleText) -> Result<Arc<str>, Vec<Diagnostic>> {
 /// What `WORKSPACE.kdl` says.
 #[salsa::tracked(returns(ref))]
 pub(crate) fn workspace_def(db: &dyn Db, file: RuleText) -> Checked<Arc<WorkspaceDef>> {
+    count(Counter::QueriesExecuted, 1);
     match readable(db, file) {
         Ok(text) => {
+            let _parsing = Timed::new(Phase::Load);
             let Checked { value, problems } = vwfb_rules::workspace(file.path(db), &text);
             Checked { value: Arc::new(value), problems }
         }
@@ -65,8 +68,10 @@ pub(crate) fn workspace(db: &dyn Db) -> &Checked<Arc<WorkspaceDef>> {
 /// What a rule file defines; nothing if there is no such file.
 #[salsa::tracked(returns(ref))]
 pub(crate) fn rule_file(db: &dyn Db, file: RuleText) -> Option<Checked<Arc<RuleFile>>> {
+    count(Counter::QueriesExecuted, 1);
     match readable(db, file) {
         Ok(text) => {
+            let _parsing = Timed::new(Phase::Load);
             let Checked { value, problems } = vwfb_rules::rule_file(file.path(db), &text);
             Some(Checked { value: Arc::new(value), problems })
         }
@@ -78,8 +83,11 @@ pub(crate) fn rule_file(db: &dyn Db, file: RuleText) -> Option<Checked<Arc<RuleF
 /// What a package's file says; nothing if there is none.
 #[salsa::tracked(returns(ref))]
 pub(crate) fn package_def(db: &dyn Db, file: RuleText) -> Option<Checked<Arc<PackageDef>>> {
+    count(Counter::QueriesExecuted, 1);
     match readable(db, file) {
         Ok(text) => {
+            count(Counter::PackagesParsed, 1);
+            let _parsing = Timed::new(Phase::Load);
             let Checked { value, problems } = vwfb_rules::package(file.path(db), &text);
             Some(Checked { value: Arc::new(value), problems })
         }
@@ -96,6 +104,7 @@ pub(crate) fn package_file(db: &dyn Db, package: &WsPath) -> RuleText {
 /// The rules in sight of a package.
 #[salsa::tracked(returns(ref))]
 pub(crate) fn rule_table(db: &dyn Db, file: RuleText) -> Checked<Arc<RuleTable>> {
+    count(Counter::QueriesExecuted, 1);
     let Some(package) = package_def(db, file) else { return Checked::default() };
     let Checked { value, problems } = RuleTable::new(&package.value, &QueryScope(db));
     Checked { value: Arc::new(value), problems }
@@ -104,6 +113,7 @@ pub(crate) fn rule_table(db: &dyn Db, file: RuleText) -> Checked<Arc<RuleTable>>
 /// The variables that the targets of a package see.
 #[salsa::tracked(returns(ref))]
 pub(crate) fn package_vars(db: &dyn Db, file: RuleText) -> Vars {
+    count(Counter::QueriesExecuted, 1);
     let Some(package) = package_def(db, file) else { return Vars::default() };
     let overrides = Settings::get(db).overrides(db);
     vwfb_rules::vars(&workspace(db).value, &package.value, overrides)
@@ -113,6 +123,7 @@ pub(crate) fn package_vars(db: &dyn Db, file: RuleText) -> Vars {
 /// wake those who only look for near names.
 #[salsa::tracked(returns(clone))]
 pub(crate) fn target_names(db: &dyn Db, file: RuleText) -> Option<Arc<[String]>> {
+    count(Counter::QueriesExecuted, 1);
     let package = package_def(db, file).as_ref()?;
     Some(package.value.targets.iter().map(|target| target.name.clone()).collect())
 }
@@ -120,12 +131,14 @@ pub(crate) fn target_names(db: &dyn Db, file: RuleText) -> Option<Arc<[String]>>
 /// Whether a package's text has errors: only that, so that its other edits wake nobody.
 #[salsa::tracked(returns(copy))]
 pub(crate) fn is_broken(db: &dyn Db, file: RuleText) -> bool {
+    count(Counter::QueriesExecuted, 1);
     package_def(db, file).as_ref().is_some_and(Checked::has_errors)
 }
 
 /// One target as written: an edit of its neighbours stops here.
 #[salsa::tracked(returns(clone))]
 pub(crate) fn target_def(db: &dyn Db, target: Target) -> Option<Arc<TargetDef>> {
+    count(Counter::QueriesExecuted, 1);
     let label = target.label(db);
     let package = package_def(db, package_file(db, &label.package)).as_ref()?;
     package.value.target(&label.target()).cloned()

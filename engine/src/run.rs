@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{ActionResult, Artifact, Store};
 use vwfb_rules::label::Label;
 use vwfb_rules::task::{InputRef, TaskDef};
@@ -148,6 +149,7 @@ impl<'a> Run<'a> {
 
     /// Settles everything that is known without running, and returns the tasks that are not.
     pub(crate) fn settle_known(&mut self) -> Result<Vec<TaskId>, EnvironmentError> {
+        let _asking = Timed::new(Phase::Queries);
         let mut unknown = Vec::new();
         loop {
             let mut asked = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vwfb_cas::profile::{Counter, count};
 use vwfb_rules::Declared;
 use vwfb_rules::diagnostic::{Anchor, Checked};
 use vwfb_rules::label::Label;
@@ -14,6 +15,7 @@ use crate::package::{QueryScope, package_file, package_vars, rule_table, target_
 /// switched it off, or its text is too wrong.
 #[salsa::tracked(returns(ref))]
 pub(crate) fn declared(db: &dyn Db, target: Target) -> Checked<Option<Arc<Declared>>> {
+    count(Counter::QueriesExecuted, 1);
     let Some(def) = target_def(db, target) else { return Checked::default() };
     let package = &target.label(db).package;
     let file = package_file(db, package);
@@ -26,6 +28,7 @@ pub(crate) fn declared(db: &dyn Db, target: Target) -> Checked<Option<Arc<Declar
 /// the search over `references`.
 #[salsa::tracked(returns(clone), cycle_result = provides_in_cycle)]
 pub(crate) fn provides(db: &dyn Db, target: Target) -> Option<Arc<[Provided]>> {
+    count(Counter::QueriesExecuted, 1);
     target_def(db, target)?;
     let checked = declared(db, target);
     match &checked.value {
@@ -42,12 +45,14 @@ fn provides_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> Option<Ar
 /// The targets that the target names, with the places where it names them.
 #[salsa::tracked(returns(ref))]
 pub(crate) fn references(db: &dyn Db, target: Target) -> Vec<(Label, Anchor)> {
+    count(Counter::QueriesExecuted, 1);
     declared(db, target).value.as_deref().map(vwfb_rules::references).unwrap_or_default()
 }
 
 /// The task that the target comes down to.
 #[salsa::tracked(returns(ref))]
 pub(crate) fn task(db: &dyn Db, target: Target) -> Checked<Option<Arc<TaskDef>>> {
+    count(Counter::QueriesExecuted, 1);
     let Some(declared) = &declared(db, target).value else { return Checked::default() };
     let Checked { value, problems } =
         vwfb_rules::task(declared, &workspace(db).value, &QueryScope(db));

@@ -13,4 +13,5 @@ mod inspect;
 mod queries;
 mod shells;
 mod signals;
+mod timings;
 mod upkeep;
