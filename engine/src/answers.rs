@@ -8,7 +8,7 @@ use vwfb_cas::{ActionKey, Artifact, BlobId, Digest, FileRef, TreeId};
 use crate::columns::{Reader, Strings, Writer, narrow};
 use crate::db::Outcome;
 use crate::graph::TaskGraph;
-use crate::plan::TaskId;
+use crate::plan::{Shape, TaskId};
 use crate::state::Success;
 
 /// The last success of every task, where it has one.
@@ -81,6 +81,19 @@ impl Answers {
         self.keys[id.0] = Some(key);
         self.durations[id.0] = duration_ms;
         self.new.insert(id, outcome);
+    }
+
+    /// Marks as suspect each task of which `now` says something else, and what reads it.
+    pub(crate) fn doubt(&self, now: &Self, shape: &Shape, suspects: &mut [bool]) {
+        for id in shape.tasks() {
+            let same_key = self.key(id) == now.key(id);
+            if !same_key || self.outcome(id) != now.outcome(id) {
+                suspects[id.0] = true;
+                for feed in shape.feeds(id) {
+                    suspects[feed.0] = true;
+                }
+            }
+        }
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {

@@ -19,8 +19,9 @@ use crate::grant::grants;
 use crate::graph::TargetId;
 use crate::log;
 use crate::plan::{Step, TaskId};
-use crate::run::{EnvironmentError, Failed, Run};
+use crate::run::{Ended, EnvironmentError, Failed, Run};
 use crate::workers::{Ending, Inbox, Job, Message, Pool, Shared, Verdict, chain, verdict};
+use crate::workspace::Built;
 
 /// How to build.
 #[derive(Debug, Clone)]
@@ -37,6 +38,9 @@ pub struct Options {
 
 /// Puts outputs where people look for them.
 pub trait Placer {
+    /// Where `path` below the output folder is.
+    fn path(&self, path: &WsPath) -> PathBuf;
+
     /// Makes `path` below the output folder be `artifact`; nothing is written if it is already.
     ///
     /// # Errors
@@ -103,13 +107,15 @@ impl<'a> Build<'a> {
     }
 
     /// Runs everything, and puts the requested outputs in place.
-    pub(crate) fn finish(&mut self) -> Result<Vec<Placed>, EnvironmentError> {
+    /// Those of which `in_place` is true, offer by offer, are there already.
+    pub(crate) fn finish(&mut self, in_place: &[bool]) -> Result<Vec<Placed>, EnvironmentError> {
         loop {
             self.drive()?;
             let mut lost = Vec::new();
             let mut placed = Vec::new();
+            let mut in_place = in_place.iter().copied().chain(std::iter::repeat(false));
             for target in self.run.ground.graph.requested() {
-                placed.extend(self.place(target, &mut lost)?);
+                placed.extend(self.place(target, &mut in_place, &mut lost)?);
             }
             if lost.is_empty() {
                 return Ok(placed);
@@ -301,15 +307,21 @@ impl<'a> Build<'a> {
     fn place(
         &self,
         target: TargetId,
+        in_place: &mut dyn Iterator<Item = bool>,
         lost: &mut Vec<(TaskId, WsPath)>,
     ) -> Result<Option<Placed>, EnvironmentError> {
         let graph = self.run.ground.graph;
         let mut paths = Vec::new();
-        for offer in graph.offers(target) {
-            let Step::Settled(_) = self.run.plan.step(offer.task) else { return Ok(None) };
+        let offers: Vec<_> = graph.offers(target).zip(in_place).collect();
+        for (offer, in_place) in offers {
+            let Step::Settled(result) = self.run.plan.step(offer.task) else { return Ok(None) };
             let artifact = self.run.answers.artifact(offer.task, offer.name);
             let artifact = artifact.expect("a settled task has every output it declares");
             let path = WsPath::new(offer.path).expect("outputs lie in the workspace");
+            if in_place && matches!(result, TaskResult::Unchanged | TaskResult::CutOff) {
+                paths.push(self.hands.placer.path(&path));
+                continue;
+            }
             match self.hands.placer.place(&path, &artifact) {
                 Ok(path) => paths.push(path),
                 Err(Unplaced::Lost) => lost.push((offer.task, path)),
@@ -317,6 +329,25 @@ impl<'a> Build<'a> {
             }
         }
         Ok(Some(Placed { label: graph.target_label(target), paths }))
+    }
+
+    /// Waits for what still runs, and says what the run came to but for what was placed.
+    pub(crate) fn over(mut self) -> (Built, Ended) {
+        let built = Built {
+            placed: Vec::new(),
+            counts: self.run.counts,
+            environment_failed: self.run.environment_failed,
+            input_failed: self.run.input_failed,
+            interrupted: self.interrupted,
+        };
+        self.cancel_running();
+        (built, self.run.ended())
+    }
+
+    fn cancel_running(&self) {
+        for token in self.running.values() {
+            token.cancel();
+        }
     }
 
     fn take_up_for_output(
@@ -333,9 +364,7 @@ impl<'a> Build<'a> {
 impl Drop for Build<'_> {
     /// A build that ends early, for an error of its own, leaves nothing running.
     fn drop(&mut self) {
-        for token in self.running.values() {
-            token.cancel();
-        }
+        self.cancel_running();
     }
 }
 

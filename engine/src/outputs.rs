@@ -62,6 +62,10 @@ impl OutputFolder {
 }
 
 impl Placer for OutputFolder {
+    fn path(&self, path: &WsPath) -> PathBuf {
+        self.root.join(&self.folder).join(path.as_str())
+    }
+
     fn place(&self, path: &WsPath, artifact: &Artifact) -> Result<PathBuf, Unplaced> {
         self.prepare().map_err(|error| {
             let folder = self.root.join(&self.folder);

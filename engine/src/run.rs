@@ -52,6 +52,27 @@ pub(crate) struct Known {
     /// The tasks whose definition, sources or tools may differ from what their last success was
     /// made from; `None` if that may be any.
     pub(crate) suspects: Option<Vec<bool>>,
+    /// The mark of the workspace's successes that these are.
+    pub(crate) mark: Option<i64>,
+}
+
+impl Known {
+    /// What the workspace's memory knows of the tasks of `graph`.
+    pub(crate) fn of(state: &State, graph: &TaskGraph) -> Result<Self, EnvironmentError> {
+        let mark = state.successes_mark().map_err(|error| EnvironmentError::of(&error))?;
+        let known = state.successes().map_err(|error| EnvironmentError::of(&error))?;
+        Ok(Self { answers: Answers::of(graph, &known), suspects: None, mark: Some(mark) })
+    }
+}
+
+/// What a run leaves behind.
+pub(crate) struct Ended {
+    pub(crate) answers: Answers,
+    /// Task -> 1 if it settled.
+    pub(crate) settled: Vec<u8>,
+    /// The mark of the workspace's successes that these are; `None` if another process recorded
+    /// some meanwhile.
+    pub(crate) mark: Option<i64>,
 }
 
 /// The state of one run.
@@ -71,6 +92,8 @@ pub(crate) struct Run<'a> {
     /// The tasks whose key may differ though nothing that they read came out anew; `None` if that
     /// may be any.
     suspects: Option<Vec<bool>>,
+    /// The mark of the successes in `answers`.
+    mark: Option<i64>,
     /// Whether a task's outcome is not what it was before this run.
     moved: Vec<bool>,
     /// Whether the database has a task's outcome.
@@ -83,7 +106,7 @@ pub(crate) struct Run<'a> {
 impl<'a> Run<'a> {
     /// Begins with what is known of the graph's tasks.
     pub(crate) fn begin(ground: Ground<'a>, reporter: &'a mut dyn Reporter, known: Known) -> Self {
-        let Known { answers, suspects } = known;
+        let Known { answers, suspects, mark } = known;
         if suspects.is_none() {
             ground.db.prefetch(&ground.graph.sources());
         }
@@ -100,6 +123,7 @@ impl<'a> Run<'a> {
             keyed: vec![None; count],
             answers,
             suspects,
+            mark,
             moved: vec![false; count],
             brought: vec![false; count],
             new_successes: Vec::new(),
@@ -308,16 +332,8 @@ impl<'a> Run<'a> {
             return;
         }
         let label = self.label(id);
-        self.emit(&Event::TaskFinished(Box::new(TaskFinished {
-            label,
-            key: Some(key),
-            result,
-            duration: took,
-            log: None,
-            reason: None,
-            hint: None,
-            reproduce: None,
-        })));
+        let finished = TaskFinished::quiet(label, Some(key), result);
+        self.emit(&Event::TaskFinished(Box::new(TaskFinished { duration: took, ..finished })));
     }
 
     /// Fails a task and blocks what is behind it.
@@ -432,6 +448,13 @@ impl<'a> Run<'a> {
         self.ground.graph.shape().inputs(id).filter(is_lost).collect()
     }
 
+    /// What the next run may begin with.
+    pub(crate) fn ended(&mut self) -> Ended {
+        let settled = |id| u8::from(matches!(self.plan.step(id), Step::Settled(_)));
+        let settled = self.ground.graph.shape().tasks().map(settled).collect();
+        Ended { answers: std::mem::take(&mut self.answers), settled, mark: self.mark }
+    }
+
     /// Writes down what this run learnt since the last call.
     pub(crate) fn record(&mut self) -> Result<(), EnvironmentError> {
         if self.new_attempts.is_empty() && self.new_successes.is_empty() {
@@ -456,10 +479,13 @@ impl<'a> Run<'a> {
             })
             .collect();
         let state = self.ground.state;
-        state
-            .record_successes(self.number, &successes)
-            .and_then(|()| state.record_attempts(&self.new_attempts))
-            .map_err(|error| EnvironmentError::of(&error))?;
+        if !successes.is_empty() {
+            let mark = state.record_successes(self.number, &successes);
+            let mark = mark.map_err(|error| EnvironmentError::of(&error))?;
+            self.mark = self.mark.filter(|before| before + 1 == mark).map(|_| mark);
+        }
+        let attempts = state.record_attempts(&self.new_attempts);
+        attempts.map_err(|error| EnvironmentError::of(&error))?;
         self.new_attempts.clear();
         // A sample cannot be made again, so it is this workspace's from now on.
         if records.iter().any(|(id, _)| self.is_sampled(*id)) {

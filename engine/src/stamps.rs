@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use vwfb_cas::Digest;
@@ -15,17 +16,68 @@ use crate::stamp::{Stamp, Stamped};
 /// How often a file that changes while it is read is read again.
 const TRIES: usize = 5;
 
+/// What was recorded of files in former runs.
+pub(crate) trait Recorded: Send + Sync {
+    /// The record of one path.
+    fn stamp(&self, path: &str) -> Option<Stamped>;
+    /// Every record.
+    fn stamps(&self) -> HashMap<String, Stamped>;
+}
+
+/// How many paths are looked up one by one before all records are loaded.
+const FEW: usize = 2000;
+
 /// The digests of files by absolute path.
-#[derive(Debug)]
 pub(crate) struct Stamps {
-    known: HashMap<String, Stamped>,
+    recorded: Arc<dyn Recorded>,
+    asked: AtomicUsize,
+    all: OnceLock<HashMap<String, Stamped>>,
     fresh: Mutex<BTreeMap<String, Stamped>>,
 }
 
 impl Stamps {
-    /// A table that begins with what was recorded.
-    pub(crate) const fn new(known: HashMap<String, Stamped>) -> Self {
-        Self { known, fresh: Mutex::new(BTreeMap::new()) }
+    /// A table that knows what was recorded.
+    pub(crate) fn new(recorded: Arc<dyn Recorded>) -> Self {
+        let asked = AtomicUsize::new(0);
+        Self { recorded, asked, all: OnceLock::new(), fresh: Mutex::default() }
+    }
+
+    fn recorded(&self, path: &str) -> Option<Stamped> {
+        let few = self.all.get().is_none() && self.asked.fetch_add(1, Ordering::Relaxed) < FEW;
+        if few {
+            return self.recorded.stamp(path);
+        }
+        self.all.get_or_init(|| self.recorded.stamps()).get(path).copied()
+    }
+
+    /// What is known of the file at `path` without looking at it.
+    pub(crate) fn known(&self, path: &Path) -> Option<Stamped> {
+        let path = path.to_str()?;
+        let fresh = self.fresh().get(path).copied();
+        fresh.or_else(|| self.recorded(path))
+    }
+
+    /// The text of the file at `path`, its digest noted.
+    ///
+    /// # Errors
+    /// See [`Stamps::of`]; and if it is not UTF-8.
+    pub(crate) fn text(&self, path: &Path) -> io::Result<String> {
+        for _ in 0..TRIES {
+            let before = stamp(path)?;
+            let text = fs::read_to_string(path)?;
+            if stamp(path)?.same_file(&before) {
+                let digest = Digest::of(text.as_bytes());
+                self.note(path, Stamped { stamp: before, digest });
+                return Ok(text);
+            }
+        }
+        Err(io::Error::other("it changes while it is read"))
+    }
+
+    fn note(&self, path: &Path, stamped: Stamped) {
+        if let Some(name) = path.to_str() {
+            self.fresh().insert(name.to_owned(), stamped);
+        }
     }
 
     /// The digest of the regular file at `path`, links followed, and its stamp.
@@ -42,9 +94,7 @@ impl Stamps {
             let digest = hash(path)?;
             if stamp(path)?.same_file(&before) {
                 let stamped = Stamped { stamp: before, digest };
-                if let Some(name) = name {
-                    self.fresh().insert(name.to_owned(), stamped);
-                }
+                self.note(path, stamped);
                 return Ok(stamped);
             }
         }
@@ -53,10 +103,8 @@ impl Stamps {
 
     fn vouched(&self, path: &str, now: &Stamp) -> Option<Stamped> {
         let fresh = self.fresh().get(path).copied();
-        fresh
-            .into_iter()
-            .chain(self.known.get(path).copied())
-            .find(|stamped| stamped.stamp.vouches_for(now))
+        let vouches = |stamped: &Stamped| stamped.stamp.vouches_for(now);
+        fresh.filter(vouches).or_else(|| self.recorded(path).filter(vouches))
     }
 
     /// What was read since the last call, to be recorded.
@@ -92,6 +140,17 @@ fn hash(path: &Path) -> io::Result<Digest> {
     Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
 }
 
+/// No record of anything.
+impl Recorded for () {
+    fn stamp(&self, _path: &str) -> Option<Stamped> {
+        None
+    }
+
+    fn stamps(&self) -> HashMap<String, Stamped> {
+        HashMap::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,7 +159,7 @@ mod tests {
     fn a_file_that_is_written_again_at_once_has_its_new_digest() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a b.txt");
-        let stamps = Stamps::new(HashMap::new());
+        let stamps = Stamps::new(Arc::new(()));
         for text in ["one", "two", "six"] {
             fs::write(&path, text).unwrap();
             assert_eq!(stamps.of(&path).unwrap().digest, Digest::of(text.as_bytes()));
@@ -110,6 +169,6 @@ mod tests {
     #[test]
     fn a_folder_has_no_file_digest() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Stamps::new(HashMap::new()).of(folder.path()).is_err());
+        assert!(Stamps::new(Arc::new(())).of(folder.path()).is_err());
     }
 }

@@ -76,7 +76,7 @@ pub(crate) fn why(ground: Ground<'_>, label: &Label) -> Result<Why, EnvironmentE
     let system = ground.db.system();
     let known = state.successes().map_err(|error| EnvironmentError::of(&error))?;
     let mut silent = Silent;
-    let all = Known { answers: Answers::of(graph, &known), suspects: None };
+    let all = Known { answers: Answers::of(graph, &known), suspects: None, mark: None };
     let mut run = Run::begin(ground, &mut silent, all);
     run.settle_known()?;
     let words = Words { state, store: &store, system: &*system };
