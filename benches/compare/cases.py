@@ -63,15 +63,16 @@ class Bench:
             root = self.new_folder(f"{shape}-{tasks}")
             graph = Graph(shape, tasks, root, first=True, package=package)
             graph.write()
-            for tool in self.available(["vwfb", "ninja", "make", "snakemake"], tasks):
+            for tool in self.all_tools(shape, tasks):
                 self.tools[tool].prepare(graph, self.folder)
             os.sync()
             self.graphs[shape, tasks] = graph
         return self.graphs[shape, tasks]
 
-    def available(self, names, tasks):
-        """Those of the tools that can take so many tasks."""
-        return [name for name in names if name != "snakemake" or tasks <= SNAKEMAKE_LIMIT]
+    def all_tools(self, shape, tasks):
+        """Those that take part in null builds; snakemake takes seconds for a thousand tasks."""
+        slow = tasks <= SNAKEMAKE_LIMIT and (shape == "wide" or not self.quick)
+        return ["vwfb", "ninja", "make"] + (["snakemake"] if slow else [])
 
     def layered(self, most=None):
         """The largest layered graph within a limit, or None."""
@@ -118,14 +119,14 @@ def null(bench):
     for tasks in bench.sizes:
         for shape in bench.shapes:
             graph = bench.graph(shape, tasks)
-            names = bench.available(["vwfb", "ninja", "make", "snakemake"], tasks)
-            # It takes seconds to start, so it is not run as often, and never between the others.
-            slow = [name for name in names if name == "snakemake"]
-            quick = [name for name in names if name not in slow]
+            # snakemake is not run as often, and never between the others.
+            names = bench.all_tools(shape, tasks)
+            quick = [name for name in names if name != "snakemake"]
             runs = bench.building(graph, quick, ran=0)
             bench.in_turn("null", graph, bench.null_rounds(tasks), runs, "ninja")
-            if slow:
-                samples = [bench.built(graph, "snakemake", 0) for _ in range(bench.rounds(3))]
+            if "snakemake" in names:
+                count = 1 if bench.quick else bench.rounds(3)
+                samples = [bench.built(graph, "snakemake", 0) for _ in range(count)]
                 bench.results[-1].samples["snakemake"] = samples
 
 
@@ -134,10 +135,10 @@ def leaf_changed(bench):
     limits = {"wide": None, "layered": PEER_LIMIT, "chain": SNAKEMAKE_LIMIT}
     for tasks in bench.sizes:
         for shape in bench.shapes:
-            if limits[shape] is not None and tasks > limits[shape]:
+            if limits[shape] is not None and tasks > limits[shape] or bench.quick and shape == "chain":
                 continue
             graph = bench.graph(shape, tasks)
-            wanted = 5 if shape == "wide" else 3
+            wanted = 5 if shape == "wide" else (2 if bench.quick else 3)
             edited = []
 
             def change(number, graph=graph, edited=edited):

@@ -15,6 +15,7 @@ alone and the rule says `restat`, so its rule does both.
 """
 
 import argparse
+import os
 import pathlib
 import time
 
@@ -84,10 +85,9 @@ class Graph:
         return f"{FIRST} {inputs} > {output}" if self.first else f"cp {inputs} {output}"
 
     def sources(self):
+        self.folders(".")
         for number in range(self.tasks):
-            path = self.root / self.source(number)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"source {number}\n")
+            write(f"{self.root}/{self.source(number)}", f"source {number}\n")
 
     # vwfb
 
@@ -151,7 +151,7 @@ class Graph:
             output = f"out/{self.output(number)}"
             inputs = " ".join(self.inputs(number, "out"))
             command = self.ninja_command(number, inputs, output)
-            written = (self.root / output).stat().st_mtime_ns
+            written = os.stat(f"{self.root}/{output}").st_mtime_ns
             lines.append(f"0\t1\t{written}\t{output}\t{murmur64a(command.encode()):x}")
         (self.root / ".ninja_log").write_text("\n".join(lines) + "\n")
 
@@ -200,7 +200,14 @@ class Graph:
             if self.shape == "layered" and number % width == 0:
                 time.sleep(0.005)
             made = f"seed of task {number}\n" if self.needs(number) else f"source {number}\n"
-            (self.root / prefix / self.output(number)).write_text(made)
+            write(f"{self.root}/{prefix}/{self.output(number)}", made)
+
+
+def write(path, text):
+    """Writes a file; pathlib takes longer for it than the kernel."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.write(file, text.encode())
+    os.close(file)
 
 
 def murmur64a(data):

@@ -120,7 +120,7 @@ class Snakemake(Tool):
 
     def prepare(self, graph, scratch):
         graph.seed_snakemake()
-        super().prepare(graph, scratch)
+        self.build(graph, scratch)
 
 
 def number(pattern, text):
