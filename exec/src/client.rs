@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use vwfb_cas::profile::{Counter, Timed, count};
 
 use crate::cancel::CancelToken;
 use crate::failure::Unstartable;
@@ -107,6 +108,8 @@ impl Launcher {
         cancel: &CancelToken,
     ) -> Result<Exited, LauncherError> {
         self.send(request)?;
+        count(Counter::ProcessesSpawned, 1);
+        let _running = Timed::waiting();
         if self.cancelled_before_reply(cancel)? {
             self.send(&Request::<&Run>::Cancel)?;
         }

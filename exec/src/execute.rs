@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{ActionResult, Artifact, FileRef, Store, Take};
 
 use crate::action::{Action, Command, Grants};
@@ -105,6 +106,7 @@ impl Executor {
                 return self.write_file(action, text, *executable).map_err(Failure::early);
             }
         };
+        let _preparing = Timed::new(Phase::Spawn);
         worker.tasks += 1;
         if let Some(keep) = &self.options.keep_scratch {
             let name = format!("{}-{}-{}", std::process::id(), worker.number, worker.tasks);
