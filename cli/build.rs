@@ -70,7 +70,9 @@ fn load_and_build(
             return Ok(Exit::INPUT);
         }
         let graph = session.graph(&loaded.targets);
-        build(ctx, args, &mut session, &graph, level, events)
+        let ended = build(ctx, args, &mut session, &graph, level, events);
+        session.close();
+        ended
     });
     if let Err(error) = &ended {
         tell(events, &not_begun(error.exit()));

@@ -16,6 +16,7 @@ pub(crate) fn run(ctx: &Context, args: &CheckArgs) -> Result<Exit, CommandError>
     } else {
         session.load(ctx, &args.targets)?
     };
+    session.close();
     let errors = loaded.problems.iter().filter(|p| p.severity == Severity::Error).count();
     let warnings = loaded.problems.len() - errors;
     let more = if loaded.left_out > 0 { " and more" } else { "" };

@@ -19,6 +19,7 @@ pub(crate) fn run(ctx: &Context, args: &PlanArgs) -> Result<Exit, CommandError> 
     }
     let graph = session.graph(&loaded.targets);
     let forecasts = session.workspace.forecast(&graph)?;
+    session.close();
     if args.json {
         ctx.ui.out_line(json(&forecasts))?;
     } else {

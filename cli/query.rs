@@ -22,6 +22,8 @@ pub(crate) fn run(ctx: &Context, args: &QueryArgs) -> Result<Exit, CommandError>
         ctx.ui.status(format_args!("{}: {doubt}", ctx.ui.styled(Style::Warning, "warning")));
     }
     ctx.ui.out(answer.print(format(ctx, args)))?;
+    drop(answer);
+    session.close();
     Ok(if everything.has_errors() { Exit::INPUT } else { Exit::SUCCESS })
 }
 

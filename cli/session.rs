@@ -75,6 +75,11 @@ impl Session {
         Ok(Self { workspace, current, sources })
     }
 
+    /// Ends, and the process with it soon.
+    pub(crate) fn close(self) {
+        self.workspace.close();
+    }
+
     /// The targets that `words` mean, with what is wrong with them shown.
     pub(crate) fn load(&self, ctx: &Context, words: &[String]) -> Result<Loaded, CommandError> {
         if words.is_empty() {

@@ -17,6 +17,7 @@ pub(crate) fn run(ctx: &Context, args: &WhyArgs) -> Result<Exit, CommandError> {
         return Ok(Exit::INPUT);
     }
     let why = session.workspace.why(&label)?;
+    session.close();
     if args.json {
         ctx.ui.out_line(format!("{:#}", as_json(&label, &why)))?;
     } else {

@@ -18,7 +18,7 @@ pub enum Phase {
     Queries,
     /// Asking the store's index.
     Lookup,
-    /// Preparing and starting processes, without the time that they run.
+    /// Preparing processes and taking their outputs, without the time that they start and run.
     Spawn,
     /// Reading and hashing content.
     Hash,
@@ -176,6 +176,16 @@ impl Timed {
         }
     }
 
+    /// Begins a stretch of waiting for others, which belongs to no phase.
+    #[inline]
+    pub fn waiting() -> Self {
+        if IS_TIMED.load(Ordering::Relaxed) {
+            Self { outer: switched(None), is_on: true }
+        } else {
+            Self { outer: None, is_on: false }
+        }
+    }
+
     #[cold]
     fn begun(phase: Phase) -> Self {
         SPENT[phase as usize].times.fetch_add(1, Ordering::Relaxed);
@@ -249,6 +259,10 @@ mod tests {
         let inner = Timed::new(Phase::Load);
         assert_eq!(current(), Some(Phase::Load));
         let (queries, _) = spent(Phase::Queries);
+        let waiting = Timed::waiting();
+        assert_eq!(current(), None);
+        drop(waiting);
+        assert_eq!(current(), Some(Phase::Load));
         drop(inner);
         assert_eq!(current(), Some(Phase::Queries));
         assert_eq!(spent(Phase::Queries), (queries, 1), "it was interrupted");

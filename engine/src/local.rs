@@ -40,14 +40,14 @@ struct LocalWorker {
 }
 
 impl LocalWorker {
-    fn closures(&self, job: &Job) -> Result<BTreeMap<String, Closure>, Box<Failure>> {
+    fn closures(&self, job: &Job) -> Result<BTreeMap<String, Arc<Closure>>, Box<Failure>> {
         let mut closures = BTreeMap::new();
         for tool in &job.tools {
             let closure = self
                 .tools
                 .closure(tool)
                 .map_err(|_| failure(Cause::Toolchain { toolchain: tool.name.clone() }))?;
-            closures.insert(tool.name.clone(), Closure::clone(&closure));
+            closures.insert(tool.name.clone(), closure);
         }
         Ok(closures)
     }

@@ -4,6 +4,7 @@
 mod facts;
 mod keys;
 mod outcome;
+mod recall;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

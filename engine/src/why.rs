@@ -2,7 +2,8 @@
 
 mod change;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use vwfb_cas::ActionKey;
 use vwfb_rules::label::Label;
@@ -74,55 +75,80 @@ impl Reporter for Silent {
 pub(crate) fn why(ground: Ground<'_>, label: &Label) -> Result<Why, EnvironmentError> {
     let (store, state, graph) = (ground.store.clone(), ground.state, ground.graph);
     let system = ground.db.system();
-    let known = state.successes().map_err(|error| EnvironmentError::of(&error))?;
+    let names: Vec<String> = graph.shape().tasks().map(|id| graph.label(id).to_string()).collect();
+    let known = state.successes_of(&names).map_err(|error| EnvironmentError::of(&error))?;
     let mut silent = Silent;
     let all = Known { answers: Answers::of(graph, &known), suspects: None, mark: None };
     let mut run = Run::begin(ground, &mut silent, all);
     run.settle_known()?;
     let words = Words { state, store: &store, system: &*system };
-    let teller = Teller { run: &run, graph, state, words, known: &known };
-    let paths = paths_down(graph, label);
+    let ways = Ways::down_from(graph, label);
+    let of_task = names.iter().map(|name| known.get(name)).collect();
+    let teller = Teller { run: &run, graph, state, words, known: &known, of_task, ways };
     let mut causes = Vec::new();
-    for (id, path) in &paths {
+    for id in &teller.ways.order {
         // A task that waits for another is explained by that other one.
         let asked = run.known_key(*id).filter(|_| !matches!(run.plan.step(*id), Step::Waiting));
         let before = teller.success(*id).map(|success| success.key);
         if let Some(key) = asked.filter(|key| before != Some(*key)) {
-            let mut cause = teller.cause(path, before, key, &run.keyed(*id).record)?;
+            let mut cause = teller.cause(*id, before, key, &run.keyed(*id).record)?;
             cause.stored = run.plan.step(*id) == Step::Settled(TaskResult::Cached);
             causes.push(cause);
         }
     }
     if causes.is_empty() {
-        return teller.current(label, &paths);
+        return teller.current(label);
     }
     Ok(Why { current: false, since: teller.since(label), last: 0, causes })
 }
 
-/// Every task that `label` needs with a shortest way to it, nearest first.
-fn paths_down(graph: &TaskGraph, label: &Label) -> Vec<(TaskId, Vec<Label>)> {
-    let mut seen = BTreeSet::new();
-    let mut found: Vec<(TaskId, Vec<Label>)> = Vec::new();
-    for output in graph.requested().flat_map(|target| graph.offers(target)) {
-        if seen.insert(output.task) {
-            let own = graph.label(output.task);
-            let mut path = vec![label.clone()];
-            path.extend((own != *label).then_some(own));
-            found.push((output.task, path));
+/// A shortest way from a label to every task that it needs.
+struct Ways<'a> {
+    graph: &'a TaskGraph,
+    label: &'a Label,
+    /// The tasks, nearest first.
+    order: Vec<TaskId>,
+    /// Task -> the one before it on the way; itself where the way begins with it.
+    before: HashMap<TaskId, TaskId>,
+}
+
+impl<'a> Ways<'a> {
+    fn down_from(graph: &'a TaskGraph, label: &'a Label) -> Self {
+        let mut ways = Self { graph, label, order: Vec::new(), before: HashMap::new() };
+        for output in graph.requested().flat_map(|target| graph.offers(target)) {
+            ways.add(output.task, output.task);
         }
-    }
-    let mut next = 0;
-    while let Some((id, path)) = found.get(next).cloned() {
-        next += 1;
-        for need in graph.shape().inputs(id) {
-            if seen.insert(need) {
-                let mut longer = path.clone();
-                longer.push(graph.label(need));
-                found.push((need, longer));
+        let mut next = 0;
+        while let Some(id) = ways.order.get(next).copied() {
+            next += 1;
+            for need in graph.shape().inputs(id) {
+                ways.add(need, id);
             }
         }
+        ways
     }
-    found
+
+    fn add(&mut self, id: TaskId, before: TaskId) {
+        if let Entry::Vacant(unseen) = self.before.entry(id) {
+            unseen.insert(before);
+            self.order.push(id);
+        }
+    }
+
+    /// The labels from that one to a task, each needing the next.
+    fn path_to(&self, id: TaskId) -> Vec<Label> {
+        let (mut path, mut id) = (vec![self.graph.label(id)], id);
+        while self.before[&id] != id {
+            id = self.before[&id];
+            path.push(self.graph.label(id));
+        }
+        // The label itself may run nothing.
+        if path.last() != Some(self.label) {
+            path.push(self.label.clone());
+        }
+        path.reverse();
+        path
+    }
 }
 
 /// Tells what is recorded of a graph's tasks.
@@ -131,12 +157,16 @@ struct Teller<'a> {
     graph: &'a TaskGraph,
     state: &'a State,
     words: Words<'a>,
+    /// The last successes of at least all tasks.
     known: &'a HashMap<String, Success>,
+    /// Task -> its last success.
+    of_task: Vec<Option<&'a Success>>,
+    ways: Ways<'a>,
 }
 
 impl Teller<'_> {
     fn success(&self, id: TaskId) -> Option<&Success> {
-        self.known.get(&self.graph.label(id).to_string())
+        self.of_task[id.0]
     }
 
     fn record(&self, key: ActionKey) -> Result<Option<KeyRecord>, EnvironmentError> {
@@ -151,24 +181,23 @@ impl Teller<'_> {
         tasks.filter_map(|id| self.success(id)).map(|success| success.run).max().unwrap_or(0)
     }
 
-    /// What is different between the key `before` and the record of `key`, at the end of `path`.
+    /// What is different between the key `before` and the record of `key`, of one task.
     fn cause(
         &self,
-        path: &[Label],
+        id: TaskId,
         before: Option<ActionKey>,
         key: ActionKey,
         now: &KeyRecord,
     ) -> Result<Cause, EnvironmentError> {
         debug_assert_eq!(now.key(), key, "the record is that of the key");
-        let label = path.last().expect("a path holds the label that was asked about");
         let then = before.map_or(Ok(None), |before| self.record(before))?;
-        let def = self.graph.find(label).map(|id| self.run.def(id));
-        let changes = match &then {
-            Some(then) => self.words.changes(def.as_deref(), then, now)?,
-            None => Vec::new(),
+        let (before, changes) = match &then {
+            Some(then) => {
+                (Before::Success, self.words.changes(Some(&self.run.def(id)), then, now)?)
+            }
+            None => (self.never(&self.graph.label(id))?, Vec::new()),
         };
-        let before = if then.is_some() { Before::Success } else { self.never(label)? };
-        Ok(Cause { path: path.to_vec(), before, stored: false, changes })
+        Ok(Cause { path: self.ways.path_to(id), before, stored: false, changes })
     }
 
     fn never(&self, label: &Label) -> Result<Before, EnvironmentError> {
@@ -182,31 +211,41 @@ impl Teller<'_> {
     }
 
     /// What changed when something that `label` needs was last made anew.
-    fn current(
-        &self,
-        label: &Label,
-        paths: &[(TaskId, Vec<Label>)],
-    ) -> Result<Why, EnvironmentError> {
-        let runs = paths.iter().filter_map(|(id, _)| self.success(*id)).map(|s| s.run);
+    fn current(&self, label: &Label) -> Result<Why, EnvironmentError> {
+        let order = &self.ways.order;
+        let runs = order.iter().filter_map(|id| self.success(*id)).map(|success| success.run);
         let last = runs.max().unwrap_or(0);
         let mut causes = Vec::new();
-        for (id, path) in paths {
-            let Some(success) = self.success(*id).filter(|success| success.run == last) else {
+        for id in order {
+            // What was made for the first time has nothing to compare with.
+            let made = self.success(*id).filter(|success| success.run == last);
+            let Some(success) = made.filter(|success| success.previous_key.is_some()) else {
                 continue;
             };
             let Some(record) = self.record(success.key)? else { continue };
-            let cause = self.cause(path, success.previous_key, success.key, &record)?;
-            // What only follows from another task of that run is not a cause of its own.
-            let own =
-                |change: &Change| change.made_by.as_ref().is_none_or(|m| !self.made_in(m, last));
-            if cause.changes.iter().any(own) {
+            let cause = self.cause(*id, success.previous_key, success.key, &record)?;
+            let mut own = false;
+            for change in &cause.changes {
+                // What only follows from another task of that run is not a cause of its own.
+                own |= match &change.made_by {
+                    Some(maker) => !self.made_in(maker, last)?,
+                    None => true,
+                };
+            }
+            if own {
                 causes.push(cause);
             }
         }
         Ok(Why { current: true, since: self.since(label), last, causes })
     }
 
-    fn made_in(&self, label: &Label, run: u64) -> bool {
-        self.known.get(&label.to_string()).is_some_and(|success| success.run == run)
+    fn made_in(&self, label: &Label, run: u64) -> Result<bool, EnvironmentError> {
+        let name = label.to_string();
+        if let Some(success) = self.known.get(&name) {
+            return Ok(success.run == run);
+        }
+        // It may be one that is not needed any more.
+        let success = self.state.success_of(&name).map_err(|error| EnvironmentError::of(&error))?;
+        Ok(success.is_some_and(|success| success.run == run))
     }
 }

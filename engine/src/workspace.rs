@@ -165,6 +165,12 @@ impl Workspace {
         Ok(Self { place, db, store, state, stamps, tools, disk, clock, asked: false })
     }
 
+    /// Ends the work on it, in a process that is about to end: store and memory are closed, and
+    /// what is cheaper left to the system is left to it.
+    pub fn close(self) {
+        self.db.leave();
+    }
+
     /// Its folder.
     pub fn root(&self) -> &Path {
         &self.place.root

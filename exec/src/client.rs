@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use vwfb_cas::profile::{Counter, Timed, count};
 
 use crate::cancel::CancelToken;
 use crate::failure::Unstartable;
+use crate::rulebook::{Grounds, Rulebook};
 use crate::wire::{Exited, Inbox, Reply, Request, Run, line};
 
 /// A launcher process, which runs one task at a time.
@@ -19,6 +21,7 @@ pub struct Launcher {
     /// `None` only while it is dropped.
     requests: Option<ChildStdin>,
     replies: Inbox<ChildStdout>,
+    rulebook: Rulebook,
 }
 
 /// The launcher could not be started or spoken to.
@@ -75,18 +78,40 @@ impl Launcher {
             .map_err(start)?;
         let requests = process.stdin.take();
         let replies = process.stdout.take().expect("standard output is a pipe");
-        let mut launcher = Self { process, requests, replies: Inbox::new(replies) };
+        let mut launcher =
+            Self { process, requests, replies: Inbox::new(replies), rulebook: Rulebook::default() };
         match launcher.reply()? {
             Reply::Ready => Ok(launcher),
             _ => Err(LauncherError::Gone),
         }
     }
 
-    /// Runs one process to the end of all its descendants, or until `cancel` ends them.
-    pub(crate) fn run(&mut self, run: Run, cancel: &CancelToken) -> Result<Exited, LauncherError> {
-        self.send(&Request::Run(Box::new(run)))?;
+    /// Runs one process to the end of all its descendants, or until `cancel` ends them; confined by
+    /// the rules that follow from `grounds`, if there are any.
+    pub(crate) fn run(
+        &mut self,
+        run: &Run,
+        grounds: Option<&Grounds>,
+        cancel: &CancelToken,
+    ) -> Result<Exited, LauncherError> {
+        let rules = grounds.map(|grounds| self.rulebook.numbered(grounds));
+        let exited = self.ended(&Request::Run(run, rules), cancel);
+        if exited.is_err() {
+            self.rulebook.forget();
+        }
+        exited
+    }
+
+    fn ended(
+        &mut self,
+        request: &Request<&Run>,
+        cancel: &CancelToken,
+    ) -> Result<Exited, LauncherError> {
+        self.send(request)?;
+        count(Counter::ProcessesSpawned, 1);
+        let _running = Timed::waiting();
         if self.cancelled_before_reply(cancel)? {
-            self.send(&Request::Cancel)?;
+            self.send(&Request::<&Run>::Cancel)?;
         }
         match self.reply()? {
             Reply::Exited(exited) => Ok(exited),
@@ -114,7 +139,7 @@ impl Launcher {
         }
     }
 
-    fn send(&mut self, request: &Request) -> Result<(), LauncherError> {
+    fn send(&mut self, request: &Request<&Run>) -> Result<(), LauncherError> {
         let pipe = self.requests.as_mut().ok_or(LauncherError::Gone)?;
         match pipe.write_all(&line(request)?) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(LauncherError::Gone),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{ActionResult, Artifact, FileRef, Store, Take};
 
 use crate::action::{Action, Command, Grants};
@@ -17,7 +18,7 @@ use crate::failure::{Cause, Failure};
 use crate::sandbox::Level;
 use crate::scratch::{Scratch, failed};
 use crate::task::{Task, millis};
-use crate::toolbox::Toolboxes;
+use crate::toolbox::Toolsets;
 use crate::toolchain::Closure;
 
 /// How actions are run.
@@ -39,7 +40,7 @@ pub struct ExecOptions {
 pub struct Executor {
     pub(crate) store: Arc<Store>,
     pub(crate) options: ExecOptions,
-    pub(crate) toolboxes: Toolboxes,
+    pub(crate) toolsets: Toolsets,
     workers: AtomicU64,
     texts: AtomicU64,
 }
@@ -71,8 +72,8 @@ impl Executor {
             Some(keep) => keep.join(format!("{}-tools", std::process::id())),
             None => store.scratch_dir().join("tools"),
         };
-        let toolboxes = Toolboxes::new(folder);
-        Self { store, options, toolboxes, workers: AtomicU64::new(0), texts: AtomicU64::new(0) }
+        let toolsets = Toolsets::new(folder);
+        Self { store, options, toolsets, workers: AtomicU64::new(0), texts: AtomicU64::new(0) }
     }
 
     /// How far tasks are confined.
@@ -93,7 +94,7 @@ impl Executor {
         worker: &mut Worker,
         action: &Action,
         grants: &Grants,
-        closures: &BTreeMap<String, Closure>,
+        closures: &BTreeMap<String, Arc<Closure>>,
         cancel: &CancelToken,
     ) -> Result<Executed, Box<Failure>> {
         if cancel.is_cancelled() {
@@ -105,16 +106,17 @@ impl Executor {
                 return self.write_file(action, text, *executable).map_err(Failure::early);
             }
         };
+        let _preparing = Timed::new(Phase::Spawn);
         worker.tasks += 1;
         if let Some(keep) = &self.options.keep_scratch {
             let name = format!("{}-{}-{}", std::process::id(), worker.number, worker.tasks);
             worker.scratch = Scratch::new(keep.join(name));
         }
-        worker.scratch.prepare().map_err(Failure::early)?;
+        worker.scratch.prepare(action).map_err(Failure::early)?;
         let scratch = &worker.scratch;
         let task = Task { executor: self, scratch, action, grants, closures };
         let ran = task.run(&mut worker.launcher, program, args, cancel);
-        self.leave(&worker.scratch, ran)
+        self.leave(&mut worker.scratch, ran)
     }
 
     pub(crate) fn launcher(&self) -> Result<Launcher, LauncherError> {
@@ -156,7 +158,7 @@ impl Executor {
     /// Empties the scratch folder, or keeps that of a failed task.
     fn leave(
         &self,
-        scratch: &Scratch,
+        scratch: &mut Scratch,
         ran: Result<Executed, Box<Failure>>,
     ) -> Result<Executed, Box<Failure>> {
         // What cannot be removed now is removed, or complained about, before the next task.
@@ -166,11 +168,10 @@ impl Executor {
                 return Err(failure);
             }
             _ if self.options.keep_scratch.is_some() => {
-                let _ = scratch.clear().map(|()| fs::remove_dir_all(scratch.folder()));
+                scratch.clear();
+                let _ = fs::remove_dir_all(scratch.folder());
             }
-            _ => {
-                let _ = scratch.clear();
-            }
+            _ => scratch.clear(),
         }
         ran
     }

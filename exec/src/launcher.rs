@@ -13,7 +13,7 @@ use rustix::fs::Mode;
 use crate::family;
 use crate::running::Running;
 use crate::spawn::Rulesets;
-use crate::wire::{Inbox, Reply, Request, Run, line};
+use crate::wire::{Inbox, NumberedRules, Reply, Request, Run, line};
 
 /// Runs the launcher on standard input and output until the former closes.
 ///
@@ -60,9 +60,9 @@ impl Server {
     fn serve(&mut self) -> io::Result<()> {
         self.reply(&Reply::Ready)?;
         loop {
-            match self.requests.take::<Request>().transpose()? {
-                Some(Request::Run(run)) => {
-                    if let Woken::Abandoned = self.run(&run)? {
+            match self.requests.take::<Request<Run>>().transpose()? {
+                Some(Request::Run(run, rules)) => {
+                    if let Woken::Abandoned = self.run(&run, rules.as_ref())? {
                         return Ok(());
                     }
                 }
@@ -74,8 +74,8 @@ impl Server {
         }
     }
 
-    fn run(&mut self, run: &Run) -> io::Result<Woken> {
-        let mut task = match Running::start(run, &mut self.rulesets) {
+    fn run(&mut self, run: &Run, rules: Option<&NumberedRules>) -> io::Result<Woken> {
+        let mut task = match Running::start(run, rules, &mut self.rulesets) {
             Ok(task) => task,
             Err(refusal) => {
                 family::end(None)?;
@@ -108,10 +108,10 @@ impl Server {
 
     /// Does what the requests that have arrived say of the running task.
     fn obey(&mut self, task: &mut Running) -> io::Result<()> {
-        while let Some(request) = self.requests.take::<Request>() {
+        while let Some(request) = self.requests.take::<Request<Run>>() {
             match request? {
                 Request::Cancel => task.cancel(),
-                Request::Run(_) => return Err(io::ErrorKind::InvalidInput.into()),
+                Request::Run(..) => return Err(io::ErrorKind::InvalidInput.into()),
             }
         }
         Ok(())

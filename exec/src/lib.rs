@@ -19,6 +19,7 @@ mod client;
 mod family;
 mod launcher;
 mod log;
+mod rulebook;
 mod running;
 mod spawn;
 mod wire;
@@ -29,6 +30,7 @@ mod failure;
 mod process;
 mod reproduce;
 mod scratch;
+mod sweep;
 mod task;
 mod toolbox;
 

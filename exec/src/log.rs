@@ -15,8 +15,9 @@ const CUT_OFF: &[u8] = b"\n[vwfb: the log is cut off here, after 64 MiB]\n";
 
 /// The reading end and the file.
 pub(crate) struct Log {
-    /// `None` once nobody can write any more.
-    pipe: Option<PipeReader>,
+    pipe: PipeReader,
+    /// Kept open, so that a task that closes its own wakes nobody.
+    printed: PipeWriter,
     path: PathBuf,
     /// Made with the first byte.
     file: Option<File>,
@@ -25,17 +26,27 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// A log that becomes the file `path`, and the end to print to.
-    pub(crate) fn open(path: &Path) -> io::Result<(Self, PipeWriter)> {
+    /// A log that becomes the file `path` with the first byte.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let (pipe, printed) = io::pipe()?;
         rustix::io::ioctl_fionbio(&pipe, true)?;
         let path = path.to_owned();
-        Ok((Self { pipe: Some(pipe), path, file: None, left: LIMIT, failed: None }, printed))
+        Ok(Self { pipe, printed, path, file: None, left: LIMIT, failed: None })
+    }
+
+    /// A further end to print to.
+    pub(crate) fn printed(&self) -> io::Result<PipeWriter> {
+        self.printed.try_clone()
     }
 
     /// The reading end, for polling.
-    pub(crate) fn pipe(&self) -> Option<&PipeReader> {
-        self.pipe.as_ref()
+    pub(crate) fn pipe(&self) -> &PipeReader {
+        &self.pipe
+    }
+
+    /// Whether there is a file.
+    pub(crate) fn is_made(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Keeps all that has been printed, once nobody prints any more.
@@ -48,9 +59,7 @@ impl Log {
     pub(crate) fn keep_some(&mut self) -> bool {
         let mut chunk = [0; 16 * 1024];
         for _ in 0..TURN {
-            let Some(mut pipe) = self.pipe.as_ref() else { return false };
-            match pipe.read(&mut chunk) {
-                Ok(0) => self.pipe = None,
+            match self.pipe.read(&mut chunk) {
                 Ok(count) => self.keep(&chunk[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return false,
@@ -93,21 +102,23 @@ mod tests {
     fn what_was_printed_is_kept_up_to_the_limit() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("log");
-        let (mut log, mut printed) = Log::open(&path).unwrap();
+        let mut log = Log::open(&path).unwrap();
+        let mut printed = log.printed().unwrap();
         log.drain();
-        assert!(!path.exists());
+        assert!(!path.exists() && !log.is_made());
         log.left = 5;
         printed.write_all(b"hello, world").unwrap();
         drop(printed);
         log.drain();
-        assert!(log.pipe().is_none() && log.errno().is_none());
+        assert!(log.is_made() && log.errno().is_none());
         assert_eq!(std::fs::read(&path).unwrap(), [b"hello", CUT_OFF].concat());
     }
 
     #[test]
     fn one_who_prints_without_end_does_not_hold_up_the_reader() {
         let temp = tempfile::tempdir().unwrap();
-        let (mut log, mut printed) = Log::open(&temp.path().join("log")).unwrap();
+        let mut log = Log::open(&temp.path().join("log")).unwrap();
+        let mut printed = log.printed().unwrap();
         rustix::pipe::fcntl_setpipe_size(&printed, 1 << 20).unwrap();
         printed.write_all(&[b'x'; 1 << 20]).unwrap();
         assert!(log.keep_some(), "a turn ends though the pipe may have been filled meanwhile");
@@ -117,8 +128,8 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_written_says_so() {
-        let (mut log, mut printed) = Log::open(Path::new("/no/such/folder/log")).unwrap();
-        printed.write_all(b"x").unwrap();
+        let mut log = Log::open(Path::new("/no/such/folder/log")).unwrap();
+        log.printed().unwrap().write_all(b"x").unwrap();
         log.drain();
         assert_eq!(log.errno(), Some(2));
     }

@@ -56,7 +56,7 @@ mod tests {
         let run = Run {
             program: "/bin/tool".into(),
             args: vec!["a b".to_owned()],
-            env: [("KEY", "hidden"), ("LANG", "C.UTF-8")]
+            env: [("KEY", "hidden"), ("LC_CTYPE", "C.UTF-8")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
             cwd: "/w".into(),
@@ -64,13 +64,12 @@ mod tests {
             stdout: None,
             stderr: Some("/w/out/errors".into()),
             log: "/log".into(),
-            rules: None,
             timeout_ms: None,
             grace_ms: 0,
         };
         assert_eq!(
             command_line(&run, &["KEY"], Some(Path::new("/w"))),
-            "cd /w && env -i KEY=\"$KEY\" LANG=C.UTF-8 /bin/tool 'a b' < /dev/null 2> /w/out/errors"
+            "cd /w && env -i KEY=\"$KEY\" LC_CTYPE=C.UTF-8 /bin/tool 'a b' < /dev/null 2> /w/out/errors"
         );
     }
 }

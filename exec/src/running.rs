@@ -12,7 +12,7 @@ use rustix::process::{
 use crate::family::{self, Ended};
 use crate::log::Log;
 use crate::spawn::{Rulesets, refused, spawn};
-use crate::wire::{Exited, Reply, Run};
+use crate::wire::{Exited, NumberedRules, Reply, Run};
 
 /// The task that a launcher runs.
 pub(crate) struct Running {
@@ -44,9 +44,13 @@ enum Stop {
 
 impl Running {
     /// Starts it.
-    pub(crate) fn start(run: &Run, rulesets: &mut Rulesets) -> Result<Self, Reply> {
+    pub(crate) fn start(
+        run: &Run,
+        rules: Option<&NumberedRules>,
+        rulesets: &mut Rulesets,
+    ) -> Result<Self, Reply> {
         let started = Instant::now();
-        let (child, log) = spawn(run, rulesets)?;
+        let (child, log) = spawn(run, rules, rulesets)?;
         let main = Pid::from_child(&child);
         let pidfd = pidfd_open(main, PidfdFlags::empty())
             .map_err(|error| refused("cannot watch the process", &error.into()))?;
@@ -66,15 +70,17 @@ impl Running {
     /// Waits for the end, a request or the next deadline; what it prints meanwhile is kept.
     pub(crate) fn wait(&mut self, requests: &impl AsFd) -> io::Result<Ready> {
         let timeout = self.next_deadline().map(timespec_until);
-        let mut fds =
-            vec![PollFd::new(&self.pidfd, PollFlags::IN), PollFd::new(requests, PollFlags::IN)];
-        fds.extend(self.log.pipe().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+        let mut fds = [
+            PollFd::new(&self.pidfd, PollFlags::IN),
+            PollFd::new(requests, PollFlags::IN),
+            PollFd::new(self.log.pipe(), PollFlags::IN),
+        ];
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let ready = |index: usize| fds.get(index).is_some_and(|fd| !fd.revents().is_empty());
-        let (found, printed) = (Ready { ended: ready(0), requests: ready(1) }, ready(2));
+        let [ended, requests, printed] = fds.map(|fd| !fd.revents().is_empty());
+        let found = Ready { ended, requests };
         if printed {
             self.log.keep_some();
         }
@@ -134,6 +140,7 @@ impl Running {
             timed_out: self.timed_out,
             cancelled: self.cancelled,
             orphans: ended.killed,
+            printed: self.log.is_made(),
             log_errno: self.log.errno(),
             duration_ms: self.started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
         }

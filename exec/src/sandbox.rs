@@ -107,10 +107,8 @@ pub fn level(mode: SandboxMode) -> Result<Level, SandboxMissing> {
 }
 
 /// What one task may do beyond the base that every task has. Paths that do not exist are skipped.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rules {
-    /// Changes whenever one of the paths may have come to mean another file.
-    pub(crate) stamp: String,
     /// Files it may execute and read.
     pub(crate) execute: Vec<PathBuf>,
     /// Files and folders it may read.
@@ -136,6 +134,9 @@ pub(crate) enum ConfineError {
     /// The kernel enforces nothing.
     #[error("cannot confine the task: the kernel no longer enforces Landlock")]
     NotEnforced,
+    /// vwfb and its launcher disagree on which rules were sent.
+    #[error("cannot confine the task: its launcher was never told the rules")]
+    Unknown,
 }
 
 /// Confines the calling thread, and all it starts, for good; says how far.

@@ -1,16 +1,17 @@
 //! The folder a task runs in: `in/` as declared, `out/`, `tmp/` and `home/` to write to.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use vwfb_cas::{Artifact, MaterialiseError, Placement, Store};
+use vwfb_cas::{Artifact, FileRef, MaterialiseError, Placement, Store};
 use walkdir::WalkDir;
 
-use crate::action::OutputSpec;
+use crate::action::Action;
 use crate::failure::Cause;
+use crate::sweep::{FOLDER_MODE, remove_tree, sweep};
 
 /// Where outputs are written, relative to the working directory.
 const OUT: &str = "out";
@@ -18,19 +19,23 @@ const OUT: &str = "out";
 const WRITABLE: [&str; 3] = [OUT, "tmp", "home"];
 /// Folders that every task finds.
 const SUBS: [&str; 4] = ["in", OUT, "tmp", "home"];
-const FOLDER_MODE: u32 = 0o755;
 /// How many paths of `out/` a message lists.
 const LISTED: usize = 12;
 
 /// A worker's folder, used by one task after the other.
 ///
-/// Its sub-folders stay, since what Landlock allows is bound to them and not to their names, and
-/// since making and removing them would cost a third of a short task.
+/// Its sub-folders stay, since what Landlock allows is bound to them and not to their names; so do
+/// the folders of a task's inputs and outputs until a task comes that has none there.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     folder: PathBuf,
-    /// How often a sub-folder was made.
+    root: PathBuf,
+    /// How often its sub-folders were made.
     generation: u64,
+    /// Whether nothing is below `root` but `kept`, as a task may find it.
+    clean: bool,
+    /// Folders relative to `root`, the sub-folders among them.
+    kept: BTreeSet<PathBuf>,
 }
 
 /// What was placed as links to the store's own files, with the modes that they must keep.
@@ -40,28 +45,58 @@ pub(crate) struct Placed(Vec<(PathBuf, u32)>);
 impl Scratch {
     /// Will use `folder`.
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, generation: 0 }
+        let root = folder.join("root");
+        Self { folder, root, generation: 0, clean: false, kept: BTreeSet::new() }
     }
 
-    /// Makes it as empty as the first task finds it.
-    pub(crate) fn prepare(&mut self) -> Result<(), Cause> {
-        let root = self.root();
-        for folder in [root.clone()].into_iter().chain(SUBS.iter().map(|sub| root.join(sub))) {
-            let made =
-                ensure_folder(&folder).map_err(|source| failed("create", &folder, source))?;
-            self.generation += u64::from(made);
+    /// Makes it as empty as the first task finds it, with the folders of the action's inputs and
+    /// outputs, though not those that are inputs or outputs themselves.
+    pub(crate) fn prepare(&mut self, action: &Action) -> Result<(), Cause> {
+        let wanted = folders(action)?;
+        if !self.clean {
+            self.renew().map_err(|source| failed("empty", &self.folder, source))?;
         }
-        self.clear()
+        // Until it is swept.
+        self.clean = false;
+        // The deepest first.
+        for folder in self.kept.iter().rev().filter(|folder| !wanted.contains(*folder)) {
+            let path = self.root.join(folder);
+            fs::remove_dir(&path).map_err(|source| failed("empty", &path, source))?;
+        }
+        for folder in wanted.difference(&self.kept) {
+            let path = self.root.join(folder);
+            make_folder(&path).map_err(|source| failed("create", &path, source))?;
+        }
+        self.kept = wanted;
+        Ok(())
     }
 
-    /// Removes what a task left.
-    pub(crate) fn clear(&self) -> Result<(), Cause> {
-        let root = self.root();
-        let cleared = SUBS.iter().try_for_each(|sub| remove_below(&root.join(sub), &[]));
-        cleared
-            .and_then(|()| remove_below(&root, &SUBS))
-            .and_then(|()| remove_below(&self.folder, &["root"]))
-            .map_err(|source| failed("empty", &self.folder, source))
+    /// Makes all of it anew.
+    fn renew(&mut self) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        remove_below(&self.folder, &[])?;
+        self.generation += 1;
+        self.kept.clear();
+        make_folder(&self.root)?;
+        for sub in SUBS {
+            make_folder(&self.root.join(sub))?;
+            self.kept.insert(sub.into());
+        }
+        Ok(())
+    }
+
+    /// Removes what a task left. What cannot be removed now is removed, or complained about, before
+    /// the next task.
+    pub(crate) fn clear(&mut self) {
+        let swept = sweep(&self.root, &self.kept);
+        let swept = swept.and_then(|kept| remove_below(&self.folder, &["root"]).map(|()| kept));
+        self.clean = match swept {
+            Ok(kept) => {
+                self.kept = kept;
+                SUBS.iter().all(|sub| self.kept.contains(Path::new(sub)))
+            }
+            Err(_) => false,
+        };
     }
 
     /// How often its folders were made.
@@ -70,8 +105,8 @@ impl Scratch {
     }
 
     /// The working directory.
-    pub(crate) fn root(&self) -> PathBuf {
-        self.folder.join("root")
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The file for what the task prints, outside its reach.
@@ -86,50 +121,33 @@ impl Scratch {
 
     /// The folders that the task may write to.
     pub(crate) fn writable(&self) -> Vec<PathBuf> {
-        WRITABLE.iter().map(|sub| self.root().join(sub)).collect()
+        WRITABLE.iter().map(|sub| self.root.join(sub)).collect()
     }
 
-    /// Puts the inputs in their places.
+    /// Puts the inputs in their places, whose folders are there.
     pub(crate) fn place(
         &self,
         store: &Store,
-        inputs: &BTreeMap<String, Artifact>,
+        action: &Action,
         placement: Placement,
     ) -> Result<Placed, Cause> {
-        for (role, artifact) in inputs {
-            if !is_plain(role) || WRITABLE.iter().any(|sub| Path::new(role).starts_with(sub)) {
-                return Err(Cause::Role { role: role.clone() });
-            }
+        let mut placed = Placed::default();
+        for (role, artifact) in &action.inputs {
+            let path = self.root.join(role);
             store
-                .materialise_below(artifact, &self.root(), Path::new(role), placement)
+                .materialise(artifact, &path, placement)
                 .map_err(|source| input_cause(role, source))?;
-        }
-        if placement != Placement::Shared || inputs.is_empty() {
-            return Ok(Placed::default());
-        }
-        let folder = self.root().join("in");
-        modes_below(&self.root()).map_err(|source| failed("inspect", &folder, source)).map(Placed)
-    }
-
-    /// Makes the folders that outputs are written in, though not the outputs that are folders.
-    pub(crate) fn prepare_outputs<'a>(
-        &self,
-        outputs: impl IntoIterator<Item = &'a OutputSpec>,
-    ) -> Result<(), Cause> {
-        for output in outputs {
-            let role = Path::new(&output.role);
-            if !is_plain(&output.role) || !role.starts_with(OUT) || role == Path::new(OUT) {
-                return Err(Cause::Role { role: output.role.clone() });
+            if placement == Placement::Shared {
+                placed.note(artifact, path)?;
             }
-            self.create_parent(&self.root().join(role))?;
         }
-        Ok(())
+        Ok(placed)
     }
 
     /// The path of a routed file, which must be where inputs or outputs are.
     pub(crate) fn routed(&self, role: &str) -> Result<PathBuf, Cause> {
         if is_plain(role) {
-            Ok(self.root().join(role))
+            Ok(self.root.join(role))
         } else {
             Err(Cause::Role { role: role.into() })
         }
@@ -144,18 +162,38 @@ impl Scratch {
             .into_iter()
             .flatten()
             .filter(|entry| !entry.file_type().is_dir())
-            .filter_map(|entry| Some(entry.path().strip_prefix(&root).ok()?.display().to_string()))
+            .filter_map(|entry| Some(entry.path().strip_prefix(root).ok()?.display().to_string()))
             .take(LISTED)
             .collect()
     }
+}
 
-    fn create_parent(&self, path: &Path) -> Result<(), Cause> {
-        path.parent().map_or(Ok(()), |parent| self.create_dir(parent))
+/// The folders that the roles of `action` are in, the sub-folders among them.
+fn folders(action: &Action) -> Result<BTreeSet<PathBuf>, Cause> {
+    let mut folders: BTreeSet<PathBuf> = SUBS.iter().map(PathBuf::from).collect();
+    let is_written = |role: &str| WRITABLE.iter().any(|sub| Path::new(role).starts_with(sub));
+    for role in action.inputs.keys() {
+        if !is_plain(role) || is_written(role) {
+            return Err(Cause::Role { role: role.clone() });
+        }
+        add_parents(&mut folders, role);
     }
+    for role in action.outputs.values().map(|output| &output.role) {
+        if !is_plain(role) || !Path::new(role).starts_with(OUT) || role == OUT {
+            return Err(Cause::Role { role: role.clone() });
+        }
+        add_parents(&mut folders, role);
+    }
+    Ok(folders)
+}
 
-    fn create_dir(&self, path: &Path) -> Result<(), Cause> {
-        let made = fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path);
-        made.map_err(|source| failed("create", path, source))
+fn add_parents(folders: &mut BTreeSet<PathBuf>, role: &str) {
+    let parents = Path::new(role).ancestors().skip(1);
+    for parent in parents.take_while(|parent| !parent.as_os_str().is_empty()) {
+        if folders.contains(parent) {
+            break;
+        }
+        folders.insert(parent.to_owned());
     }
 }
 
@@ -182,11 +220,25 @@ pub(crate) fn failed(deed: &'static str, path: &Path, source: io::Error) -> Caus
 }
 
 impl Placed {
+    /// Takes note of the files of an artifact at `path`.
+    fn note(&mut self, artifact: &Artifact, path: PathBuf) -> Result<(), Cause> {
+        match artifact {
+            Artifact::File(FileRef { executable, .. }) => {
+                self.0.push((path, if *executable { 0o555 } else { 0o444 }));
+            }
+            Artifact::Tree(_) => {
+                let modes = modes_below(&path);
+                self.0.extend(modes.map_err(|source| failed("inspect", &path, source))?);
+            }
+        }
+        Ok(())
+    }
+
     /// Undoes a task's `chmod`, which Landlock does not hold back, on the store's own files.
     pub(crate) fn restore_modes(&self) -> io::Result<()> {
         for (path, mode) in &self.0 {
             match path.symlink_metadata() {
-                Ok(metadata) if metadata.mode() != *mode => {
+                Ok(metadata) if metadata.mode() & 0o7777 != *mode => {
                     fs::set_permissions(path, Permissions::from_mode(*mode))?;
                 }
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -203,28 +255,17 @@ fn modes_below(root: &Path) -> io::Result<Vec<(PathBuf, u32)>> {
     for entry in WalkDir::new(root) {
         let entry = entry?;
         if entry.file_type().is_file() {
-            let mode = entry.metadata()?.mode();
+            let mode = entry.metadata()?.mode() & 0o7777;
             modes.push((entry.into_path(), mode));
         }
     }
     Ok(modes)
 }
 
-/// Makes sure that there is a folder with the usual mode; whether it had to be made.
-fn ensure_folder(path: &Path) -> io::Result<bool> {
-    match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => {
-            if metadata.mode() & 0o7777 != FOLDER_MODE {
-                fs::set_permissions(path, Permissions::from_mode(FOLDER_MODE))?;
-            }
-            return Ok(false);
-        }
-        Ok(_) => fs::remove_file(path)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)?;
-    Ok(true)
+/// Makes a folder with the usual mode, whatever the umask is.
+fn make_folder(path: &Path) -> io::Result<()> {
+    fs::create_dir(path)?;
+    fs::set_permissions(path, Permissions::from_mode(FOLDER_MODE))
 }
 
 /// Empties a folder, except for the names in `but`.
@@ -243,28 +284,6 @@ fn remove_below(folder: &Path, but: &[&str]) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a tree, also where the task made folders that deny their owner.
-fn remove_tree(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            open_folders(path)?;
-            fs::remove_dir_all(path)
-        }
-        other => other,
-    }
-}
-
-fn open_folders(path: &Path) -> io::Result<()> {
-    fs::set_permissions(path, Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_folders(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,16 +294,5 @@ mod tests {
         for role in ["", "/etc/passwd", "../x", "in/../../x", "./in"] {
             assert!(!is_plain(role), "{role}");
         }
-    }
-
-    #[test]
-    fn a_folder_that_denies_its_owner_is_removed() {
-        let temp = tempfile::tempdir().unwrap();
-        let inner = temp.path().join("a/b");
-        fs::create_dir_all(&inner).unwrap();
-        fs::write(inner.join("file"), "").unwrap();
-        fs::set_permissions(&inner, Permissions::from_mode(0o0)).unwrap();
-        remove_tree(&temp.path().join("a")).unwrap();
-        assert!(!temp.path().join("a").exists());
     }
 }

@@ -1,8 +1,8 @@
 //! Starts a task's main process, confined if it is to be.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, PipeWriter};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,14 +12,18 @@ use landlock::RulesetCreated;
 
 use crate::failure::Unstartable;
 use crate::log::Log;
-use crate::sandbox::{self, ConfineError, Rules};
-use crate::wire::{Reply, Run};
+use crate::sandbox::{self, ConfineError};
+use crate::wire::{NumberedRules, Reply, Run};
 
 /// Starts the process of `run`; what it prints arrives in the log.
-pub(crate) fn spawn(run: &Run, rulesets: &mut Rulesets) -> Result<(Child, Log), Reply> {
-    let (log, printed) = Log::open(&run.log).map_err(|error| refused("cannot log", &error))?;
-    let mut command = command(run, printed)?;
-    let child = match &run.rules {
+pub(crate) fn spawn(
+    run: &Run,
+    rules: Option<&NumberedRules>,
+    rulesets: &mut Rulesets,
+) -> Result<(Child, Log), Reply> {
+    let log = Log::open(&run.log).map_err(|error| refused("cannot log", &error))?;
+    let mut command = command(run, &log)?;
+    let child = match rules {
         None => start(&mut command)?,
         Some(rules) => start_confined(&mut command, rulesets.get(rules).map_err(unconfined)?)?,
     };
@@ -52,7 +56,7 @@ fn start(command: &mut Command) -> Result<Child, Reply> {
 }
 
 /// The command with its standard files open: a confined thread could not open them.
-fn command(run: &Run, printed: PipeWriter) -> Result<Command, Reply> {
+fn command(run: &Run, log: &Log) -> Result<Command, Reply> {
     let stdin = File::open(&run.stdin).map_err(|error| cannot_open(&run.stdin, &error))?;
     let mut command = Command::new(&run.program);
     command
@@ -61,40 +65,37 @@ fn command(run: &Run, printed: PipeWriter) -> Result<Command, Reply> {
         .envs(&run.env)
         .current_dir(&run.cwd)
         .stdin(stdin)
-        .stdout(routed(run.stdout.as_deref(), &printed)?)
-        .stderr(routed(run.stderr.as_deref(), &printed)?)
+        .stdout(routed(run.stdout.as_deref(), log)?)
+        .stderr(routed(run.stderr.as_deref(), log)?)
         .process_group(0);
     Ok(command)
 }
 
 /// An output, or the log.
-fn routed(path: Option<&Path>, printed: &PipeWriter) -> Result<Stdio, Reply> {
+fn routed(path: Option<&Path>, log: &Log) -> Result<Stdio, Reply> {
     let Some(path) = path else {
-        let clone = printed.try_clone().map_err(|error| refused("cannot log", &error))?;
-        return Ok(clone.into());
+        let printed = log.printed().map_err(|error| refused("cannot log", &error))?;
+        return Ok(printed.into());
     };
     let opened = OpenOptions::new().append(true).create(true).open(path);
     opened.map(Stdio::from).map_err(|error| cannot_open(path, &error))
 }
 
-/// The rules of former tasks: to make them costs some microseconds a file, which is more than all
-/// the rest for a program of hundreds of libraries.
+/// The rules of former tasks by number: to make them costs some microseconds a file, which is more
+/// than all the rest for a program of hundreds of libraries.
 #[derive(Default)]
-pub(crate) struct Rulesets(HashMap<Rules, RulesetCreated>);
+pub(crate) struct Rulesets(BTreeMap<usize, RulesetCreated>);
 
 impl Rulesets {
-    const MOST: usize = 16;
-
-    fn get(&mut self, rules: &Rules) -> Result<RulesetCreated, ConfineError> {
-        if let Some(known) = self.0.get(rules) {
-            return Ok(known.try_clone()?);
+    /// The rules of a task, to restrict one thread with. What a number meant before is forgotten
+    /// as soon as it is said to mean something else, also if that cannot be made.
+    fn get(&mut self, rules: &NumberedRules) -> Result<RulesetCreated, ConfineError> {
+        if let Some(meaning) = &rules.meaning {
+            self.0.remove(&rules.number);
+            self.0.insert(rules.number, sandbox::ruleset(meaning)?);
         }
-        let made = sandbox::ruleset(rules)?;
-        if self.0.len() >= Self::MOST {
-            self.0.clear();
-        }
-        self.0.insert(rules.clone(), made.try_clone()?);
-        Ok(made)
+        let known = self.0.get(&rules.number).ok_or(ConfineError::Unknown)?;
+        Ok(known.try_clone()?)
     }
 }
 
@@ -109,4 +110,41 @@ fn cannot_open(path: &Path, error: &io::Error) -> Reply {
 
 fn unconfined(error: ConfineError) -> Reply {
     Reply::Refused { what: error.to_string(), errno: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::{Level, Rules};
+
+    #[test]
+    fn rules_that_were_never_sent_start_nothing() {
+        let unknown = Rulesets::default().get(&NumberedRules { number: 3, meaning: None });
+        assert!(matches!(unknown, Err(ConfineError::Unknown)));
+    }
+
+    #[test]
+    fn a_number_means_what_it_was_last_said_to_mean() {
+        if !Level::detect().confines_files() {
+            return;
+        }
+        let temp = tempfile::tempdir().unwrap();
+        let files = ["a", "b"].map(|name| temp.path().join(name));
+        files.iter().for_each(|file| std::fs::write(file, "").unwrap());
+        let mut rulesets = Rulesets::default();
+        let mut readable = |meaning: Option<Rules>| {
+            let ruleset = rulesets.get(&NumberedRules { number: 7, meaning }).unwrap();
+            let files = files.clone();
+            let confined = thread::spawn(move || {
+                sandbox::restrict_thread(ruleset).unwrap();
+                files.map(|file| File::open(file).is_ok())
+            });
+            confined.join().unwrap()
+        };
+        let of = |file: &Path| Some(Rules { read: vec![file.to_owned()], ..Rules::default() });
+        assert_eq!(readable(of(&files[0])), [true, false]);
+        assert_eq!(readable(None), [true, false]);
+        assert_eq!(readable(of(&files[1])), [false, true]);
+        assert_eq!(readable(None), [false, true]);
+    }
 }

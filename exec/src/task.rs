@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use vwfb_cas::{ActionResult, Artifact, FileRef, Placement, Take};
@@ -15,7 +15,9 @@ use crate::execute::{Executed, Executor};
 use crate::failure::{Cause, Failure};
 use crate::process::{self, Process};
 use crate::reproduce::command_line;
+use crate::rulebook::Grounds;
 use crate::scratch::{Placed, Scratch, failed};
+use crate::toolbox::Toolset;
 use crate::toolchain::Closure;
 use crate::wire::{Exited, Run};
 
@@ -25,7 +27,15 @@ pub(crate) struct Task<'a> {
     pub(crate) scratch: &'a Scratch,
     pub(crate) action: &'a Action,
     pub(crate) grants: &'a Grants,
-    pub(crate) closures: &'a BTreeMap<String, Closure>,
+    pub(crate) closures: &'a BTreeMap<String, Arc<Closure>>,
+}
+
+/// A task whose scratch folder is filled.
+struct Prepared {
+    run: Run,
+    placed: Placed,
+    /// What confines it, if anything does.
+    grounds: Option<Grounds>,
 }
 
 impl Task<'_> {
@@ -37,13 +47,13 @@ impl Task<'_> {
         args: &[String],
         cancel: &CancelToken,
     ) -> Result<Executed, Box<Failure>> {
-        let (run, placed) = self.prepare(program, args).map_err(Failure::early)?;
-        let command = self.command_line(&run);
+        let Prepared { run, placed, grounds } =
+            self.prepare(program, args).map_err(Failure::early)?;
         let failed = |cause, log, duration| {
-            let command = Some(command.clone());
+            let command = Some(self.command_line(&run));
             Box::new(Failure { cause, log, duration, command, kept: None })
         };
-        let launched = self.launch(launcher, run, cancel);
+        let launched = self.launch(launcher, &run, grounds.as_ref(), cancel);
         let restored = self.restore(&placed);
         let exited = launched
             .map_err(|error| failed(Cause::of_launcher(program, error), None, Duration::ZERO))?;
@@ -59,46 +69,55 @@ impl Task<'_> {
     }
 
     /// Fills the scratch folder and settles what is started in it.
-    fn prepare(&self, program: &str, args: &[String]) -> Result<(Run, Placed), Cause> {
-        let Executor { store, options, toolboxes, .. } = self.executor;
+    fn prepare(&self, program: &str, args: &[String]) -> Result<Prepared, Cause> {
+        let Executor { store, options, toolsets, .. } = self.executor;
         let closures = process::closures(self.action, self.closures)?;
         let linked = options.level.protects_inputs() && options.keep_scratch.is_none();
         let placement = if linked { Placement::Shared } else { Placement::Copied };
-        let placed = self.scratch.place(store, &self.action.inputs, placement)?;
-        self.scratch.prepare_outputs(self.action.outputs.values())?;
-        let path = toolboxes
-            .folder(&closures)
+        let placed = self.scratch.place(store, self.action, placement)?;
+        let tools = toolsets
+            .of(&closures)
             .map_err(|source| failed("link tools in", &store.scratch_dir(), source))?;
         let process = Process {
             action: self.action,
             grants: self.grants,
-            closures: &closures,
+            tools: &tools,
             scratch: self.scratch,
-            path: &path,
-            level: options.level,
             grace: options.grace,
         };
-        Ok((process.run(program, args)?, placed))
+        let run = process.run(program, args)?;
+        let grounds = options.level.confines_files().then(|| self.grounds(tools));
+        Ok(Prepared { run, placed, grounds })
+    }
+
+    fn grounds(&self, tools: Arc<Toolset>) -> Grounds {
+        Grounds {
+            tools,
+            root: self.scratch.root().to_owned(),
+            writable: self.scratch.writable(),
+            generation: self.scratch.generation(),
+            network: self.action.network,
+        }
     }
 
     fn command_line(&self, run: &Run) -> String {
         let secrets: Vec<_> = self.action.secrets.keys().map(String::as_str).collect();
         let kept = self.executor.options.keep_scratch.is_some();
-        let root = self.scratch.root();
-        command_line(run, &secrets, kept.then_some(&*root))
+        command_line(run, &secrets, kept.then_some(self.scratch.root()))
     }
 
     fn launch(
         &self,
         slot: &mut Option<Launcher>,
-        run: Run,
+        run: &Run,
+        grounds: Option<&Grounds>,
         cancel: &CancelToken,
     ) -> Result<Exited, LauncherError> {
         let mut launcher = match slot.take() {
             Some(launcher) => launcher,
             None => self.executor.launcher()?,
         };
-        let exited = launcher.run(run, cancel);
+        let exited = launcher.run(run, grounds, cancel);
         // One that cannot be spoken to is dropped, which ends it, and replaced when needed.
         if exited.as_ref().err().is_none_or(LauncherError::is_refusal) {
             *slot = Some(launcher);
@@ -108,7 +127,7 @@ impl Task<'_> {
 
     fn restore(&self, placed: &Placed) -> Result<(), Cause> {
         let restored = placed.restore_modes();
-        restored.map_err(|source| failed("restore the modes in", &self.scratch.root(), source))
+        restored.map_err(|source| failed("restore the modes in", self.scratch.root(), source))
     }
 
     fn log(&self, exited: &Exited) -> Result<Option<FileRef>, Cause> {
@@ -116,7 +135,7 @@ impl Task<'_> {
         if let Some(errno) = exited.log_errno {
             return Err(failed("write", &path, io::Error::from_raw_os_error(errno)));
         }
-        if !has_bytes(&path) {
+        if !exited.printed {
             return Ok(None);
         }
         let put = self.executor.store.put_file(&path, Take::Copy);
@@ -142,10 +161,6 @@ impl Task<'_> {
     fn outputs(&self) -> Result<BTreeMap<String, Artifact>, Cause> {
         collect::outputs(&self.executor.store, self.scratch, &self.action.outputs)
     }
-}
-
-fn has_bytes(path: &Path) -> bool {
-    path.metadata().is_ok_and(|stat| stat.len() > 0)
 }
 
 /// Whole milliseconds.

@@ -1,35 +1,125 @@
-//! Folders of links to declared programs: a task's PATH, on which nothing else is found.
+//! The toolchains of a task put together: a PATH on which nothing but their programs is found, and
+//! the files that they consist of.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use vwfb_cas::Digest;
 
 use crate::base::BASE_TOOLCHAIN;
 use crate::toolchain::Closure;
 
-/// The toolboxes that this process has made; one serves all tasks with the same programs.
+/// How many sets of toolchains are remembered.
+const MOST: usize = 64;
+
+/// Some toolchains by name.
+type Closures<'a> = [(&'a str, &'a Arc<Closure>)];
+
+/// Some toolchains, put together once for all tasks that have the same ones.
 #[derive(Debug)]
-pub(crate) struct Toolboxes {
-    folder: PathBuf,
-    made: Mutex<HashMap<Digest, PathBuf>>,
+pub(crate) struct Toolset {
+    /// Kept, so that no other closure is ever at the same address.
+    closures: Vec<(String, Arc<Closure>)>,
+    /// The folder in which exactly their programs are found by name.
+    path: PathBuf,
+    /// What a task may execute, sorted.
+    executable: Vec<PathBuf>,
+    /// What else it may read, sorted.
+    readable: Vec<PathBuf>,
 }
 
-impl Toolboxes {
-    /// Makes toolboxes in `folder`, which nobody else does.
+impl Toolset {
+    /// The file to start for `name`, which a toolchain declares.
+    pub(crate) fn program(&self, name: &str) -> Option<&Path> {
+        let closures = || self.closures.iter().map(|(name, closure)| (name.as_str(), closure));
+        let mut found = in_order(closures).filter_map(|closure| closure.programs.get(name));
+        found.next().map(PathBuf::as_path)
+    }
+
+    /// The folder of links to its programs.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Files that a task may execute, sorted.
+    pub(crate) fn executable(&self) -> &[PathBuf] {
+        &self.executable
+    }
+
+    /// Further files and folders that a task may read, sorted.
+    pub(crate) fn readable(&self) -> &[PathBuf] {
+        &self.readable
+    }
+
+    /// Whether it is of these very closures, and not of others that are equal: an equal one that
+    /// was found later may stand for other files of the same names.
+    fn is_of(&self, closures: &Closures<'_>) -> bool {
+        let same = |((name, closure), (other_name, other)): (&(String, _), &(&str, &_))| {
+            name == other_name && Arc::ptr_eq(closure, other)
+        };
+        self.closures.len() == closures.len() && self.closures.iter().zip(closures).all(same)
+    }
+}
+
+/// The toolsets that this process has made.
+#[derive(Debug)]
+pub(crate) struct Toolsets {
+    folder: PathBuf,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    sets: Vec<Arc<Toolset>>,
+    /// The folders of links.
+    boxes: HashMap<Digest, PathBuf>,
+}
+
+impl Toolsets {
+    /// Makes folders of links in `folder`, where nobody else does.
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, made: Mutex::default() }
+        Self { folder, known: Mutex::default() }
+    }
+
+    /// The toolset of `closures`, which are in the order of their names.
+    pub(crate) fn of(&self, closures: &Closures<'_>) -> io::Result<Arc<Toolset>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(set) = known.sets.iter().find(|set| set.is_of(closures)) {
+            return Ok(Arc::clone(set));
+        }
+        let path = self.toolbox(&mut known.boxes, closures)?;
+        let all = |of: fn(&Closure) -> &BTreeSet<PathBuf>| {
+            let paths = closures.iter().flat_map(|(_, closure)| of(closure)).cloned();
+            paths.collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        let set = Arc::new(Toolset {
+            executable: all(|closure| &closure.executable),
+            readable: all(|closure| &closure.readable),
+            closures: closures
+                .iter()
+                .map(|&(name, closure)| (name.to_owned(), Arc::clone(closure)))
+                .collect(),
+            path,
+        });
+        if known.sets.len() >= MOST {
+            known.sets.clear();
+        }
+        known.sets.push(Arc::clone(&set));
+        Ok(set)
     }
 
     /// The folder in which exactly the programs of `closures` are found by name.
-    pub(crate) fn folder(&self, closures: &[(&str, &Closure)]) -> io::Result<PathBuf> {
+    fn toolbox(
+        &self,
+        made: &mut HashMap<Digest, PathBuf>,
+        closures: &Closures<'_>,
+    ) -> io::Result<PathBuf> {
         let programs = programs(closures);
         let name = digest(&programs);
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = made.get(&name) {
             return Ok(path.clone());
         }
@@ -43,15 +133,11 @@ impl Toolboxes {
     }
 }
 
-/// The file to start for `name`, which a toolchain declares.
-pub(crate) fn program<'a>(closures: &[(&str, &'a Closure)], name: &str) -> Option<&'a Path> {
-    in_order(closures).find_map(|closure| closure.programs.get(name)).map(PathBuf::as_path)
-}
-
 /// File name -> program. A name that two toolchains have means the first one's, by name of the
 /// toolchain, and the base's last of all.
-fn programs<'a>(closures: &[(&str, &'a Closure)]) -> BTreeMap<&'a str, &'a Path> {
+fn programs<'a>(closures: &Closures<'a>) -> BTreeMap<&'a str, &'a Path> {
     let mut programs = BTreeMap::new();
+    let closures = || closures.iter().copied();
     for (name, path) in in_order(closures).flat_map(|closure| &closure.programs) {
         if !name.contains('/') {
             programs.entry(name.as_str()).or_insert(path.as_path());
@@ -60,10 +146,12 @@ fn programs<'a>(closures: &[(&str, &'a Closure)]) -> BTreeMap<&'a str, &'a Path>
     programs
 }
 
-fn in_order<'a>(closures: &[(&str, &'a Closure)]) -> impl Iterator<Item = &'a Closure> {
-    let base = |(name, _): &&(&str, &'a Closure)| *name == BASE_TOOLCHAIN;
-    let own = closures.iter().filter(move |closure| !base(closure));
-    own.chain(closures.iter().filter(base)).map(|(_, closure)| *closure)
+fn in_order<'a, I: Iterator<Item = (&'a str, &'a Arc<Closure>)>>(
+    closures: impl Fn() -> I,
+) -> impl Iterator<Item = &'a Closure> {
+    let base = |(name, _): &(&str, &Arc<Closure>)| *name == BASE_TOOLCHAIN;
+    let own = closures().filter(move |closure| !base(closure));
+    own.chain(closures().filter(base)).map(|(_, closure)| &**closure)
 }
 
 /// Identifies a toolbox within this process; stored nowhere.

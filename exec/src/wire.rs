@@ -15,9 +15,10 @@ use crate::sandbox::Rules;
 
 /// From vwfb to the launcher.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Request {
-    /// Start a process; only when none runs.
-    Run(Box<Run>),
+pub(crate) enum Request<R> {
+    /// Start a process; only when none runs. What Landlock lets it do; `None` starts it
+    /// unrestricted.
+    Run(R, Option<NumberedRules>),
     /// Stop the process that runs; without one, nothing.
     Cancel,
 }
@@ -41,12 +42,19 @@ pub(crate) struct Run {
     pub(crate) stderr: Option<PathBuf>,
     /// The file for what it prints, made if it prints anything.
     pub(crate) log: PathBuf,
-    /// What Landlock lets it do; `None` starts it unrestricted.
-    pub(crate) rules: Option<Rules>,
     /// After how many milliseconds it is stopped.
     pub(crate) timeout_ms: Option<u64>,
     /// How many milliseconds pass between TERM and KILL.
     pub(crate) grace_ms: u64,
+}
+
+/// Rules that a launcher is told in full once, and by their number after that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NumberedRules {
+    /// Which rules these are.
+    pub(crate) number: usize,
+    /// What the number means from now on; without, what it was last said to mean.
+    pub(crate) meaning: Option<Rules>,
 }
 
 /// From the launcher to vwfb.
@@ -80,6 +88,8 @@ pub(crate) struct Exited {
     pub(crate) cancelled: bool,
     /// How many descendants outlived it and were killed.
     pub(crate) orphans: u32,
+    /// Whether it printed anything, so that there is a log.
+    pub(crate) printed: bool,
     /// Why its log could not be written, if so.
     pub(crate) log_errno: Option<i32>,
     /// How long it ran, in milliseconds of wall time.

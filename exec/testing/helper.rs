@@ -70,7 +70,7 @@ fn build(store: &Path, readable: &Path, script: &str) -> ExitCode {
     let executor = Executor::new(store, options);
     let mut worker = executor.worker().expect("a launcher starts");
     let cancel = CancelToken::new().expect("there are events");
-    let closures = BTreeMap::from([("base".to_owned(), base)]);
+    let closures = BTreeMap::from([("base".to_owned(), Arc::new(base))]);
     match executor.run(&mut worker, &action, &Grants::default(), &closures, &cancel) {
         Ok(_) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,

@@ -42,6 +42,16 @@ fn a_build_counts_what_it_does() {
 }
 
 #[test]
+fn why_reads_only_what_the_label_needs() {
+    let world = World::new();
+    let _built = world.ok(&["build", "//..."]);
+    for (label, tasks) in [("//p:alone", 1), ("//p:copy", 2)] {
+        let timings = timed(&world, &["why", label]);
+        assert_eq!(counted(&timings, "state-rows-read"), tasks, "{label}");
+    }
+}
+
+#[test]
 fn people_get_a_table_after_the_summary() {
     let world = World::new();
     let told = world.ok(&["build", "//...", "--timings"]).stderr;

@@ -5,6 +5,7 @@
 mod death;
 mod outputs;
 mod process;
+mod reuse;
 mod sandbox;
 mod scene;
 mod tools;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use vwfb_exec::action::{Action, Command, OutputSpec};
@@ -23,8 +24,8 @@ fn the_environment_holds_only_fixed_and_declared_names() {
     let text = scene.output(&executed, "out/env");
     let env: BTreeMap<_, _> = text.lines().map(|line| line.split_once('=').unwrap()).collect();
     let names = env.keys().copied().collect::<Vec<_>>().join(" ");
-    assert_eq!(names, "API_KEY HOME LANG OMP_NUM_THREADS PATH SOURCE_DATE_EPOCH TMPDIR TZ");
-    assert_eq!((env["LANG"], env["TZ"]), ("C.UTF-8", "UTC"));
+    assert_eq!(names, "API_KEY HOME LC_CTYPE OMP_NUM_THREADS PATH SOURCE_DATE_EPOCH TMPDIR TZ");
+    assert_eq!((env["LC_CTYPE"], env["TZ"]), ("C.UTF-8", "UTC"));
     assert_eq!((env["API_KEY"], env["SOURCE_DATE_EPOCH"]), ("hidden", SOURCE_DATE_EPOCH));
 }
 
@@ -272,7 +273,7 @@ fn a_failed_tasks_scratch_folder_is_kept_on_request() {
 fn a_program_that_cannot_start_says_why() {
     let mut scene = Scene::new();
     let base = scene.closures.get_mut("base").unwrap();
-    base.programs.insert("gone".to_owned(), "/nowhere/gone".into());
+    Arc::make_mut(base).programs.insert("gone".to_owned(), "/nowhere/gone".into());
     let failure = scene.run(&scene.program("gone", &[])).unwrap_err();
     assert_eq!(failure.to_string(), "cannot start `/nowhere/gone`");
     scene.run(&scene.script("true")).unwrap();

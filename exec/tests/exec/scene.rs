@@ -22,7 +22,7 @@ pub(crate) struct Scene {
     pub(crate) store: Arc<Store>,
     pub(crate) executor: Executor,
     pub(crate) worker: Worker,
-    pub(crate) closures: BTreeMap<String, Closure>,
+    pub(crate) closures: BTreeMap<String, Arc<Closure>>,
     pub(crate) grants: Grants,
     pub(crate) cancel: CancelToken,
 }
@@ -83,7 +83,7 @@ impl Scene {
         };
         let tool = ToolSpec { name: name.to_owned(), programs, data: Vec::new() };
         let closure = Toolchains::new(&[]).closure(&tool, &Reading).unwrap();
-        self.closures.insert(name.to_owned(), closure);
+        self.closures.insert(name.to_owned(), Arc::new(closure));
     }
 
     /// A script with all tools of the scene.
@@ -158,7 +158,7 @@ impl Scene {
         let folder = self.temp.path().join("pipes");
         let path = make_pipe(&folder);
         let base = self.closures.get_mut("base").unwrap();
-        base.readable.insert(folder);
+        Arc::make_mut(base).readable.insert(folder);
         path
     }
 }
@@ -205,7 +205,8 @@ pub(crate) fn confined(enough: fn(Level) -> bool) -> bool {
 }
 
 /// The closure of the base toolchain, read once for all tests.
-fn base() -> Closure {
-    static BASE: OnceLock<Closure> = OnceLock::new();
-    BASE.get_or_init(|| Toolchains::new(&[]).closure(&ToolSpec::base(), &Reading).unwrap()).clone()
+fn base() -> Arc<Closure> {
+    static BASE: OnceLock<Arc<Closure>> = OnceLock::new();
+    let found = || Toolchains::new(&[]).closure(&ToolSpec::base(), &Reading).unwrap();
+    BASE.get_or_init(|| Arc::new(found())).clone()
 }

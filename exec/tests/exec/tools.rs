@@ -60,7 +60,7 @@ fn a_script_that_names_no_interpreter_is_a_fault_of_the_task() {
     executable(&script, "echo made > out/a\n");
     let mut scene = Scene::new();
     let closure = closure(&tool(vec![ProgramSpec::at("//gen.sh", &script)])).unwrap();
-    scene.closures.insert("tool".to_owned(), closure);
+    scene.closures.insert("tool".to_owned(), closure.into());
     let failure = scene.run(&scene.program("//gen.sh", &[]).out("out/a")).unwrap_err();
     assert_eq!(
         failure.to_string(),
@@ -79,7 +79,7 @@ fn a_script_runs_with_the_interpreter_that_env_looks_up() {
     let mut scene = Scene::new();
     let closure = closure(&tool(vec![ProgramSpec::at("//gen", &script)])).unwrap();
     assert!(closure.programs.contains_key("sh"));
-    scene.closures = [("tool".to_owned(), closure)].into();
+    scene.closures = [("tool".to_owned(), closure.into())].into();
     let executed = scene.run(&scene.program("//gen", &[]).out("out/a")).unwrap();
     assert_eq!(scene.output(&executed, "out/a"), "made\n");
 }
