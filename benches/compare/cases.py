@@ -1,6 +1,7 @@
 """The cases: what is prepared, what is run in turn, and what each run must have done."""
 
 import dataclasses
+import itertools
 import os
 import shutil
 import time
@@ -135,7 +136,8 @@ def leaf_changed(bench):
     limits = {"wide": None, "layered": PEER_LIMIT, "chain": SNAKEMAKE_LIMIT}
     for tasks in bench.sizes:
         for shape in bench.shapes:
-            if limits[shape] is not None and tasks > limits[shape] or bench.quick and shape == "chain":
+            too_large = limits[shape] is not None and tasks > limits[shape]
+            if too_large or (bench.quick and shape == "chain"):
                 continue
             graph = bench.graph(shape, tasks)
             wanted = 5 if shape == "wide" else (2 if bench.quick else 3)
@@ -177,14 +179,21 @@ def rule_comment(bench):
         graph = bench.graph("layered", tasks)
 
         def change(number, graph=graph):
+            # Within a tick of the last build, an edit might look as old as it.
+            time.sleep(TICK)
             build = graph.root / graph.folder(graph.tasks // 2) / "BUILD.kdl"
             append(build, f"// round {number}\n")
             append(graph.root / "build.ninja", f"# round {number}\n")
 
-        edits = iter(range(1000))
+        edits = itertools.count()
+
+        def edited(graph=graph, change=change, edits=edits):
+            change(next(edits))
+            return bench.built(graph, "vwfb", 0)
+
         runs = {
             "vwfb, unchanged": lambda graph=graph: bench.built(graph, "vwfb", 0),
-            "vwfb": lambda graph=graph: (change(next(edits), graph), bench.built(graph, "vwfb", 0))[1],
+            "vwfb": edited,
             "ninja": lambda graph=graph: bench.built(graph, "ninja", 0),
         }
         bench.in_turn("rule-comment", graph, bench.null_rounds(tasks), runs, "vwfb, unchanged")
@@ -278,8 +287,10 @@ def first_load(bench):
             state.rename(aside / "state")
         return sample
 
-    bench.in_turn("first-load", graph, bench.rounds(5), {"vwfb": take})
-    kept.rename(state)
+    try:
+        bench.in_turn("first-load", graph, bench.rounds(5), {"vwfb": take})
+    finally:
+        kept.rename(state)
 
 
 def full(bench):

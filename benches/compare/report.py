@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import textwrap
 
 from bars import BARS
 from measure import median, ratio, spread
@@ -56,6 +57,25 @@ its memory."""),
 }
 
 
+METHOD = """\
+The same graph is written for every tool, in one folder, with sources shared and outputs apart. `wide`
+has no dependencies, `layered` has 100 layers with 3 dependencies for each task, in `chain` each task
+depends on the one before. A package has 100 targets, and in the layered graph it is a layer. Every
+process is new, and the page cache warm. vwfb runs with its defaults: durable store, sandbox, records;
+its store lies beside the graph. make runs as `make -rR`, without its built-in rules.
+
+Tools run in turn (A B C A B C), once after each edit, and print into a file. Shown are the median, the
+fastest and the slowest run, the ratio of medians to the peer, processor time with all children
+(median), and the largest resident size of any one process. Memory below {floor:.0f} MB cannot be told from the
+launcher's own and is shown as `<`.
+
+vwfb comes to its state by building. What ninja, make and snakemake need to find everything up to date
+(outputs, and ninja's log) is written by the generator, and the first null build checks that they
+agree; full builds are real for every tool. Left out because they take minutes: full builds of 100,000
+tasks, and snakemake above 1,000.
+"""
+
+
 def page(results, facts):
     """docs/benchmarks.md."""
     lines = [
@@ -67,13 +87,13 @@ def page(results, facts):
         "worst counts.", "",
         *bar_table(results),
         "## How it is measured", "",
-        *wrap_method(facts),
+        *filled(METHOD.format(floor=facts["floor"] / 1e6)),
         "## Cases", "",
     ]
     for case, (title, about) in TITLES.items():
         found = [result for result in results if result.case == case]
         if found:
-            lines += [f"### {title}", "", *about.splitlines(), "", *case_table(found, facts)]
+            lines += [f"### {title}", "", *filled(about), *case_table(found, facts)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -95,24 +115,12 @@ def machine(facts):
     return lines
 
 
-def wrap_method(facts):
-    return f"""\
-The same graph is written for every tool, in one folder, with sources shared and outputs apart. `wide`
-has no dependencies, `layered` has 100 layers with 3 dependencies for each task, in `chain` each task
-depends on the one before. A package has 100 targets, and in the layered graph it is a layer. Every
-process is new, and the page cache warm. vwfb runs with its defaults: durable store, sandbox, records;
-its store lies beside the graph. make runs as `make -rR`, without its built-in rules.
-
-Tools run in turn (A B C A B C), once after each edit, and print into a file. Shown are the median, the
-fastest and the slowest run, the ratio of medians to the peer, processor time with all children
-(median), and the largest resident size of any one process. Memory below {facts['floor'] / 1e6:.0f} MB cannot be told from the
-launcher's own and is shown as `<`.
-
-vwfb comes to its state by building. What ninja, make and snakemake need to find everything up to date
-(outputs, and ninja's log) is written by the generator, and the first null build checks that they
-agree; full builds are real for every tool. Left out because they take minutes: full builds of 100,000
-tasks, and snakemake above 1,000.
-""".splitlines() + [""]
+def filled(text):
+    """Paragraphs in lines of at most 100 characters, each followed by an empty one."""
+    lines = []
+    for paragraph in text.strip().split("\n\n"):
+        lines += [*textwrap.wrap(" ".join(paragraph.split()), 100, break_on_hyphens=False), ""]
+    return lines
 
 
 def bar_table(results):

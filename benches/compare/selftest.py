@@ -93,6 +93,14 @@ class Page(unittest.TestCase):
         row = "| wide 1,000 | vwfb | 150 ms | 100 ms - 200 ms | 0.15 | 75.0 ms | 50 MB | 0 | 2 |"
         self.assertIn(row, text)
 
+    def test_text_is_filled_and_no_paragraph_is_lost(self):
+        text = report.page([null(1_000, [0.1], [1.0])], FACTS)
+        for line in text.splitlines():
+            self.assertTrue(len(line) <= 100 or line.startswith("|"), line)
+        for title, about in report.TITLES.values():
+            self.assertTrue(title and about.strip())
+        self.assertIn("Memory below 10 MB", " ".join(text.split()))
+
     def test_memory_below_the_drivers_own_is_a_limit(self):
         self.assertEqual(report.memory([sample(1, memory=9_000_000)], 10_000_000), "< 10 MB")
         self.assertEqual(report.memory([sample(1)], 10_000_000), "-")

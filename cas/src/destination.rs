@@ -9,6 +9,7 @@ use crate::artifact::Artifact;
 use crate::dir::Dir;
 use crate::error::IoError;
 use crate::materialise::{MaterialiseError, Placement, split};
+use crate::profile::{Phase, Timed};
 use crate::store::Store;
 
 /// A folder to put results into, and one beside it where they are made first.
@@ -46,6 +47,7 @@ impl Store {
         destination: &Destination,
         relative: &Path,
     ) -> Result<(), MaterialiseError> {
+        let _placing = Timed::new(Phase::Materialise);
         let (folder, name) = split(relative)?;
         let folder = Dir::open(&destination.base)?.make_below(folder)?;
         let staging = &destination.staging;

@@ -1,16 +1,20 @@
-//! The toolchains of this machine: each closure computed once per process and written down, so
-//! that `vwfb why` can later say which file of it changed.
+//! The toolchains of this machine: each closure found once, kept for later processes for as long as
+//! all that it follows from is the same, and written down, so that `vwfb why` can later say which
+//! file of it changed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use vwfb_exec::{BASE_TOOLCHAIN, Closure, ProgramSpec, ToolSpec, Toolchains};
+use vwfb_exec::{BASE_TOOLCHAIN, Closure, ProgramSpec, SavedClosure, ToolSpec, Toolchains};
 use vwfb_rules::task::ToolDef;
 
 use crate::stamps::Stamps;
 use crate::state::{State, StateError};
 use crate::workers::chain;
+
+/// How many closures are kept for a later process; those of this one come first.
+const MOST_SAVED: usize = 256;
 
 type Found = Result<Arc<Closure>, Arc<str>>;
 
@@ -25,11 +29,23 @@ pub struct Tools {
 struct Known {
     toolchains: Toolchains,
     closures: BTreeMap<ToolDef, Found>,
+    /// Found before, and not looked at since.
+    earlier: Vec<SavedClosure>,
+    /// Found, or found to hold still, since the last look.
+    present: Vec<SavedClosure>,
+    /// How many closures were searched for since the last look.
+    searched: usize,
 }
 
 impl Default for Known {
     fn default() -> Self {
-        Self { toolchains: Toolchains::new(&[]), closures: BTreeMap::new() }
+        Self {
+            toolchains: Toolchains::new(&[]),
+            closures: BTreeMap::new(),
+            earlier: Vec::new(),
+            present: Vec::new(),
+            searched: 0,
+        }
     }
 }
 
@@ -48,8 +64,7 @@ impl Tools {
         if let Some(found) = known.closures.get(tool) {
             return found.clone();
         }
-        let closure = known.toolchains.closure(&spec(tool, &self.root), &*self.stamps);
-        let found = closure.map(Arc::new).map_err(|error| Arc::<str>::from(chain(&error)));
+        let found = known.closure(&spec(tool, &self.root), &self.stamps);
         known.closures.insert(tool.clone(), found.clone());
         found
     }
@@ -58,9 +73,40 @@ impl Tools {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets every closure, so that changed tools are seen.
+    /// Forgets every answer, so that changed tools are seen.
     pub fn refresh(&self) {
-        *self.known() = Known::default();
+        let mut known = self.known();
+        let earlier = known.all().cloned().collect();
+        *known = Known { earlier, ..Known::default() };
+    }
+
+    /// The closures found so far, for [`restore`](Self::restore) in a later process.
+    pub fn saved(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for saved in self.known().all().take(MOST_SAVED) {
+            let saved = saved.encode();
+            bytes.extend((saved.len() as u64).to_le_bytes());
+            bytes.extend(saved);
+        }
+        bytes
+    }
+
+    /// Takes up what [`saved`](Self::saved) returned. Of each closure all that it follows from is
+    /// looked at before it is used; bytes that cannot be read are left out.
+    pub fn restore(&self, mut bytes: &[u8]) {
+        let mut known = self.known();
+        while let Some((length, rest)) = bytes.split_first_chunk() {
+            let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+            let Some((saved, rest)) = rest.split_at_checked(length) else { return };
+            known.earlier.extend(SavedClosure::decode(saved));
+            bytes = rest;
+        }
+    }
+
+    /// How many closures were searched for since the last look: those that were asked for and of
+    /// which no earlier one holds.
+    pub fn searched(&self) -> usize {
+        self.known().searched
     }
 
     /// Writes down what the fingerprints stand for.
@@ -72,6 +118,30 @@ impl Tools {
             state.record_closure(closure.fingerprint, &closure.components)?;
         }
         Ok(())
+    }
+}
+
+impl Known {
+    /// The closure of `tool`: an earlier one that holds still, or the one that is found now.
+    fn closure(&mut self, tool: &ToolSpec, stamps: &Stamps) -> Found {
+        let earlier = self.earlier.iter().position(|saved| saved.tool() == tool);
+        let earlier = earlier.map(|index| self.earlier.swap_remove(index));
+        let saved = match earlier.filter(|saved| self.toolchains.vouch_for(saved, stamps)) {
+            Some(saved) => saved,
+            None => {
+                self.searched += 1;
+                let found = self.toolchains.find(tool, stamps);
+                found.map_err(|error| Arc::<str>::from(chain(&error)))?
+            }
+        };
+        let closure = Arc::clone(saved.closure());
+        self.present.push(saved);
+        Ok(closure)
+    }
+
+    /// The present ones first.
+    fn all(&self) -> impl Iterator<Item = &SavedClosure> {
+        self.present.iter().chain(&self.earlier)
     }
 }
 
@@ -87,5 +157,85 @@ fn spec(tool: &ToolDef, root: &Path) -> ToolSpec {
         name: tool.name.clone(),
         programs: tool.programs.iter().map(program).collect(),
         data: tool.data.iter().map(PathBuf::from).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn tools(root: &Path) -> Tools {
+        Tools::new(root.to_owned(), Arc::new(Stamps::new(HashMap::new())))
+    }
+
+    fn tool(program: &str) -> ToolDef {
+        ToolDef { name: "gen".into(), programs: vec![program.into()], data: Vec::new() }
+    }
+
+    fn script(root: &Path, text: &str) {
+        let path = root.join("gen.sh");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn a_restored_closure_is_not_searched_for_until_it_changes() {
+        let temp = tempfile::tempdir().unwrap();
+        script(temp.path(), "#!/bin/sh\n");
+        let first = tools(temp.path());
+        let found = first.closure(&tool("//gen.sh")).unwrap();
+        let shell = first.closure(&tool("sh")).unwrap();
+        assert_eq!(first.searched(), 2);
+
+        let second = tools(temp.path());
+        second.restore(&first.saved());
+        assert_eq!(second.closure(&tool("//gen.sh")).unwrap(), found);
+        assert_eq!(second.searched(), 0);
+        // What was not asked for is kept, too.
+        let third = tools(temp.path());
+        third.restore(&second.saved());
+        assert_eq!(third.closure(&tool("sh")).unwrap(), shell);
+        assert_eq!(third.searched(), 0);
+
+        script(temp.path(), "#!/bin/sh\n:\n");
+        assert_ne!(third.closure(&tool("//gen.sh")).unwrap().fingerprint, found.fingerprint);
+        assert_eq!(third.searched(), 1);
+        assert_eq!(
+            third.closure(&tool("none")).unwrap_err(),
+            second.closure(&tool("none")).unwrap_err()
+        );
+    }
+
+    #[test]
+    fn a_refresh_looks_again_and_searches_only_for_what_changed() {
+        let temp = tempfile::tempdir().unwrap();
+        script(temp.path(), "#!/bin/sh\n");
+        let tools = tools(temp.path());
+        let found = tools.closure(&tool("//gen.sh")).unwrap();
+        tools.closure(&tool("sh")).unwrap();
+        script(temp.path(), "#!/bin/sh\n:\n");
+        assert_eq!(tools.closure(&tool("//gen.sh")).unwrap(), found, "until the next look");
+        tools.refresh();
+        assert_ne!(tools.closure(&tool("//gen.sh")).unwrap(), found);
+        tools.closure(&tool("sh")).unwrap();
+        assert_eq!(tools.searched(), 1);
+    }
+
+    #[test]
+    fn bytes_that_are_no_closures_are_left_out() {
+        let temp = tempfile::tempdir().unwrap();
+        let tools = tools(temp.path());
+        tools.closure(&tool("sh")).unwrap();
+        let saved = tools.saved();
+        for bytes in [&saved[..saved.len() - 1], &saved[8..], &[7; 8], &[]] {
+            let other = self::tools(temp.path());
+            other.restore(bytes);
+            other.closure(&tool("sh")).unwrap();
+            assert_eq!(other.searched(), 1);
+        }
     }
 }

@@ -7,7 +7,9 @@ pub mod action;
 mod elf;
 mod fingerprint;
 mod libraries;
+mod saved;
 mod shebang;
+mod sight;
 mod toolchain;
 mod walk;
 
@@ -42,6 +44,7 @@ pub use failure::{Cause, Failure, Unstartable};
 pub use launcher::launcher_main;
 pub use process::SOURCE_DATE_EPOCH;
 pub use sandbox::{Level, SandboxMissing, SandboxMode, level};
+pub use saved::SavedClosure;
 pub use toolchain::{
     Closure, FileDigests, ProgramSpec, SEARCH_PATH, ToolError, ToolSpec, Toolchains,
 };

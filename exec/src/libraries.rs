@@ -20,6 +20,9 @@ const DEFAULT_FOLDERS: &[&str] = &[
     "/usr/lib",
 ];
 
+/// The loader's cache.
+pub(crate) const LOADER_CACHE: &str = "/etc/ld.so.cache";
+
 /// The first bytes of the loader's cache since glibc 2.2, which a 2.32 writes alone.
 const CACHE_MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 const CACHE_HEADER: usize = 48;
@@ -35,7 +38,7 @@ pub(crate) struct Libraries {
 impl Libraries {
     /// Those in the loader's cache; none where there is no cache, as for musl.
     pub(crate) fn of_system() -> Self {
-        let bytes = fs::read("/etc/ld.so.cache").unwrap_or_default();
+        let bytes = fs::read(LOADER_CACHE).unwrap_or_default();
         Self { cached: parse_cache(&bytes).unwrap_or_default() }
     }
 

@@ -5,6 +5,7 @@
 //! the task execute and read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,9 @@ use vwfb_cas::Digest;
 use crate::base::{BASE_TOOLCHAIN, BASE_TOOLS};
 use crate::elf::{self, ElfFacts};
 use crate::fingerprint::{Part, Place, Role, fingerprint};
-use crate::libraries::Libraries;
+use crate::libraries::{LOADER_CACHE, Libraries};
+use crate::saved::SavedClosure;
+use crate::sight::Sight;
 use crate::walk::Walk;
 
 /// Where programs are looked for unless they are declared with a path.
@@ -23,7 +26,19 @@ pub const SEARCH_PATH: &[&str] = &["/usr/local/bin", "/usr/bin", "/bin"];
 /// The digests of files outside the store; behind it there may be a cache.
 pub trait FileDigests {
     /// The digest of the bytes of the regular file at `path`, an absolute path without links.
+    ///
+    /// # Errors
+    /// If it is no regular file, cannot be read, or does not keep still.
     fn digest(&self, path: &Path) -> io::Result<Digest>;
+
+    /// The same, where `metadata` was read from `path` just now: for a cache that goes by it.
+    ///
+    /// # Errors
+    /// As [`digest`](Self::digest).
+    fn digest_of(&self, path: &Path, metadata: &Metadata) -> io::Result<Digest> {
+        let _ = metadata;
+        self.digest(path)
+    }
 }
 
 /// What a toolchain declares.
@@ -137,9 +152,14 @@ fn advice(name: &str) -> &'static str {
 #[derive(Debug)]
 pub struct Toolchains {
     search: Vec<PathBuf>,
-    pub(crate) libraries: Libraries,
-    elf: Mutex<HashMap<PathBuf, Option<Arc<ElfFacts>>>>,
+    /// Of the loader's cache with this digest, or of none.
+    libraries: Mutex<Option<(Option<Digest>, Arc<Libraries>)>>,
+    /// Of files with these digests.
+    elf: Mutex<HashMap<PathBuf, (Digest, Facts)>>,
 }
+
+/// The facts of a file; none of one that is no ELF file.
+type Facts = Option<Arc<ElfFacts>>;
 
 impl Toolchains {
     /// Looks for programs in `first` and then in [`SEARCH_PATH`].
@@ -147,20 +167,36 @@ impl Toolchains {
         let fixed = SEARCH_PATH.iter().map(PathBuf::from);
         Self {
             search: first.iter().cloned().chain(fixed).collect(),
-            libraries: Libraries::of_system(),
+            libraries: Mutex::default(),
             elf: Mutex::default(),
         }
     }
 
     /// The closure of `tool` as it is installed now.
+    ///
+    /// # Errors
+    /// See [`ToolError`].
     pub fn closure(
         &self,
         tool: &ToolSpec,
         digests: &dyn FileDigests,
     ) -> Result<Closure, ToolError> {
-        let mut walk = Walk::new(self);
+        self.find(tool, digests).map(|found| Arc::unwrap_or_clone(found.closure))
+    }
+
+    /// The closure of `tool` as it is installed now, with what it follows from.
+    ///
+    /// # Errors
+    /// See [`ToolError`].
+    pub fn find(
+        &self,
+        tool: &ToolSpec,
+        digests: &dyn FileDigests,
+    ) -> Result<SavedClosure, ToolError> {
+        let sight = Sight::new(digests);
+        let mut walk = Walk::new(self, &sight);
         for program in &tool.programs {
-            match self.locate(program) {
+            match self.locate(program, &sight) {
                 Ok(path) => walk.program(&program.name, &path)?,
                 Err(_) if program.optional => {}
                 Err(missing) => return Err(missing),
@@ -169,24 +205,38 @@ impl Toolchains {
         for path in &tool.data {
             walk.data(&tool.name, path)?;
         }
-        walk.finish()?.close(digests)
+        let closure = Arc::new(walk.finish()?.close(&sight)?);
+        let (tool, search) = (tool.clone(), self.search.clone());
+        match sight.evidence() {
+            Ok(evidence) => Ok(SavedClosure { tool, search, closure, evidence }),
+            Err(path) => Err(ToolError::Read {
+                path,
+                source: io::Error::other("it changes while it is read"),
+            }),
+        }
+    }
+
+    /// Whether `saved` is what [`find`](Self::find) would find now for the same declaration.
+    pub fn vouch_for(&self, saved: &SavedClosure, digests: &dyn FileDigests) -> bool {
+        saved.search == self.search && saved.still_holds(digests)
     }
 
     /// Where a program is; neither links nor what they lead to are resolved.
-    fn locate(&self, program: &ProgramSpec) -> Result<PathBuf, ToolError> {
+    fn locate(&self, program: &ProgramSpec, sight: &Sight<'_>) -> Result<PathBuf, ToolError> {
         let missing =
             |searched: String| ToolError::Missing { name: program.name.clone(), searched };
         let name = Path::new(&program.name);
         match program.path.as_deref().or(name.is_absolute().then_some(name)) {
-            Some(path) if is_program(path) => Ok(path.to_owned()),
+            Some(path) if sight.is_program(path) => Ok(path.to_owned()),
             Some(path) => Err(missing(format!("`{}`", path.display()))),
-            None => self.lookup(&program.name).ok_or_else(|| missing(self.searched())),
+            None => self.lookup(&program.name, sight).ok_or_else(|| missing(self.searched())),
         }
     }
 
     /// The first program of that name on the search path.
-    pub(crate) fn lookup(&self, name: &str) -> Option<PathBuf> {
-        self.search.iter().map(|folder| folder.join(name)).find(|path| is_program(path))
+    pub(crate) fn lookup(&self, name: &str, sight: &Sight<'_>) -> Option<PathBuf> {
+        let places = self.search.iter().map(|folder| folder.join(name));
+        places.into_iter().find(|path| sight.is_program(path))
     }
 
     fn searched(&self) -> String {
@@ -195,16 +245,32 @@ impl Toolchains {
     }
 
     /// The facts of the file at `path`, which has no links.
-    pub(crate) fn elf(&self, path: &Path) -> Result<Option<Arc<ElfFacts>>, ToolError> {
-        let known = self.elf.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
-        if let Some(known) = known {
-            return Ok(known);
-        }
+    pub(crate) fn elf(&self, path: &Path, sight: &Sight<'_>) -> Result<Facts, ToolError> {
         let read = |source| ToolError::Read { path: path.to_owned(), source };
+        let digest = sight.digest(path).map_err(read)?;
+        let known = self.elf.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+        if let Some((_, facts)) = known.filter(|(of, _)| *of == digest) {
+            return Ok(facts);
+        }
         let facts = elf::facts(path).map_err(read)?.map(Arc::new);
         let mut cache = self.elf.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.insert(path.to_owned(), facts.clone());
+        cache.insert(path.to_owned(), (digest, facts.clone()));
         Ok(facts)
+    }
+
+    /// The libraries in the loader's cache.
+    pub(crate) fn libraries(&self, sight: &Sight<'_>) -> Arc<Libraries> {
+        let place = sight.real(Path::new(LOADER_CACHE));
+        let digest = place.as_deref().ok().and_then(|place| sight.digest(place).ok());
+        let mut known = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, libraries)) if *of == digest => Arc::clone(libraries),
+            _ => {
+                let libraries = Arc::new(Libraries::of_system());
+                *known = Some((digest, Arc::clone(&libraries)));
+                libraries
+            }
+        }
     }
 }
 
@@ -222,14 +288,14 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    fn close(self, digests: &dyn FileDigests) -> Result<Closure, ToolError> {
+    fn close(self, sight: &Sight<'_>) -> Result<Closure, ToolError> {
         let mut parts = BTreeSet::new();
         let mut components = BTreeMap::new();
         let mut executable = BTreeSet::new();
         let mut readable = self.readable;
         for (path, places) in self.files {
             let read = |source| ToolError::Read { path: path.clone(), source };
-            let digest = digests.digest(&path).map_err(read)?;
+            let digest = sight.digest(&path).map_err(read)?;
             components.insert(path.to_string_lossy().into_owned(), digest);
             for place in places {
                 match place.role {
@@ -247,10 +313,4 @@ impl Found {
         let fingerprint = fingerprint(&parts);
         Ok(Closure { programs: self.programs, components, fingerprint, executable, readable })
     }
-}
-
-/// Whether there is a regular file that its owner, or somebody, may execute.
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|stat| stat.is_file() && stat.permissions().mode() & 0o111 != 0)
 }

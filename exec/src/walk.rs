@@ -1,18 +1,18 @@
 //! Follows what a toolchain declares to every file it consists of.
 
 use std::collections::{HashSet, VecDeque};
-use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vwfb_cas::Digest;
-use walkdir::WalkDir;
 
 use crate::elf::ElfFacts;
 use crate::fingerprint::{Place, Role};
 use crate::libraries::{Asker, serves};
 use crate::shebang::{Shebang, shebang};
+use crate::sight::{Seen, Sight};
 use crate::toolchain::{Found, ToolError, Toolchains};
 
 /// Libraries that a library opens by name when it must: (who, what).
@@ -24,6 +24,7 @@ const OPENED_BY_NAME: &[(&str, &str)] = &[
 /// A walk over one toolchain.
 pub(crate) struct Walk<'a> {
     toolchains: &'a Toolchains,
+    sight: &'a Sight<'a>,
     found: Found,
 }
 
@@ -39,8 +40,8 @@ struct Loaded {
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(toolchains: &'a Toolchains) -> Self {
-        Self { toolchains, found: Found::default() }
+    pub(crate) fn new(toolchains: &'a Toolchains, sight: &'a Sight<'a>) -> Self {
+        Self { toolchains, sight, found: Found::default() }
     }
 
     /// Adds a program with all it needs to start.
@@ -48,41 +49,63 @@ impl<'a> Walk<'a> {
         let name = file_name(Path::new(declared));
         self.found.programs.insert(declared.to_owned(), path.to_owned());
         self.found.programs.entry(name).or_insert_with(|| path.to_owned());
-        self.needs(Owner(declared), real_path(path)?)
+        self.needs(Owner(declared), self.real(path)?)
     }
 
     /// Adds a file or a folder with all below it.
     pub(crate) fn data(&mut self, toolchain: &str, path: &Path) -> Result<(), ToolError> {
-        let Ok(root) = path.canonicalize() else {
+        let Ok(root) = self.sight.real(path) else {
             return Err(ToolError::Data { toolchain: toolchain.to_owned(), path: path.to_owned() });
         };
-        let data = Data { declared: path, root: &root };
-        for entry in WalkDir::new(&root).follow_links(true).sort_by_file_name() {
-            match entry {
-                Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) if entry.file_type().is_file() => self.datum(&data, entry.path())?,
-                // Reading a pipe or a device would wait, or not end.
-                Ok(entry) => self.unread(&data, entry.path(), b"special file"),
-                Err(error) => self.link(&data, error)?,
-            }
-        }
+        self.entry(&Data { declared: path, root: &root }, &root, &mut Vec::new())?;
         self.found.readable.insert(root);
         Ok(())
     }
 
+    /// Adds what is at `path`; `within` are the folders, without links, that led to it.
+    fn entry(
+        &mut self,
+        data: &Data<'_>,
+        path: &Path,
+        within: &mut Vec<PathBuf>,
+    ) -> Result<(), ToolError> {
+        match self.sight.resolve(path) {
+            Ok((real, Seen::File { .. })) => self.datum(data, path, real),
+            Ok((real, Seen::Folder)) if !within.contains(&real) => {
+                let names = self.sight.names(&real);
+                let names = names.map_err(|source| read_error(path, source))?;
+                within.push(real);
+                for name in names {
+                    self.entry(data, &path.join(name), within)?;
+                }
+                within.pop();
+                Ok(())
+            }
+            // Reading a pipe or a device would wait, or not end.
+            Ok((_, Seen::Special)) => {
+                self.unread(data, path, b"special file");
+                Ok(())
+            }
+            // It leads nowhere or in a circle.
+            Ok(_) => self.link(data, path, within, io::Error::other("it leads in a circle")),
+            Err(error) => self.link(data, path, within, error),
+        }
+    }
+
     /// All that was found.
     pub(crate) fn finish(mut self) -> Result<Found, ToolError> {
-        for (name, path) in &self.found.programs {
-            let name = name.clone().into_bytes();
+        for (name, path) in self.found.programs.clone() {
+            let name = name.into_bytes();
             let place = Place { role: Role::Program, owner: Vec::new(), name, variant: 0 };
-            self.found.files.entry(real_path(path)?).or_default().insert(place);
+            let real = self.real(&path)?;
+            self.add(place, &real);
         }
         Ok(self.found)
     }
 
     /// Adds what the file at `real` needs to be executed.
     fn needs(&mut self, owner: Owner<'_>, real: PathBuf) -> Result<(), ToolError> {
-        match self.toolchains.elf(&real)? {
+        match self.toolchains.elf(&real, self.sight)? {
             Some(facts) => self.load(owner, real, facts),
             None => match shebang(&real).map_err(|source| read_error(&real, source))? {
                 Some(line) => self.interpreter(owner, &real, line),
@@ -93,9 +116,13 @@ impl<'a> Walk<'a> {
 
     /// Adds what runs a script, with all that this needs. One that is known ends a circle.
     fn runner(&mut self, owner: Owner<'_>, name: &Path, path: &Path) -> Result<(), ToolError> {
-        let real = real_path(path)?;
+        let real = self.real(path)?;
         let place = owner.place(Role::Interpreter, name, 0);
         if self.add(place, &real) { self.needs(owner, real) } else { Ok(()) }
+    }
+
+    fn real(&self, path: &Path) -> Result<PathBuf, ToolError> {
+        self.sight.real(path).map_err(|source| read_error(path, source))
     }
 
     /// Whether the file is new in that place.
@@ -111,14 +138,14 @@ impl<'a> Walk<'a> {
     ) -> Result<(), ToolError> {
         let needs =
             |needs: &str| ToolError::Needs { program: script.to_owned(), needs: needs.to_owned() };
-        if !line.interpreter.exists() {
+        if self.sight.real(&line.interpreter).is_err() {
             return Err(needs(&line.interpreter.to_string_lossy()));
         }
         self.runner(owner, &line.interpreter, &line.interpreter)?;
         let Some(name) = line.looked_up else {
             return Ok(());
         };
-        let path = self.toolchains.lookup(&name).ok_or_else(|| needs(&name))?;
+        let path = self.toolchains.lookup(&name, self.sight).ok_or_else(|| needs(&name))?;
         // `env` must find it on the task's own search path.
         self.found.programs.entry(file_name(Path::new(&name))).or_insert_with(|| path.clone());
         self.runner(owner, Path::new(&name), &path)
@@ -136,7 +163,7 @@ impl<'a> Walk<'a> {
                 program: path.clone(),
                 needs: loader.to_string_lossy().into_owned(),
             };
-            let real = loader.canonicalize().map_err(|_| needs())?;
+            let real = self.sight.real(loader).map_err(|_| needs())?;
             self.add(owner.place(Role::Interpreter, loader, 0), &real);
         }
         let mut loaded = HashSet::new();
@@ -159,14 +186,15 @@ impl<'a> Walk<'a> {
         loaded: &mut HashSet<String>,
         queue: &mut VecDeque<Loaded>,
     ) -> Result<(), ToolError> {
-        let toolchains = self.toolchains;
+        let (toolchains, sight) = (self.toolchains, self.sight);
         let facts_of = |path: &Path| {
-            let real = path.canonicalize().ok()?;
-            let facts = toolchains.elf(&real).ok()??;
+            let real = sight.real(path).ok()?;
+            let facts = toolchains.elf(&real, sight).ok()??;
             serves(&facts, asker.facts.machine).then_some((real, facts))
         };
         let asking = asker.asking();
-        let found = toolchains.libraries.find(name, &asking, &|path| facts_of(path).is_some());
+        let found =
+            toolchains.libraries(sight).find(name, &asking, &|path| facts_of(path).is_some());
         if found.is_empty() && asker.facts.needed.iter().any(|needed| needed == name) {
             let (program, needs) = (asker.path.clone(), name.to_owned());
             return Err(ToolError::Needs { program, needs });
@@ -181,8 +209,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn datum(&mut self, data: &Data<'_>, path: &Path) -> Result<(), ToolError> {
-        let real = real_path(path)?;
+    fn datum(&mut self, data: &Data<'_>, path: &Path, real: PathBuf) -> Result<(), ToolError> {
         if !real.starts_with(data.root) {
             self.found.readable.insert(real.clone());
         }
@@ -191,14 +218,21 @@ impl<'a> Walk<'a> {
     }
 
     /// A link that leads nowhere or in a circle counts as its own text.
-    fn link(&mut self, data: &Data<'_>, error: walkdir::Error) -> Result<(), ToolError> {
-        let path = error.path().unwrap_or(data.root).to_owned();
-        match fs::read_link(&path) {
-            Ok(text) => {
-                self.unread(data, &path, text.as_os_str().as_bytes());
+    fn link(
+        &mut self,
+        data: &Data<'_>,
+        path: &Path,
+        within: &[PathBuf],
+        error: io::Error,
+    ) -> Result<(), ToolError> {
+        let name = path.file_name().unwrap_or_default();
+        let at = within.last().map(|folder| folder.join(name));
+        match at.map(|at| self.sight.look(&at)) {
+            Some(Seen::Link(text)) => {
+                self.unread(data, path, text.as_os_str().as_bytes());
                 Ok(())
             }
-            Err(_) => Err(read_error(&path, error.into())),
+            _ => Err(read_error(path, error)),
         }
     }
 
@@ -248,10 +282,6 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn real_path(path: &Path) -> Result<PathBuf, ToolError> {
-    path.canonicalize().map_err(|source| read_error(path, source))
-}
-
-fn read_error(path: &Path, source: std::io::Error) -> ToolError {
+fn read_error(path: &Path, source: io::Error) -> ToolError {
     ToolError::Read { path: path.to_owned(), source }
 }

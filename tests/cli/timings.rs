@@ -36,9 +36,15 @@ fn a_build_counts_what_it_does() {
     let first = timed(&world, &["build", "//..."]);
     assert_eq!(counted(&first, "packages-parsed"), 1);
     assert!(counted(&first, "queries-executed") > 0);
+    assert_eq!(counted(&first, "processes-spawned"), 3);
     for phase in ["load", "queries"] {
         assert!(first["phases"][phase]["times"].as_u64().unwrap() > 0, "{phase}");
     }
+    world.write("p/greeting.txt", "other\n");
+    let second = timed(&world, &["build", "//..."]);
+    assert_eq!(counted(&second, "processes-spawned"), 2, "`alone` is unchanged");
+    let third = timed(&world, &["build", "//..."]);
+    assert_eq!(counted(&third, "processes-spawned"), 0);
 }
 
 #[test]

@@ -7,5 +7,6 @@ mod outputs;
 mod process;
 mod reuse;
 mod sandbox;
+mod saved;
 mod scene;
 mod tools;

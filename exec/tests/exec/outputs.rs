@@ -87,7 +87,8 @@ fn a_folder_replaced_by_a_link_leads_to_no_foreign_file() {
 #[test]
 fn an_input_that_the_store_lost_is_named() {
     let mut scene = Scene::new();
-    let input = scene.input("lost");
+    // Large enough for a file of its own in the store.
+    let input = scene.input(&"lost ".repeat(1 << 18));
     let Artifact::File(file) = input else { unreachable!() };
     let action = scene.script("cat in/a").with_input("in/a", input);
     scene.run(&action).unwrap();

@@ -20,7 +20,7 @@ fn tool(programs: Vec<ProgramSpec>) -> ToolSpec {
     ToolSpec { name: "tool".to_owned(), programs, data: Vec::new() }
 }
 
-fn executable(path: &Path, text: &str) {
+pub(crate) fn executable(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
@@ -196,7 +196,7 @@ fn interpreters_of_one_name_that_swap_places_change_the_fingerprint() {
 }
 
 /// Runs the linker that Rust itself needs.
-fn link(folder: &Path, args: &[&str]) {
+pub(crate) fn link(folder: &Path, args: &[&str]) {
     let mut command = Command::new("cc");
     let status = command.current_dir(folder).args(args).arg("-nostdlib").status().unwrap();
     assert!(status.success());
