@@ -238,7 +238,8 @@ impl TaskGraph {
 
 /// A target as the queries answer.
 pub(crate) struct Row {
-    pub(crate) refs: BTreeSet<Label>,
+    /// In the order of the text, each once.
+    pub(crate) refs: Vec<Label>,
     pub(crate) face: [u8; 32],
     pub(crate) makes: Vec<String>,
     pub(crate) offers: Vec<(Label, String, String)>,
@@ -268,13 +269,18 @@ impl Row {
         offers.sort_by_key(|(default, _)| !default);
         let outputs = declared(db, target).value.as_ref().map(|declared| &declared.outputs);
         Self {
-            refs: references(db, target).iter().map(|(label, _)| label.clone()).collect(),
+            refs: in_order(references(db, target).iter().map(|(label, _)| label)),
             face,
             makes: outputs.into_iter().flatten().map(|output| output.path.to_string()).collect(),
             offers: offers.into_iter().map(|(_, offer)| offer).collect(),
             task: task(db, target).value.as_ref().map(|def| TaskRow::of(db, def)),
         }
     }
+}
+
+fn in_order<'a>(labels: impl Iterator<Item = &'a Label>) -> Vec<Label> {
+    let mut seen = BTreeSet::new();
+    labels.filter(|label| seen.insert(*label)).cloned().collect()
 }
 
 impl TaskRow {

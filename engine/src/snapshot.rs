@@ -42,6 +42,8 @@ pub(crate) struct Snapshot {
     pub(crate) facts: Facts,
     /// The mark of the workspace's successes when they were those of `answers`.
     pub(crate) mark: Option<i64>,
+    /// What makes looking at tools quick: their closures, and the stamps of their files.
+    pub(crate) tools: [Vec<u8>; 2],
 }
 
 /// Where the snapshot of one request is, and whose it is.
@@ -89,9 +91,10 @@ impl Snapshot {
         let graph = TaskGraph::read(from)?;
         let answers = Answers::read(from, graph.tasks())?;
         let facts = Facts::read(from)?;
+        let tools = [from.bytes()?.to_vec(), from.bytes()?.to_vec()];
         let whole = settled.len() == graph.tasks() && facts.fit(&graph) && from.0.is_empty();
         let mark = mark.first().map(|mark| mark.cast_signed());
-        whole.then_some(Self { graph, answers, settled, facts, mark })
+        whole.then_some(Self { graph, answers, settled, facts, mark, tools })
     }
 
     /// Writes the snapshot to `place`, whole or not at all. It is not made to outlive a power cut:
@@ -108,6 +111,9 @@ impl Snapshot {
         self.graph.write(&mut body);
         self.answers.write(&mut body);
         self.facts.write(&mut body);
+        for bytes in &self.tools {
+            body.bytes(bytes);
+        }
         let folder = place.path.parent().unwrap_or(&place.path);
         fs::create_dir_all(folder)?;
         let new = folder.join(format!("new-{}", std::process::id()));

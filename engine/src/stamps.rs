@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use vwfb_cas::Digest;
 use vwfb_exec::FileDigests;
 
+use crate::columns::Reader;
 use crate::stamp::{Stamp, Stamped};
 
 /// How often a file that changes while it is read is read again.
@@ -33,13 +34,16 @@ pub(crate) struct Stamps {
     asked: AtomicUsize,
     all: OnceLock<HashMap<String, Stamped>>,
     fresh: Mutex<BTreeMap<String, Stamped>>,
+    /// Those of tools, which every run asks for.
+    of_tools: Mutex<BTreeMap<String, Stamped>>,
 }
 
 impl Stamps {
     /// A table that knows what was recorded.
     pub(crate) fn new(recorded: Arc<dyn Recorded>) -> Self {
         let asked = AtomicUsize::new(0);
-        Self { recorded, asked, all: OnceLock::new(), fresh: Mutex::default() }
+        let (all, fresh, of_tools) = (OnceLock::new(), Mutex::default(), Mutex::default());
+        Self { recorded, asked, all, fresh, of_tools }
     }
 
     fn recorded(&self, path: &str) -> Option<Stamped> {
@@ -54,7 +58,42 @@ impl Stamps {
     pub(crate) fn known(&self, path: &Path) -> Option<Stamped> {
         let path = path.to_str()?;
         let fresh = self.fresh().get(path).copied();
-        fresh.or_else(|| self.recorded(path))
+        let of_tools = || lock(&self.of_tools).get(path).copied();
+        fresh.or_else(of_tools).or_else(|| self.recorded(path))
+    }
+
+    /// The stamps of tools' files, for [`Stamps::restore_tools`] in a later process.
+    pub(crate) fn tools(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (path, stamped) in &*lock(&self.of_tools) {
+            let stamp = stamped.stamp.encode();
+            for part in [path.as_bytes(), &stamp, stamped.digest.as_bytes()] {
+                bytes.extend((part.len() as u64).to_le_bytes());
+                bytes.extend(part);
+            }
+        }
+        bytes
+    }
+
+    /// Takes up what [`Stamps::tools`] returned; bytes that cannot be read are left out.
+    pub(crate) fn restore_tools(&self, bytes: &[u8]) {
+        let mut reader = Reader(bytes);
+        let mut next = || {
+            let path = String::from_utf8(reader.bytes()?.to_vec()).ok()?;
+            let stamp = Stamp::decode(reader.bytes()?)?;
+            let digest = Digest::from_bytes(reader.bytes()?.try_into().ok()?);
+            Some((path, Stamped { stamp, digest }))
+        };
+        let mut of_tools = lock(&self.of_tools);
+        while let Some((path, stamped)) = next() {
+            of_tools.insert(path, stamped);
+        }
+    }
+
+    fn note_tool(&self, path: &Path) {
+        if let Some((name, stamped)) = path.to_str().zip(self.known(path)) {
+            lock(&self.of_tools).insert(name.to_owned(), stamped);
+        }
     }
 
     /// The text of the file at `path`, its digest noted.
@@ -104,7 +143,11 @@ impl Stamps {
     fn vouched(&self, path: &str, now: &Stamp) -> Option<Stamped> {
         let fresh = self.fresh().get(path).copied();
         let vouches = |stamped: &Stamped| stamped.stamp.vouches_for(now);
-        fresh.filter(vouches).or_else(|| self.recorded(path).filter(vouches))
+        let of_tools = || lock(&self.of_tools).get(path).copied().filter(vouches);
+        fresh
+            .filter(vouches)
+            .or_else(of_tools)
+            .or_else(|| self.recorded(path).filter(vouches))
     }
 
     /// What was read since the last call, to be recorded.
@@ -113,20 +156,31 @@ impl Stamps {
     }
 
     fn fresh(&self) -> MutexGuard<'_, BTreeMap<String, Stamped>> {
-        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.fresh)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl FileDigests for Stamps {
     fn digest(&self, path: &Path) -> io::Result<Digest> {
-        self.of(path).map(|stamped| stamped.digest)
+        let digest = self.of(path)?.digest;
+        self.note_tool(path);
+        Ok(digest)
     }
 
     fn digest_of(&self, path: &Path, metadata: &Metadata) -> io::Result<Digest> {
         // Whether an earlier stamp vouches for this one does not depend on when this one is taken.
         let now = Stamp::of(metadata, 0);
-        let vouched = path.to_str().and_then(|name| self.vouched(name, &now));
-        vouched.map_or_else(|| self.digest(path), |stamped| Ok(stamped.digest))
+        match path.to_str().and_then(|name| self.vouched(name, &now)) {
+            Some(stamped) => {
+                self.note_tool(path);
+                Ok(stamped.digest)
+            }
+            None => self.digest(path),
+        }
     }
 }
 

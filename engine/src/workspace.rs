@@ -275,6 +275,9 @@ impl Workspace {
         patterns: &[Pattern],
     ) -> Option<(TaskGraph, Resumed)> {
         let mut snapshot = Snapshot::load(place)?;
+        let [closures, stamps] = &snapshot.tools;
+        self.tools.restore(closures);
+        self.stamps.restore_tools(stamps);
         let output_folder = self.relative_output_folder();
         let root_fd = open_folder(&self.place.root)?;
         let world = self.world(&root_fd, &output_folder)?;
@@ -512,7 +515,9 @@ impl Workspace {
         };
         let Some(facts) = facts else { return };
         let Ended { answers, settled, mark } = ended;
-        let _without = Snapshot { graph, answers, settled, facts, mark }.save(&place);
+        let tools = [self.tools.saved(), self.stamps.tools()];
+        let snapshot = Snapshot { graph, answers, settled, facts, mark, tools };
+        let _without = snapshot.save(&place);
     }
 
     fn record_stamps(&self) -> Result<(), EnvironmentError> {
