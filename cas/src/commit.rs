@@ -1,14 +1,16 @@
 //! Results under their keys: written once all they name outlives a power cut, and found again.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::artifact::ActionResult;
+use crate::artifact::{ActionResult, Artifact};
 use crate::digest::{ActionKey, BlobId};
 use crate::error::IoError;
 use crate::index::{IndexError, ObjectRow, Outlive, Rows, Sequence};
-use crate::layout;
+use crate::lock::KeyLock;
+use crate::pack::{Frame, Kind};
+use crate::pending::{Failed, Gate, Queued, UsedResult};
 use crate::record;
-use crate::stage::Staged;
 use crate::store::Store;
 
 /// A result cannot be written.
@@ -40,6 +42,16 @@ pub struct LookupError {
     pub source: IndexError,
 }
 
+/// Results were not kept.
+#[derive(Debug, thiserror::Error)]
+#[error("the store could not keep {} results", keys.len())]
+pub struct FlushError {
+    /// Whose.
+    pub keys: Vec<ActionKey>,
+    /// Why the first of them was not kept.
+    pub source: CommitError,
+}
+
 impl Store {
     /// Writes a result under its key and returns the result that stands: the first writer wins.
     pub fn commit(
@@ -56,40 +68,82 @@ impl Store {
         &self,
         results: &[(ActionKey, ActionResult)],
     ) -> Result<Vec<ActionResult>, CommitError> {
-        let records: Vec<Vec<u8>> =
-            results.iter().map(|(key, result)| record::encode(*key, result)).collect();
-        let staged: Vec<Staged> =
-            records.iter().map(|bytes| self.stage_bytes(bytes)).collect::<Result<_, _>>()?;
-        self.sync()?;
-        self.index.write(Outlive::PowerCut, |rows| {
-            let entries = results.iter().zip(&records).zip(&staged);
-            entries
-                .map(|(((key, result), record), staged)| {
-                    self.commit_one(rows, *key, result, record, staged)
-                })
-                .collect()
-        })
+        let gate = self.gate()?;
+        let queued = results.iter().map(|(key, result)| self.queued(*key, result, None, &gate));
+        let queued = queued.collect::<Result<Vec<_>, _>>()?;
+        self.land(queued)
     }
 
-    fn commit_one(
+    /// Takes a result whose key the caller has locked, and returns the result that stands. It is
+    /// written soon and together with others; until then the key stays locked. This process finds
+    /// it from now on, others when it would outlive a power cut.
+    ///
+    /// # Errors
+    /// If the store has not what the result names. That it cannot be written is told by `flush`.
+    pub fn commit_soon(
         &self,
-        rows: &Rows<'_>,
-        key: ActionKey,
+        lock: KeyLock,
         result: &ActionResult,
-        record: &[u8],
-        staged: &Staged,
     ) -> Result<ActionResult, CommitError> {
-        if let Some((first, _)) = rows.result(key)?
-            && !rows.broken_keys()?.contains(&key)
+        let key = lock.key();
+        if !lock.is_vacant()
+            && let Some(first) = self.lookup_rows(&[key])?.pop().flatten()
         {
-            rows.use_result(key, self.now())?;
             return Ok(first);
         }
-        rows.remove_result(key)?;
-        let objects = needed(rows, result)?.map_err(|blob| CommitError::Missing { key, blob })?;
-        layout::rename_into(&staged.path, &self.layout.record(key))?;
-        rows.put_result(key, record, &objects, self.now())?;
+        let gate = self.gate()?;
+        let queued = self.queued(key, result, Some(lock), &gate)?;
+        self.note(&gate, |state| {
+            state.queued.insert(key, queued.result.clone());
+            state.batch.results.push(queued);
+        });
         Ok(result.clone())
+    }
+
+    /// Appends the record of a result all of whose outputs are there.
+    fn queued(
+        &self,
+        key: ActionKey,
+        result: &ActionResult,
+        lock: Option<KeyLock>,
+        gate: &Arc<Gate>,
+    ) -> Result<Queued, CommitError> {
+        let outputs: Vec<_> = result.outputs.values().map(Artifact::object).collect();
+        let whole = self.claim_objects(&outputs, gate)?;
+        if let Some((&(blob, _), _)) = outputs.iter().zip(whole).find(|(_, whole)| !whole) {
+            return Err(CommitError::Missing { key, blob });
+        }
+        let record = record::encode(key, result);
+        let slot = self.packs.append(&self.index, Kind::Record, key.digest(), &record)?;
+        Ok(Queued { key, result: result.clone(), record, slot, _lock: lock })
+    }
+
+    /// Waits until all that was put and committed is in the index, and the results would outlive a
+    /// power cut.
+    ///
+    /// # Errors
+    /// If results that `commit_soon` took could not be written. They are not kept.
+    pub fn flush(&self) -> Result<(), FlushError> {
+        self.settle();
+        let mut errors = std::mem::take(&mut self.pending.state().failed).into_iter();
+        let Some(Failed { mut keys, error: source }) = errors.next() else { return Ok(()) };
+        keys.extend(errors.flat_map(|failed| failed.keys));
+        Err(FlushError { keys, source })
+    }
+
+    /// Like `flush`, but leaves what fails for it to tell.
+    pub(crate) fn settle(&self) {
+        let _nothing_of_mine = self.land(Vec::new());
+    }
+
+    /// The result under a key that the caller has locked. That there is none need not be asked
+    /// again while the lock is held.
+    pub fn lookup_locked(&self, lock: &KeyLock) -> Result<Option<ActionResult>, LookupError> {
+        let found = self.lookup(&[lock.key()])?.pop().flatten();
+        if found.is_none() {
+            lock.set_vacant();
+        }
+        Ok(found)
     }
 
     /// The results under `keys`, in their order; `None` where there is none or an output of it is
@@ -102,36 +156,51 @@ impl Store {
     }
 
     fn lookup_rows(&self, keys: &[ActionKey]) -> Result<Vec<Option<ActionResult>>, IndexError> {
-        let found = self.index.read(|rows| whole_results(rows, keys))?;
-        let is_unclaimed =
-            |found: &Option<Found>| found.as_ref().is_some_and(|at| at.used < self.lease.start);
-        if found.iter().any(is_unclaimed) { self.claim_results(keys) } else { Ok(results(found)) }
-    }
-
-    /// Looks the results up and keeps them from `gc`, in one transaction: since they were seen
-    /// they may have been removed or have lost a blob.
-    fn claim_results(&self, keys: &[ActionKey]) -> Result<Vec<Option<ActionResult>>, IndexError> {
-        self.index.write(Outlive::Process, |rows| {
-            let found = whole_results(rows, keys)?;
+        let gate = self.gate()?;
+        let mut found = self.index.read(|rows| whole_results(rows, keys))?;
+        if found.iter().any(Seen::is_broken) {
+            // What it lacks may have been put again.
+            self.settle();
+            found = self.index.read(|rows| whole_results(rows, keys))?;
+        }
+        let found: Vec<_> = found.into_iter().map(Seen::whole).collect();
+        self.note(&gate, |state| {
             for (key, found) in keys.iter().zip(&found) {
-                if found.as_ref().is_some_and(|at| at.used < self.lease.start) {
-                    rows.use_result(*key, self.now())?;
+                if let Some(Found { result, used }) = found
+                    && *used < self.lease.start
+                {
+                    let result = result.clone();
+                    state.batch.used_results.push(UsedResult { key: *key, result });
                 }
             }
-            Ok(results(found))
-        })
+        });
+        let state = self.pending.state();
+        let result = |(key, found): (&ActionKey, Option<Found>)| {
+            found.map(|found| found.result).or_else(|| state.queued.get(key).cloned())
+        };
+        Ok(keys.iter().zip(found).map(result).collect())
     }
 
     /// Forgets the results under `keys`; their blobs stay until `gc` finds them unused. Returns
     /// how many there were.
     pub fn forget(&self, keys: &[ActionKey]) -> Result<u64, CommitError> {
-        let count = self.index.write(Outlive::PowerCut, |rows| {
-            let removed = keys.iter().map(|key| rows.remove_result(*key).map(u64::from));
-            removed.sum::<Result<u64, IndexError>>()
+        self.settle();
+        let shut = Gate::shut(&self.layout.gate())?;
+        let mut records = Vec::new();
+        self.index.write(Outlive::PowerCut, |rows| {
+            for key in keys {
+                records.extend(rows.record(*key)?.map(|(record, slot)| (*key, record, slot)));
+                rows.remove_result(*key)?;
+            }
+            Ok::<_, IndexError>(())
         })?;
+        drop(shut);
         // Only now: a row must never stand without its record.
-        self.remove_records(keys)?;
-        Ok(count)
+        for (key, record, slot) in &records {
+            self.packs.kill(*slot, &Frame::of(Kind::Record, key.digest(), record))?;
+        }
+        self.wrote();
+        Ok(records.len() as u64)
     }
 }
 
@@ -141,18 +210,37 @@ struct Found {
     used: Sequence,
 }
 
-/// The results under `keys` whose outputs are there, as far as is known.
-fn whole_results(rows: &Rows<'_>, keys: &[ActionKey]) -> Result<Vec<Option<Found>>, IndexError> {
-    let broken = rows.broken_keys()?;
-    let whole = |key: &ActionKey| {
-        let found = rows.result(*key)?.filter(|_| !broken.contains(key));
-        Ok(found.map(|(result, used)| Found { result, used }))
-    };
-    keys.iter().map(whole).collect()
+/// What is under a key, as far as is known.
+enum Seen {
+    Nothing,
+    /// A result that lost an output.
+    Broken,
+    Whole(Found),
 }
 
-fn results(found: Vec<Option<Found>>) -> Vec<Option<ActionResult>> {
-    found.into_iter().map(|found| found.map(|found| found.result)).collect()
+impl Seen {
+    const fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken)
+    }
+
+    fn whole(self) -> Option<Found> {
+        match self {
+            Self::Whole(found) => Some(found),
+            Self::Nothing | Self::Broken => None,
+        }
+    }
+}
+
+fn whole_results(rows: &Rows<'_>, keys: &[ActionKey]) -> Result<Vec<Seen>, IndexError> {
+    let broken = rows.broken_keys()?;
+    let seen = |key: &ActionKey| {
+        Ok(match rows.result(*key)? {
+            None => Seen::Nothing,
+            Some(_) if broken.contains(key) => Seen::Broken,
+            Some((result, used)) => Seen::Whole(Found { result, used }),
+        })
+    };
+    keys.iter().map(seen).collect()
 }
 
 /// The rows of all objects that the result names, or the first output that the store has not whole.
@@ -174,28 +262,4 @@ pub(crate) fn needed(
         needed.extend(rows.object(log.blob, log.executable)?.map(|object| object.row));
     }
     Ok(Ok(needed))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::artifact::Artifact;
-    use crate::digest::Digest;
-
-    #[test]
-    fn a_result_that_lost_its_output_since_it_was_seen_is_no_hit() {
-        let place = tempfile::tempdir().unwrap();
-        let store = Store::open(&place.path().join("store")).unwrap();
-        let film = store.put_bytes(b"film").unwrap();
-        let key = ActionKey(Digest::of(b"key"));
-        let outputs = [("out".to_owned(), Artifact::File(film))].into();
-        let made = ActionResult { outputs, log: None, duration_ms: 1, observed_inputs: None };
-        store.commit(key, &made).unwrap();
-        assert_eq!(store.claim_results(&[key]).unwrap(), [Some(made)]);
-        fs::remove_file(store.layout.blob(film.blob, false)).unwrap();
-        assert!(store.read(film.blob).is_err());
-        assert_eq!(store.claim_results(&[key]).unwrap(), [None]);
-    }
 }

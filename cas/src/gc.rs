@@ -2,6 +2,7 @@
 //!
 //! What a live lease may use, what any workspace published as a root, and all below either stays.
 
+mod packs;
 mod plan;
 mod worth;
 
@@ -14,6 +15,8 @@ use crate::error::IoError;
 use crate::index::{IndexError, Outlive, RootSet, Rows};
 use crate::layout;
 use crate::lease;
+use crate::pack::{Frame, Kind, Place};
+use crate::pending::{Form, Gate};
 use crate::store::Store;
 
 use plan::{Limits, Plan, State};
@@ -93,6 +96,7 @@ impl Store {
     ///
     /// The name is the caller's to give and to take back, by `GcOptions::gone`.
     pub fn publish_roots(&self, workspace: &str, roots: &Roots) -> Result<(), GcError> {
+        self.settle();
         let wanted = RootSet::from(roots);
         if self.index.read(|rows| rows.roots(workspace))? == wanted {
             return Ok(());
@@ -107,14 +111,22 @@ impl Store {
 
     /// Removes what `options` allow, and what dead processes left.
     pub fn gc(&self, options: &GcOptions) -> Result<GcReport, GcError> {
+        self.settle();
+        let shut = Gate::shut(&self.layout.gate())?;
+        // What was appended and not synced is held open, and so locked.
+        self.packs.sync()?;
+        let mut records = Vec::new();
         let (plan, dead) = self.index.write(Outlive::PowerCut, |rows| {
             let dead = lease::reap(&self.layout, rows)?;
             let plan = self.plan(rows, options)?;
             if options.dry_run {
                 return Ok((plan, dead));
             }
+            self.packs.close(rows)?;
             options.gone.iter().try_for_each(|workspace| rows.remove_roots(workspace))?;
             for result in plan.results() {
+                let record = rows.record(result.key)?;
+                records.extend(record.map(|(bytes, slot)| (result.key, bytes, slot)));
                 rows.remove_result(result.key)?;
             }
             for object in plan.objects() {
@@ -122,13 +134,18 @@ impl Store {
             }
             Ok::<_, GcError>((plan, dead))
         })?;
+        drop(shut);
         let mut report = plan.report();
         if options.dry_run {
             return Ok(report);
         }
-        let blobs = plan.objects().map(|object| (object.blob, object.executable));
+        let blobs = plan.objects().filter(|object| object.place == Place::File);
+        let blobs = blobs.map(|object| (object.blob, object.executable));
         self.remove_blobs(&blobs.collect::<Vec<_>>())?;
-        self.remove_records(&report.results.iter().map(|result| result.key).collect::<Vec<_>>())?;
+        for (key, record, slot) in &records {
+            self.packs.kill(*slot, &Frame::of(Kind::Record, key.digest(), record))?;
+        }
+        self.tidy_packs()?;
         report.strays = self.remove_strays()?;
         report.scratch = self.sweep(dead)?;
         Ok(report)
@@ -146,36 +163,23 @@ impl Store {
         Ok(state.plan(&Limits { now, max_age: options.max_age, max_bytes: options.max_bytes }))
     }
 
-    /// Removes the files of objects that still have no row. Returns how many there were.
-    fn remove_blobs(&self, blobs: &[(BlobId, bool)]) -> Result<u64, GcError> {
+    /// Removes the files of objects that have no row, or whose row has the bytes in a pack. Returns
+    /// how many there were.
+    fn remove_blobs(&self, blobs: &[Form]) -> Result<u64, GcError> {
         let mut count = 0;
         for batch in blobs.chunks(BATCH) {
+            // Nobody has put any of them and not noted it yet.
+            let _shut = Gate::shut(&self.layout.gate())?;
             count += self.index.write(Outlive::Process, |rows| {
                 let mut count = 0;
                 for &(blob, executable) in batch {
-                    if rows.object(blob, executable)?.is_none() {
+                    let object = rows.object(blob, executable)?;
+                    if object.is_none_or(|object| object.place != Place::File) {
                         let path = self.layout.blob(blob, executable);
                         count += u64::from(layout::remove(&path)?);
                     }
                 }
                 Ok::<_, GcError>(count)
-            })?;
-        }
-        Ok(count)
-    }
-
-    /// Removes the record files of results that still have no row.
-    pub(crate) fn remove_records(&self, keys: &[ActionKey]) -> Result<u64, IndexError> {
-        let mut count = 0;
-        for batch in keys.chunks(BATCH) {
-            count += self.index.write(Outlive::Process, |rows| {
-                let mut count = 0;
-                for &key in batch {
-                    if !rows.has_result(key)? {
-                        count += u64::from(layout::remove(&self.layout.record(key))?);
-                    }
-                }
-                Ok::<_, IndexError>(count)
             })?;
         }
         Ok(count)
@@ -191,10 +195,7 @@ impl Store {
         let named = |path: &PathBuf| layout::named(path);
         let blobs = layout::files(&self.layout.blobs())?;
         let blobs = blobs.iter().filter_map(named).map(|(digest, form)| (BlobId(digest), form));
-        count += self.remove_blobs(&self.index.read(|rows| rows.unknown_objects(blobs))?)?;
-        let records = layout::files(&self.layout.records())?;
-        let keys = records.iter().filter_map(named).map(|(digest, _)| ActionKey(digest));
-        count += self.remove_records(&self.index.read(|rows| rows.unknown_results(keys))?)?;
-        Ok(count)
+        let unknown = self.index.read(|rows| rows.without_file(blobs))?;
+        Ok(count + self.remove_blobs(&unknown)?)
     }
 }

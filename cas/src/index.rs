@@ -6,6 +6,7 @@
 mod leases;
 mod losses;
 mod objects;
+mod packs;
 mod results;
 mod roots;
 mod schema;

@@ -5,17 +5,18 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::digest::{ActionKey, BlobId, Digest};
+use crate::digest::{BlobId, Digest};
 use crate::error::{AtPath, IoError};
+use crate::pack::PackId;
 use crate::store::OpenError;
 
 /// The format this code reads and writes.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 const FORMAT_NAME: &str = "vwfb-store";
 const LOCK: &str = "lock";
 /// What can be there before the format mark is.
 const OWN_NAMES: [&str; 8] =
-    [LOCK, "blobs", "results", "leases", "scratch", "quarantine", "CACHEDIR.TAG", "format.new"];
+    [LOCK, "blobs", "packs", "leases", "scratch", "quarantine", "CACHEDIR.TAG", "format.new"];
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a cache of vwfb: it can be deleted while no build runs.\n";
 
@@ -73,8 +74,7 @@ impl Layout {
     }
 
     fn create(&self) -> Result<(), IoError> {
-        for folder in
-            [self.blobs(), self.records(), self.leases(), self.scratch(), self.quarantine()]
+        for folder in [self.blobs(), self.packs(), self.leases(), self.scratch(), self.quarantine()]
         {
             fs::create_dir_all(&folder).at("create", &folder)?;
         }
@@ -111,8 +111,18 @@ impl Layout {
         self.root.join("blobs")
     }
 
-    pub(crate) fn records(&self) -> PathBuf {
-        self.root.join("results")
+    pub(crate) fn packs(&self) -> PathBuf {
+        self.root.join("packs")
+    }
+
+    /// The file of a pack.
+    pub(crate) fn pack(&self, pack: PackId) -> PathBuf {
+        self.packs().join(pack.0.to_string())
+    }
+
+    /// Held, shared, by whoever did something that its index rows do not say yet.
+    pub(crate) fn gate(&self) -> PathBuf {
+        self.root.join("gate")
     }
 
     pub(crate) fn leases(&self) -> PathBuf {
@@ -136,11 +146,6 @@ impl Layout {
         }
         self.blobs().join(shard).join(name)
     }
-
-    pub(crate) fn record(&self, key: ActionKey) -> PathBuf {
-        let (shard, name) = shard(key.digest());
-        self.records().join(shard).join(name)
-    }
 }
 
 fn shard(digest: Digest) -> (String, String) {
@@ -149,7 +154,7 @@ fn shard(digest: Digest) -> (String, String) {
     (hex, name)
 }
 
-/// What the name of a file below `blobs/` or `results/` says: the digest, and whether it is the
+/// What the name of a file below `blobs/` says: the digest, and whether it is the
 /// executable form.
 pub(crate) fn named(path: &Path) -> Option<(Digest, bool)> {
     let name = path.file_name()?.to_str()?;
@@ -184,10 +189,15 @@ pub(crate) fn rename_into(from: &Path, to: &Path) -> Result<(), IoError> {
 
 /// Waits for a lock on the whole file; a signal does not end the wait.
 pub(crate) fn lock_exclusively(file: &File, path: &Path) -> Result<(), IoError> {
+    retry(|| file.lock()).at("lock", path)
+}
+
+/// Repeats a call until no signal interrupts it.
+pub(crate) fn retry<T>(call: impl Fn() -> io::Result<T>) -> io::Result<T> {
     loop {
-        match file.lock() {
+        match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            done => return done.at("lock", path),
+            done => return done,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Putting artifacts where tasks and people read them.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -12,14 +12,14 @@ use crate::dir::Dir;
 use crate::error::{AtPath, IoError};
 use crate::index::IndexError;
 use crate::layout;
-use crate::read::ReadError;
+use crate::read::{Blob, ReadError};
 use crate::store::Store;
 
 /// Whose the materialised files are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
-    /// Read-only names of the store's own files: for readers that cannot write them. What is in
-    /// the place already is an error.
+    /// Read-only names of the store's own files, or copies of what has none: for readers that
+    /// cannot write them. What is in the place already is an error.
     Shared,
     /// Read-only copies: for readers that nothing keeps from writing. What is in the place already
     /// is an error.
@@ -154,10 +154,8 @@ impl Store {
         name: &Path,
         placement: Placement,
     ) -> Result<(), MaterialiseError> {
-        let object = self.index.read(|rows| rows.object(file.blob, file.executable))?;
-        let object = object.ok_or(ReadError::Missing { blob: file.blob })?;
-        let mut blob = self.open_object(&object)?;
-        if placement == Placement::Shared {
+        let blob = self.open_first(file.blob, &[file.executable])?;
+        if placement == Placement::Shared && matches!(blob, Blob::File(_)) {
             let path = self.layout.blob(file.blob, file.executable);
             match folder.link(&path, name) {
                 Ok(()) => return Ok(()),
@@ -167,15 +165,16 @@ impl Store {
             }
         }
         let copy = folder.create_file(name)?;
-        Ok(copy_blob(&mut blob, copy, mode(file, placement))
-            .at("write", &folder.path().join(name))?)
+        Ok(copy_blob(blob, copy, mode(file, placement)).at("write", &folder.path().join(name))?)
     }
 }
 
-/// Clones where the file system can, else copies.
-fn copy_blob(blob: &mut File, mut copy: File, mode: u32) -> io::Result<()> {
-    if rustix::fs::ioctl_ficlone(&copy, &*blob).is_err() {
-        io::copy(blob, &mut copy)?;
+/// Writes bytes that are in memory; clones a file where the file system can, else copies it.
+fn copy_blob(blob: Blob, mut copy: File, mode: u32) -> io::Result<()> {
+    match blob {
+        Blob::Bytes(bytes) => copy.write_all(bytes.get_ref())?,
+        Blob::File(file) if rustix::fs::ioctl_ficlone(&copy, &file).is_ok() => {}
+        Blob::File(mut file) => drop(io::copy(&mut file, &mut copy)?),
     }
     layout::set_mode(&copy, mode)
 }

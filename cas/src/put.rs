@@ -1,20 +1,24 @@
 //! Taking files, trees and bytes into the store.
 
 use std::fs::{self, FileType};
+use std::io::Read;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::artifact::{Entry, FileRef, Tree, TreeId};
 use crate::digest::{BlobId, Digest};
 use crate::error::{AtPath, IoError};
-use crate::index::{IndexError, Outlive, Rows};
+use crate::index::IndexError;
 use crate::layout;
-use crate::stage::{Staged, Take};
+use crate::pack::{Frame, Kind, Place, Slot};
+use crate::packs::Found;
+use crate::pending::{Form, Gate, Known, NewObject};
+use crate::quarantine;
+use crate::read::Located;
+use crate::stage::{self, Staged, Take};
 use crate::store::Store;
 use crate::tree::symlink_fault;
-
-/// How many files are taken in while others wait.
-const BATCH: usize = 256;
 
 /// Something cannot be taken into the store.
 #[derive(Debug, thiserror::Error)]
@@ -62,15 +66,12 @@ pub enum PutError {
 impl Store {
     /// Stores bytes as a plain file.
     pub fn put_bytes(&self, bytes: &[u8]) -> Result<FileRef, PutError> {
-        match self.known(BlobId(Digest::of(bytes)), false)? {
-            Some(file) => Ok(file),
-            None => self.adopt_one(self.stage_bytes(bytes)?),
-        }
+        self.put_memory(bytes, false, Vec::new())
     }
 
     /// Stores the regular file at `path`, executable if its owner may execute it.
     pub fn put_file(&self, path: &Path, take: Take) -> Result<FileRef, PutError> {
-        let file = self.adopt_one(self.stage_file(path)?)?;
+        let file = self.take_in(path, None)?;
         if take == Take::Move {
             layout::remove(path)?;
         }
@@ -86,30 +87,25 @@ impl Store {
             return Err(PutError::NotRegular { path: path.to_owned() });
         }
         let executable = std::os::unix::fs::MetadataExt::mode(&metadata) & 0o100 != 0;
-        if let Some(file) = self.known(expected, executable)? {
+        let gate = self.gate()?;
+        if let Some(file) = self.known((expected, executable), &gate)? {
             return Ok(file);
         }
-        let staged = self.stage_file(path)?;
-        let found = staged.file.blob;
-        if found != expected {
-            return Err(PutError::Changed { path: path.to_owned(), expected, found });
-        }
-        self.adopt_one(staged)
+        drop(gate);
+        self.take_in(path, Some(expected))
     }
 
     /// Stores the folder at `path` with all below it: regular files with their executable bit,
     /// folders, empty ones too, and symbolic links that stay inside it.
     pub fn put_tree(&self, path: &Path, take: Take) -> Result<TreeId, PutError> {
-        let mut incoming = Incoming { store: self, staged: Vec::new() };
-        let tree = self.walk(path, 0, &mut incoming)?;
-        incoming.flush()?;
+        let tree = self.walk(path, 0)?;
         if take == Take::Move {
             crate::dir::remove_all(path)?;
         }
         Ok(tree)
     }
 
-    fn walk(&self, folder: &Path, depth: usize, to: &mut Incoming<'_>) -> Result<TreeId, PutError> {
+    fn walk(&self, folder: &Path, depth: usize) -> Result<TreeId, PutError> {
         let mut tree = Tree::default();
         for entry in fs::read_dir(folder).at("list", folder)? {
             let entry = entry.at("list", folder)?;
@@ -117,129 +113,150 @@ impl Store {
             let kind = entry.file_type().at("stat", &path)?;
             let name = entry.file_name().into_string();
             let name = name.map_err(|_| PutError::Name { path: path.clone() })?;
-            tree.entries.insert(name, self.walk_entry(&path, kind, depth, to)?);
+            tree.entries.insert(name, self.walk_entry(&path, kind, depth)?);
         }
-        // Children first: a tree's object is adopted after what it names.
-        to.push_tree(tree)
+        // Children first: when a tree gets its row, what it names has one.
+        let children = tree.objects().collect();
+        let file = self.put_memory(&tree.encode(), false, children)?;
+        Ok(TreeId(file.blob.digest()))
     }
 
-    fn walk_entry(
-        &self,
-        path: &Path,
-        kind: FileType,
-        depth: usize,
-        to: &mut Incoming<'_>,
-    ) -> Result<Entry, PutError> {
+    fn walk_entry(&self, path: &Path, kind: FileType, depth: usize) -> Result<Entry, PutError> {
         if kind.is_dir() {
-            Ok(Entry::Dir(self.walk(path, depth + 1, to)?))
+            Ok(Entry::Dir(self.walk(path, depth + 1)?))
         } else if kind.is_symlink() {
             Ok(Entry::Symlink(link_target(path, depth)?))
         } else if is_special(kind) {
             Err(PutError::NotRegular { path: path.to_owned() })
         } else {
-            to.push_file(self.stage_file(path)?).map(Entry::File)
+            self.take_in(path, None).map(Entry::File)
         }
     }
 
-    /// The file of these bytes, if the store has it and needs not verify it first.
-    fn known(&self, blob: BlobId, executable: bool) -> Result<Option<FileRef>, IndexError> {
-        let Some(object) = self.index.read(|rows| rows.object(blob, executable))? else {
-            return Ok(None);
-        };
-        let file = FileRef { blob, size: object.size, executable };
-        let in_place = !self.is_suspect(&object) && self.is_in_place(&file);
-        let kept = in_place && self.claim_objects(&[(blob, executable)])? == [true];
-        Ok(kept.then_some(file))
-    }
-
-    fn adopt_one(&self, staged: Staged) -> Result<FileRef, PutError> {
-        let file = staged.file;
-        self.adopt(vec![(staged, None)])?;
-        Ok(file)
-    }
-
-    /// Gives staged files their names and rows, in order, while no `gc` runs.
-    fn adopt(&self, staged: Vec<(Staged, Option<Tree>)>) -> Result<(), PutError> {
-        let now = self.now();
-        self.index.write(Outlive::Process, |rows| {
-            for (staged, tree) in &staged {
-                let file = staged.file;
-                let known = rows.object(file.blob, file.executable)?;
-                let known = known.filter(|object| {
-                    !object.missing && !self.is_suspect(object) && self.is_in_place(&file)
-                });
-                let row = match known {
-                    Some(object) => {
-                        rows.use_object(object.row, now)?;
-                        object.row
-                    }
-                    None => {
-                        let to = self.layout.blob(file.blob, file.executable);
-                        layout::rename_into(&staged.path, &to)?;
-                        rows.put_object(&file, rows.sequence()?, now)?
-                    }
-                };
-                if let Some(tree) = tree {
-                    put_edges(rows, row, tree)?;
-                }
+    /// Stores the regular file at `path`, if it has the expected bytes.
+    fn take_in(&self, path: &Path, expected: Option<BlobId>) -> Result<FileRef, PutError> {
+        let mut source = stage::open_regular(path)?;
+        let check = |found: BlobId| match expected {
+            Some(expected) if found != expected => {
+                Err(PutError::Changed { path: path.to_owned(), expected, found })
             }
-            Ok::<_, PutError>(())
-        })?;
-        self.wrote();
-        Ok(())
+            _ => Ok(()),
+        };
+        let packed = self.options.packed;
+        if source.size <= packed {
+            let mut bytes = Vec::with_capacity(source.size as usize + 1);
+            (&mut source.file).take(packed + 1).read_to_end(&mut bytes).at("read", path)?;
+            if bytes.len() as u64 <= packed {
+                check(BlobId(Digest::of(&bytes)))?;
+                return self.put_memory(&bytes, source.executable, Vec::new());
+            }
+        }
+        let staged = self.stage_file(path, source)?;
+        check(staged.file.blob)?;
+        self.adopt(&staged, Vec::new(), &self.gate()?)
     }
 
-    /// Whether the file's blob is there with the right size.
-    fn is_in_place(&self, file: &FileRef) -> bool {
-        fs::symlink_metadata(self.layout.blob(file.blob, file.executable))
-            .is_ok_and(|metadata| metadata.len() == file.size)
-    }
-}
-
-/// Files and trees that wait to be adopted together.
-struct Incoming<'a> {
-    store: &'a Store,
-    staged: Vec<(Staged, Option<Tree>)>,
-}
-
-impl Incoming<'_> {
-    fn push_file(&mut self, staged: Staged) -> Result<FileRef, PutError> {
-        let file = staged.file;
-        self.push(staged, None)?;
+    fn put_memory(
+        &self,
+        bytes: &[u8],
+        executable: bool,
+        children: Vec<Form>,
+    ) -> Result<FileRef, PutError> {
+        let blob = BlobId(Digest::of(bytes));
+        let gate = self.gate()?;
+        if let Some(file) = self.known((blob, executable), &gate)? {
+            return Ok(file);
+        }
+        if bytes.len() as u64 > self.options.packed {
+            return self.adopt(&self.stage_bytes(bytes, executable)?, children, &gate);
+        }
+        let file = FileRef { blob, size: bytes.len() as u64, executable };
+        let slot = match self.twin(&file)? {
+            Some(slot) => slot,
+            None => self.packs.append(&self.index, Kind::Blob, blob.digest(), bytes)?,
+        };
+        self.note_object(NewObject { file, place: Place::Packed(slot), children }, &gate);
         Ok(file)
     }
 
-    fn push_tree(&mut self, tree: Tree) -> Result<TreeId, PutError> {
-        let bytes = tree.encode();
-        let id = TreeId(Digest::of(&bytes));
-        if self.store.known(id.blob(), false)?.is_none() {
-            self.push(self.store.stage_bytes(&bytes)?, Some(tree))?;
+    /// Where this process already has the same bytes in the other form.
+    fn twin(&self, file: &FileRef) -> Result<Option<Slot>, PutError> {
+        let known = self.pending.state().known.get(&(file.blob, !file.executable)).copied();
+        let slot = known.filter(|known| known.is_checked).and_then(|known| match known.place {
+            Place::Packed(slot) => Some(slot),
+            Place::File => None,
+        });
+        let Some(slot) = slot else { return Ok(None) };
+        let frame =
+            Frame { kind: Kind::Blob, digest: file.blob.digest(), length: file.size as u32 };
+        let is_there = matches!(self.packs.read(slot, &frame)?, Found::Whole(_));
+        Ok(is_there.then_some(slot))
+    }
+
+    /// The file of these bytes, if the store has it whole. It is kept from `gc`.
+    fn known(&self, form: Form, gate: &Arc<Gate>) -> Result<Option<FileRef>, IndexError> {
+        if self.pending.state().absent.contains(&form)
+            || self.claim_objects(&[form], gate)? != [true]
+        {
+            return Ok(None);
         }
-        Ok(id)
+        let Some(located) = self.locate(form)? else { return Ok(None) };
+        let file = FileRef { blob: form.0, size: located.size, executable: form.1 };
+        Ok(self.is_in_place(&located, gate)?.then_some(file))
     }
 
-    fn push(&mut self, staged: Staged, tree: Option<Tree>) -> Result<(), PutError> {
-        self.staged.push((staged, tree));
-        if self.staged.len() >= BATCH { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> Result<(), PutError> {
-        self.store.adopt(std::mem::take(&mut self.staged))
-    }
-}
-
-/// Notes what the tree names; all of it has rows.
-pub(crate) fn put_edges(
-    rows: &Rows<'_>,
-    row: crate::index::ObjectRow,
-    tree: &Tree,
-) -> Result<(), IndexError> {
-    for (blob, executable) in tree.objects() {
-        if let Some(child) = rows.object(blob, executable)? {
-            rows.put_edge(row, child.row)?;
+    /// Whether the object's bytes are there, as far as can be told cheaply, and if they must be
+    /// verified, that they are right.
+    fn is_in_place(&self, at: &Located, gate: &Arc<Gate>) -> Result<bool, IndexError> {
+        match at.place {
+            Place::File => {
+                let found = fs::symlink_metadata(self.layout.blob(at.form.0, at.form.1));
+                Ok(!at.is_suspect && found.is_ok_and(|metadata| metadata.len() == at.size))
+            }
+            Place::Packed(slot) => {
+                let right = match self.packs.read(slot, &quarantine::frame(at))? {
+                    Found::Whole(bytes) => {
+                        !at.is_suspect || Digest::of(&bytes) == at.form.0.digest()
+                    }
+                    Found::Other | Found::Nothing => false,
+                };
+                if right && at.is_suspect {
+                    self.note_check(at, gate)?;
+                }
+                Ok(right)
+            }
         }
     }
-    Ok(())
+
+    /// Gives a staged file its name.
+    fn adopt(
+        &self,
+        staged: &Staged,
+        children: Vec<Form>,
+        gate: &Arc<Gate>,
+    ) -> Result<FileRef, PutError> {
+        let file = staged.file;
+        if self.known((file.blob, file.executable), gate)?.is_some() {
+            return Ok(file);
+        }
+        layout::rename_into(&staged.path, &self.layout.blob(file.blob, file.executable))?;
+        self.wrote();
+        self.note_object(NewObject { file, place: Place::File, children }, gate);
+        Ok(file)
+    }
+
+    fn note_object(&self, object: NewObject, gate: &Arc<Gate>) {
+        let NewObject { file, place, ref children } = object;
+        let may_be_tree = !children.is_empty();
+        let known = Known { size: file.size, place, is_checked: true, may_be_tree };
+        self.note(gate, |state| {
+            let form = (file.blob, file.executable);
+            state.absent.remove(&form);
+            state.verified.insert(form);
+            state.known.insert(form, known);
+            state.batch.objects.push(object);
+        });
+    }
 }
 
 impl Tree {

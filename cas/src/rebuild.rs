@@ -1,6 +1,7 @@
-//! The index made again from what lies beside it: blobs by their names, results by their records.
+//! The index made again from what lies beside it: blobs by their names and
+//! in packs, results by their records.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -9,9 +10,10 @@ use crate::clock::UnixMillis;
 use crate::commit::needed;
 use crate::digest::{ActionKey, BlobId};
 use crate::error::{AtPath, IoError};
-use crate::index::{IndexError, Rows, Sequence};
+use crate::index::{IndexError, Object, Rows, Sequence};
 use crate::layout::{self, Layout};
-use crate::put::put_edges;
+use crate::pack::{self, Frame, Kind, PackId, Place, Slot};
+use crate::packs;
 use crate::record;
 
 /// What the index did not know.
@@ -44,12 +46,14 @@ pub(crate) fn adopt(
     now: UnixMillis,
 ) -> Result<Adopted, IndexError> {
     let mut adopted = Adopted { objects: adopt_blobs(layout, rows, now)?, results: 0 };
-    for path in layout::files(&layout.records())? {
-        let bytes = fs::read(&path).at("read", &path)?;
-        let Ok((key, result)) = record::decode(&bytes) else { continue };
-        if layout.record(key) == path && adopt_result(layout, rows, key, &result, &bytes, now)? {
-            adopted.results += 1;
-        }
+    let mut records = Vec::new();
+    for id in packs::all(layout)? {
+        rows.adopt_pack(id)?;
+        adopted.objects += adopt_pack(layout, rows, id, &mut records, now)?;
+    }
+    // Only now: what a result names may be in a later pack.
+    for record in &records {
+        adopted.results += u64::from(adopt_result(layout, rows, record, now)?);
     }
     if adopted.objects > 0 {
         rows.mark_unclean()?;
@@ -62,53 +66,124 @@ fn adopt_blobs(layout: &Layout, rows: &Rows<'_>, now: UnixMillis) -> Result<u64,
     for path in layout::files(&layout.blobs())? {
         let Some((digest, executable)) = layout::named(&path) else { continue };
         let blob = BlobId(digest);
-        if rows.object(blob, executable)?.is_none_or(|object| object.missing) {
+        if is_unknown(rows, blob, executable)? {
             let size = fs::symlink_metadata(&path).at("stat", &path)?.len();
-            rows.put_object(&FileRef { blob, size, executable }, Sequence::NEVER, now)?;
+            let file = FileRef { blob, size, executable };
+            rows.put_object(&file, Place::File, Sequence::NEVER, now)?;
             count += 1;
         }
     }
     Ok(count)
 }
 
+/// A record that was found in a pack.
+struct Record {
+    key: ActionKey,
+    result: ActionResult,
+    bytes: Vec<u8>,
+    slot: Slot,
+}
+
+/// Takes up the blobs in a pack, and gathers the records.
+fn adopt_pack(
+    layout: &Layout,
+    rows: &Rows<'_>,
+    id: PackId,
+    records: &mut Vec<Record>,
+    now: UnixMillis,
+) -> Result<u64, IndexError> {
+    let path = layout.pack(id);
+    let pack = fs::read(&path).at("read", &path)?;
+    let mut count = 0;
+    for (offset, frame) in pack::scan(&pack) {
+        let slot = Slot { pack: id, offset };
+        match frame.kind {
+            Kind::Dead => {}
+            // A frame does not say in which form its bytes are wanted: whoever names them does.
+            Kind::Blob => {
+                let blob = BlobId(frame.digest);
+                if is_unknown(rows, blob, false)? {
+                    let size = u64::from(frame.length);
+                    let file = FileRef { blob, size, executable: false };
+                    rows.put_object(&file, Place::Packed(slot), Sequence::NEVER, now)?;
+                    count += 1;
+                }
+            }
+            Kind::Record => {
+                let begin = offset as usize + pack::HEADER;
+                let bytes = pack[begin..begin + frame.length as usize].to_vec();
+                if let Ok((key, result)) = record::decode(&bytes)
+                    && key.digest() == frame.digest
+                {
+                    records.push(Record { key, result, bytes, slot });
+                }
+            }
+        }
+    }
+    Ok(count)
+}
+
+fn is_unknown(rows: &Rows<'_>, blob: BlobId, executable: bool) -> Result<bool, IndexError> {
+    Ok(rows.object(blob, executable)?.is_none_or(|object| object.missing))
+}
+
+/// The object in this form; if its bytes are in a pack, it is there in both.
+fn object(
+    rows: &Rows<'_>,
+    blob: BlobId,
+    executable: bool,
+    now: UnixMillis,
+) -> Result<Option<Object>, IndexError> {
+    if is_unknown(rows, blob, executable)?
+        && let Some(twin) = rows.object(blob, !executable)?.filter(|twin| !twin.missing)
+        && matches!(twin.place, Place::Packed(_))
+    {
+        let file = FileRef { blob, size: twin.size, executable };
+        rows.put_object(&file, twin.place, Sequence::NEVER, now)?;
+    }
+    rows.object(blob, executable)
+}
+
 fn adopt_result(
     layout: &Layout,
     rows: &Rows<'_>,
-    key: ActionKey,
-    result: &ActionResult,
-    bytes: &[u8],
+    record: &Record,
     now: UnixMillis,
 ) -> Result<bool, IndexError> {
-    if rows.has_result(key)? {
+    let Record { key, result, bytes, slot } = record;
+    if rows.has_result(*key)? {
         return Ok(false);
     }
     for artifact in result.outputs.values() {
-        if let Artifact::Tree(tree) = artifact
-            && !adopt_edges(layout, rows, *tree)?
-        {
-            return Ok(false);
+        match artifact {
+            Artifact::Tree(tree) if !adopt_edges(layout, rows, *tree, now)? => return Ok(false),
+            Artifact::Tree(_) => {}
+            Artifact::File(file) => drop(object(rows, file.blob, file.executable, now)?),
         }
     }
     match needed(rows, result)? {
-        Ok(objects) => rows.put_result(key, bytes, &objects, now)?,
+        Ok(objects) => rows.put_result(*key, bytes, *slot, &objects, now)?,
         Err(_) => return Ok(false),
     }
     Ok(true)
 }
 
 /// Notes what the tree and those below it name; `false` if any of it is not there.
-fn adopt_edges(layout: &Layout, rows: &Rows<'_>, tree: TreeId) -> Result<bool, IndexError> {
-    let Some(object) = rows.object(tree.blob(), false)? else { return Ok(false) };
-    let Some(entries) = read_tree(layout, tree) else { return Ok(false) };
+fn adopt_edges(
+    layout: &Layout,
+    rows: &Rows<'_>,
+    tree: TreeId,
+    now: UnixMillis,
+) -> Result<bool, IndexError> {
+    let Some(parent) = rows.object(tree.blob(), false)? else { return Ok(false) };
+    let Some(entries) = read_tree(layout, &parent, tree) else { return Ok(false) };
     for (blob, executable) in entries.objects() {
-        if rows.object(blob, executable)?.is_none() {
-            return Ok(false);
-        }
+        let Some(child) = object(rows, blob, executable, now)? else { return Ok(false) };
+        rows.put_edge(parent.row, child.row)?;
     }
-    put_edges(rows, object.row, &entries)?;
     for entry in entries.entries.values() {
         if let Entry::Dir(child) = entry
-            && !adopt_edges(layout, rows, *child)?
+            && !adopt_edges(layout, rows, *child, now)?
         {
             return Ok(false);
         }
@@ -116,7 +191,15 @@ fn adopt_edges(layout: &Layout, rows: &Rows<'_>, tree: TreeId) -> Result<bool, I
     Ok(true)
 }
 
-fn read_tree(layout: &Layout, tree: TreeId) -> Option<Tree> {
-    let bytes = fs::read(layout.blob(tree.blob(), false)).ok()?;
+fn read_tree(layout: &Layout, object: &Object, tree: TreeId) -> Option<Tree> {
+    let bytes = match object.place {
+        Place::File => fs::read(layout.blob(tree.blob(), false)).ok()?,
+        Place::Packed(slot) => {
+            let length = u32::try_from(object.size).ok()?;
+            let frame = Frame { kind: Kind::Blob, digest: tree.digest(), length };
+            let file = File::open(layout.pack(slot.pack)).ok()?;
+            pack::read(&file, slot.offset, &frame).ok()??
+        }
+    };
     Tree::decode(&bytes).ok().filter(|found| found.id() == tree)
 }

@@ -2,7 +2,7 @@
 //! their name.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -42,25 +42,30 @@ impl Drop for Staged {
     }
 }
 
+/// A regular file that is open for reading.
+pub(crate) struct Source {
+    pub(crate) file: File,
+    pub(crate) size: u64,
+    pub(crate) executable: bool,
+}
+
 impl Store {
     /// Stages bytes that are in memory.
-    pub(crate) fn stage_bytes(&self, bytes: &[u8]) -> Result<Staged, IoError> {
+    pub(crate) fn stage_bytes(&self, bytes: &[u8], executable: bool) -> Result<Staged, IoError> {
         let path = self.fresh_path();
         let mut target = create(&path)?;
-        let file = FileRef {
-            blob: BlobId(Digest::of(bytes)),
-            size: bytes.len() as u64,
-            executable: false,
-        };
+        let blob = BlobId(Digest::of(bytes));
+        let file = FileRef { blob, size: bytes.len() as u64, executable };
         let staged = Staged { path, file };
         target.write_all(bytes).at("write", &staged.path)?;
         seal(&target, &staged)?;
         Ok(staged)
     }
 
-    /// Stages the bytes of the regular file at `path`.
-    pub(crate) fn stage_file(&self, path: &Path) -> Result<Staged, PutError> {
-        let (mut source, executable) = open_regular(path)?;
+    /// Stages the bytes of the regular file at `path`, from its start.
+    pub(crate) fn stage_file(&self, path: &Path, source: Source) -> Result<Staged, PutError> {
+        let Source { file: mut source, executable, .. } = source;
+        source.rewind().at("read", path)?;
         let staged_path = self.fresh_path();
         let mut target = create(&staged_path)?;
         let file = FileRef { blob: BlobId(Digest::from_bytes([0; 32])), size: 0, executable };
@@ -78,7 +83,7 @@ impl Store {
 }
 
 /// Opens a regular file for reading, following no link and waiting for no writer of a pipe.
-fn open_regular(path: &Path) -> Result<(File, bool), PutError> {
+pub(crate) fn open_regular(path: &Path) -> Result<Source, PutError> {
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
     let source = match File::options().read(true).custom_flags(flags).open(path) {
         Err(error) if is_no_file(&error) => {
@@ -90,7 +95,8 @@ fn open_regular(path: &Path) -> Result<(File, bool), PutError> {
     if !metadata.is_file() {
         return Err(PutError::NotRegular { path: path.to_owned() });
     }
-    Ok((source, metadata.mode() & 0o100 != 0))
+    let (size, executable) = (metadata.len(), metadata.mode() & 0o100 != 0);
+    Ok(Source { file: source, size, executable })
 }
 
 /// Whether opening failed because a link, a socket or a device without a driver is there.

@@ -34,6 +34,7 @@ pub struct Stats {
 impl Store {
     /// Counts what the store holds, by its index.
     pub fn stats(&self) -> Result<Stats, GcError> {
+        self.settle();
         let mut stats = self.index.read(|rows| {
             let mut stats = rows.totals()?;
             stats.leases = rows.leases()?.len() as u64;

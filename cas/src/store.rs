@@ -2,9 +2,11 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::dir;
@@ -12,6 +14,9 @@ use crate::error::{AtPath, IoError};
 use crate::index::{Index, IndexError, Outlive, Sequence};
 use crate::layout::{FORMAT, Layout};
 use crate::lease::{self, Dead, Lease};
+use crate::lock::KeyLocks;
+use crate::packs::Packs;
+use crate::pending::Pending;
 use crate::rebuild;
 
 /// The store cannot be opened.
@@ -45,21 +50,57 @@ pub enum OpenError {
     Io(#[from] IoError),
 }
 
+/// How a store is opened.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// What uses are dated by.
+    pub clock: Arc<dyn Clock>,
+    /// So many bytes at most are kept in a pack; what is larger has a file of its own.
+    pub packed: u64,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), packed: 64 << 10 }
+    }
+}
+
 /// An open store, to be shared by all threads of a process.
 ///
 /// It holds a lease until it is dropped: nothing it used meanwhile is removed by anyone's `gc`. A
 /// process that forks without starting another program would pass its lease on; start helpers
 /// with a new program.
 pub struct Store {
+    pub(crate) core: Arc<Core>,
+    /// The thread that lands batches, once there was one.
+    pub(crate) lander: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the threads of a store share.
+#[doc(hidden)]
+pub struct Core {
     pub(crate) layout: Layout,
     pub(crate) index: Index,
+    pub(crate) packs: Packs,
+    pub(crate) pending: Pending,
+    /// Held by whoever writes a batch: they are written in order.
+    pub(crate) landing: Mutex<()>,
+    pub(crate) key_locks: KeyLocks,
     pub(crate) lease: Lease,
     /// Blobs verified at this moment or before are verified again when they are first used.
     pub(crate) unclean: Sequence,
-    clock: Arc<dyn Clock>,
-    /// Whether files were written since the last sync.
+    pub(crate) options: StoreOptions,
+    /// Whether files were written, not packs, since the last sync.
     unsynced: AtomicBool,
     names: AtomicU64,
+}
+
+impl Deref for Store {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.core
+    }
 }
 
 impl Store {
@@ -67,13 +108,13 @@ impl Store {
     ///
     /// An index that is lost or damaged is made again from the files beside it.
     pub fn open(root: &Path) -> Result<Self, OpenError> {
-        Self::open_with(root, Arc::new(SystemClock))
+        Self::open_with(root, StoreOptions::default())
     }
 
-    /// Opens the store with another clock to date uses by.
-    pub fn open_with(root: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        match Self::open_index(root, &clock) {
-            Err(OpenError::Index(error)) if error.is_damage() => Self::rebuild_with(root, clock),
+    /// Opens the store otherwise than usual.
+    pub fn open_with(root: &Path, options: StoreOptions) -> Result<Self, OpenError> {
+        match Self::open_index(root, &options) {
+            Err(OpenError::Index(error)) if error.is_damage() => Self::rebuild_with(root, &options),
             opened => opened,
         }
     }
@@ -81,23 +122,23 @@ impl Store {
     /// Makes the index again from the blobs and records, and opens the store. What workspaces
     /// published as roots is lost until each publishes again.
     pub fn rebuild(root: &Path) -> Result<Self, OpenError> {
-        Self::rebuild_with(root, Arc::new(SystemClock))
+        Self::rebuild_with(root, &StoreOptions::default())
     }
 
-    fn rebuild_with(root: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    fn rebuild_with(root: &Path, options: &StoreOptions) -> Result<Self, OpenError> {
         let (layout, lock) = Layout::prepare(root)?;
         if lease::any_alive(&layout)? {
             return Err(OpenError::InUse { path: layout.root().to_owned() });
         }
         rebuild::set_index_aside(&layout)?;
         drop(lock);
-        Self::open_index(root, &clock)
+        Self::open_index(root, options)
     }
 
-    fn open_index(root: &Path, clock: &Arc<dyn Clock>) -> Result<Self, OpenError> {
+    fn open_index(root: &Path, options: &StoreOptions) -> Result<Self, OpenError> {
         let (layout, lock) = Layout::prepare(root)?;
         let index = Index::open(layout.index(), layout.lock_file(), lock)?;
-        let now = clock.now();
+        let now = options.clock.now();
         let (lease, unclean, dead) = index.write(Outlive::Process, |rows| {
             if rows.make_tables()? {
                 // Who lost its index would not protect what it uses.
@@ -109,15 +150,20 @@ impl Store {
             let dead = lease::reap(&layout, rows)?;
             Ok::<_, OpenError>((Lease::take(&layout, rows)?, rows.unclean()?, dead))
         })?;
-        let store = Self {
+        let core = Core {
+            packs: Packs::new(layout.clone()),
+            key_locks: KeyLocks::new(layout.key_lock_file()),
             layout,
             index,
+            pending: Pending::default(),
+            landing: Mutex::default(),
             lease,
             unclean,
-            clock: clock.clone(),
+            options: options.clone(),
             unsynced: AtomicBool::new(false),
             names: AtomicU64::new(0),
         };
+        let store = Self { core: Arc::new(core), lander: Mutex::default() };
         for folder in [store.staging(), store.scratch_dir().to_owned()] {
             fs::create_dir_all(&folder).at("create", &folder)?;
         }
@@ -154,10 +200,6 @@ impl Store {
         self.names.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn now(&self) -> UnixMillis {
-        self.clock.now()
-    }
-
     /// Removes what dead processes left; returns how many folders that were.
     pub(crate) fn sweep(&self, dead: Dead) -> Result<u64, IoError> {
         let mut count = 0;
@@ -168,28 +210,46 @@ impl Store {
         Ok(count)
     }
 
+    fn close(&self) -> Result<(), IndexError> {
+        self.pending.close();
+        let lander = self.lander.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(lander) = lander {
+            // If it panicked, what it left is written now.
+            let _panicked = lander.join();
+        }
+        self.settle();
+        dir::remove_all(&self.own_folder())?;
+        self.sync()?;
+        let is_done = self.pending.state().batch.len() == 0;
+        self.index.write(Outlive::Process, |rows| {
+            self.packs.close(rows)?;
+            if is_done { self.lease.give_back(&self.layout, rows) } else { Ok(()) }
+        })
+    }
+}
+
+impl Core {
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.options.clock.now()
+    }
+
     /// Notes that files were written that a power cut would lose.
     pub(crate) fn wrote(&self) {
         self.unsynced.store(true, Ordering::Release);
     }
 
-    /// Makes all files that anyone wrote to the store so far outlive a power cut.
+    /// Makes all that this process wrote to the store so far outlive a power cut.
     pub(crate) fn sync(&self) -> Result<(), IoError> {
+        self.packs.sync()?;
         // First, so that what others write meanwhile counts as not synced.
-        self.unsynced.store(false, Ordering::Release);
-        let synced = sync_file_system(self.root());
+        if !self.unsynced.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let synced = sync_file_system(self.layout.root());
         if synced.is_err() {
             self.wrote();
         }
         synced
-    }
-
-    fn close(&self) -> Result<(), IndexError> {
-        dir::remove_all(&self.own_folder())?;
-        if self.unsynced.load(Ordering::Acquire) {
-            self.sync()?;
-        }
-        self.index.write(Outlive::Process, |rows| self.lease.give_back(&self.layout, rows))
     }
 }
 

@@ -1,17 +1,16 @@
 //! Verifying all that the store holds.
 
-use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::digest::{ActionKey, BlobId};
-use crate::error::{AtPath, IoError};
+use crate::error::IoError;
 use crate::index::{IndexError, Object, Outlive};
-use crate::layout;
+use crate::pack::{Frame, Kind};
+use crate::packs::Found;
+use crate::read::{Located, Opened, ReadError};
 use crate::rebuild;
 use crate::record;
-use crate::stage;
 use crate::store::Store;
 
 /// How `verify` goes about it.
@@ -66,17 +65,19 @@ pub enum VerifyError {
     Io(#[from] IoError),
 }
 
-/// What the file of one object turned out to be.
+/// What one object turned out to be.
 enum Finding {
     Good,
+    Moved,
     Gone,
-    Damaged(File),
+    Damaged,
 }
 
 impl Store {
     /// Reads every blob and every record and sets aside what is damaged.
     pub fn verify(&self, options: VerifyOptions) -> Result<VerifyReport, VerifyError> {
         let mut report = VerifyReport::default();
+        self.settle();
         if options.rebuild {
             let adopted = self
                 .index
@@ -94,31 +95,25 @@ impl Store {
 
     fn verify_objects(&self, report: &mut VerifyReport) -> Result<(), VerifyError> {
         let objects = self.index.read(|rows| rows.objects())?;
-        let mut good = Vec::new();
         for (place, finding) in self.findings(&objects)? {
             let object = &objects[place];
             match finding {
                 Finding::Good => {
                     report.objects += 1;
                     report.bytes += object.size;
-                    good.push(object.row);
                 }
-                Finding::Gone => self.condemn(object, None)?,
-                Finding::Damaged(file) => {
-                    self.condemn(object, Some(&file))?;
-                    report.damaged.push(object.blob);
-                }
+                Finding::Moved | Finding::Gone => {}
+                Finding::Damaged => report.damaged.push(object.blob),
             }
         }
-        Ok(self.index.write(Outlive::Process, |rows| {
-            good.iter().try_for_each(|row| rows.check_object(*row))
-        })?)
+        self.settle();
+        Ok(())
     }
 
-    /// Reads the files of all objects, on all cores.
+    /// Reads all objects, on all cores.
     fn findings(&self, objects: &[Object]) -> Result<Vec<(usize, Finding)>, VerifyError> {
         let next = AtomicUsize::new(0);
-        let work = || -> Result<Vec<(usize, Finding)>, IoError> {
+        let work = || -> Result<Vec<(usize, Finding)>, VerifyError> {
             let mut found = Vec::new();
             loop {
                 let place = next.fetch_add(1, Ordering::Relaxed);
@@ -139,40 +134,44 @@ impl Store {
         Ok(found)
     }
 
-    fn examine(&self, object: &Object) -> Result<Finding, IoError> {
-        let path = self.layout.blob(object.blob, object.executable);
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Finding::Gone),
-            Err(error) => return Err(error).at("open", &path),
-        };
-        let (blob, size) = stage::hash(&mut file).at("read", &path)?;
-        let good = blob == object.blob && size == object.size;
-        Ok(if good { Finding::Good } else { Finding::Damaged(file) })
+    /// Reads an object; what is damaged is set aside.
+    fn examine(&self, object: &Object) -> Result<Finding, VerifyError> {
+        if object.missing {
+            return Ok(Finding::Gone);
+        }
+        let located = Located { is_suspect: true, ..self.located(object) };
+        match self.open_located(&located) {
+            Ok(Opened::Blob(_)) => Ok(Finding::Good),
+            Ok(Opened::Moved) => Ok(Finding::Moved),
+            Ok(Opened::Lost(ReadError::Damaged { .. })) => Ok(Finding::Damaged),
+            Ok(Opened::Lost(_)) => Ok(Finding::Gone),
+            Err(ReadError::Io(error)) => Err(error.into()),
+            Err(ReadError::Index(error)) => Err(error.into()),
+            Err(ReadError::Missing { .. } | ReadError::Damaged { .. }) => Ok(Finding::Gone),
+        }
     }
 
-    /// Compares every record file with the index and writes it again where it differs.
+    /// Compares the record of every result in its pack with the index and writes it again where it
+    /// differs.
     fn verify_records(&self, report: &mut VerifyReport) -> Result<(), VerifyError> {
         for info in self.index.read(|rows| rows.results())? {
-            let path = self.layout.record(info.key);
-            let Some(record) = self.index.read(|rows| rows.record(info.key))? else { continue };
+            let Some((record, slot)) = self.index.read(|rows| rows.record(info.key))? else {
+                continue;
+            };
             if record::decode(&record).is_err() {
                 self.index.write(Outlive::Process, |rows| rows.remove_result(info.key))?;
                 report.broken_results.push(info.key);
                 continue;
             }
-            if fs::read(&path).is_ok_and(|bytes| bytes == record) {
+            let frame = Frame::of(Kind::Record, info.key.digest(), &record);
+            if matches!(self.packs.read(slot, &frame)?, Found::Whole(bytes) if bytes == record) {
                 continue;
             }
-            let staged = self.stage_bytes(&record)?;
-            self.index.write(Outlive::Process, |rows| {
-                if rows.has_result(info.key)? {
-                    layout::rename_into(&staged.path, &path)?;
-                    report.records_mended += 1;
-                }
-                Ok::<_, IndexError>(())
-            })?;
-            self.wrote();
+            let gate = self.gate()?;
+            let again = self.packs.append(&self.index, Kind::Record, info.key.digest(), &record)?;
+            self.index.write(Outlive::Process, |rows| rows.move_record(info.row, again))?;
+            drop(gate);
+            report.records_mended += 1;
         }
         Ok(())
     }

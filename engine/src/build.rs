@@ -138,7 +138,7 @@ impl<'a> Build<'a> {
             self.run.record()?;
             self.start()?;
             if self.pool.is_idle() {
-                return Ok(());
+                return self.keep();
             }
             let message = self.hands.inbox.receiver.recv();
             self.hear(message.expect("the build holds a sender of its own inbox"));
@@ -146,6 +146,20 @@ impl<'a> Build<'a> {
                 self.hear(message);
             }
         }
+    }
+
+    /// Waits until the store has all results for good.
+    fn keep(&self) -> Result<(), EnvironmentError> {
+        self.hands.shared.store.flush().map_err(|error| {
+            let is_lost =
+                |id: &TaskId| self.run.known_key(*id).is_some_and(|key| error.keys.contains(&key));
+            let labels = self.run.plan.shape().tasks().filter(is_lost).take(3);
+            let labels: Vec<_> = labels.map(|id| format!("`{}`", self.run.label(id))).collect();
+            match labels.is_empty() {
+                true => EnvironmentError::of(&error),
+                false => EnvironmentError(format!("{}: {}", labels.join(", "), chain(&error))),
+            }
+        })
     }
 
     fn queue(&mut self, id: TaskId) {

@@ -265,19 +265,31 @@ impl Sources for Disk {
             return Ok(());
         }
         let absolute = self.path(path);
-        // The store follows no link, and a source that is one counts by what it leads to.
-        let absolute = fs::canonicalize(&absolute).unwrap_or(absolute);
         match artifact {
-            Artifact::File(file) => match self.store.put_known(&absolute, file.blob) {
-                Ok(_) => Ok(()),
-                Err(PutError::Changed { .. }) => Err(Unprovided::Changed),
-                Err(error) => Err(Unprovided::Store(chain(&error))),
-            },
-            Artifact::Tree(tree) => match self.store.put_tree(&absolute, Take::Copy) {
+            Artifact::File(file) => {
+                let put = match self.store.put_known(&absolute, file.blob) {
+                    // A link, perhaps.
+                    Err(PutError::NotRegular { .. }) => {
+                        self.store.put_known(&resolved(absolute), file.blob)
+                    }
+                    put => put,
+                };
+                match put {
+                    Ok(_) => Ok(()),
+                    Err(PutError::Changed { .. }) => Err(Unprovided::Changed),
+                    Err(error) => Err(Unprovided::Store(chain(&error))),
+                }
+            }
+            Artifact::Tree(tree) => match self.store.put_tree(&resolved(absolute), Take::Copy) {
                 Ok(now) if now == *tree => Ok(()),
                 Ok(_) => Err(Unprovided::Changed),
                 Err(error) => Err(Unprovided::Store(chain(&error))),
             },
         }
     }
+}
+
+/// Where a path leads to: the store follows no link, and a source that is one counts by that.
+fn resolved(path: PathBuf) -> PathBuf {
+    fs::canonicalize(&path).unwrap_or(path)
 }

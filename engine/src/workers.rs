@@ -42,7 +42,7 @@ pub struct Job {
 pub enum Ending {
     /// Another process, or another task, had made the result meanwhile.
     Hit(ActionResult),
-    /// Its process ran; the result is in the store.
+    /// Its process ran; the result is in the store, or will be when the store is flushed.
     Ran(ActionResult),
     /// A source is not what the key says.
     SourceChanged(WsPath),
@@ -268,7 +268,7 @@ fn next(queue: &Mutex<Receiver<Work>>) -> Option<Work> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
-/// Runs one job from its sources to its stored result.
+/// Runs one job from its sources to its result, which the store has taken.
 fn run(shared: &Shared, worker: &mut dyn Worker, job: &Job, cancel: &CancelToken) -> Ending {
     for (path, artifact) in &job.sources {
         match shared.sources.provide(path, artifact) {
@@ -283,13 +283,13 @@ fn run(shared: &Shared, worker: &mut dyn Worker, job: &Job, cancel: &CancelToken
 /// Runs one job while no other process or thread runs the same action.
 fn locked(shared: &Shared, worker: &mut dyn Worker, job: &Job, cancel: &CancelToken) -> Ending {
     let store = &shared.store;
-    let _lock = match lock(store, job.key, cancel) {
+    let lock = match lock(store, job.key, cancel) {
         Ok(Some(lock)) => lock,
         Ok(None) => return Ending::Failed(cancelled()),
         Err(why) => return Ending::StoreFailed(why),
     };
     if !job.forced {
-        match store.lookup(&[job.key]).map(|mut found| found.pop().flatten()) {
+        match store.lookup_locked(&lock) {
             Ok(Some(result)) => return Ending::Hit(result),
             Ok(None) => {}
             Err(error) => return Ending::StoreFailed(chain(&error)),
@@ -299,7 +299,7 @@ fn locked(shared: &Shared, worker: &mut dyn Worker, job: &Job, cancel: &CancelTo
         Ok(result) => result,
         Err(failure) => return Ending::Failed(failure),
     };
-    match store.commit(job.key, &result) {
+    match store.commit_soon(lock, &result) {
         Ok(kept) => Ending::Ran(kept),
         Err(error) => Ending::StoreFailed(chain(&error)),
     }

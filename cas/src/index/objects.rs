@@ -7,6 +7,7 @@ use super::{IndexError, Rows, Sequence};
 use crate::artifact::{Artifact, FileRef};
 use crate::clock::UnixMillis;
 use crate::digest::{BlobId, Digest};
+use crate::pack::{PackId, Place, Slot};
 
 /// The row of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,11 +26,13 @@ pub(crate) struct Object {
     pub(crate) used: Sequence,
     /// The time of its last use.
     pub(crate) used_at: UnixMillis,
-    /// Whether its file is known to be lost.
+    /// Whether its bytes are known to be lost.
     pub(crate) missing: bool,
+    /// Where its bytes are.
+    pub(crate) place: Place,
 }
 
-const COLUMNS: &str = "id, digest, executable, size, checked, used, used_at, missing";
+const COLUMNS: &str = "id, digest, executable, size, checked, used, used_at, missing, pack, place";
 
 impl ToSql for ObjectRow {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -81,17 +84,6 @@ impl Rows<'_> {
         })
     }
 
-    /// The object of these bytes in either form, one whose file is there first.
-    pub(crate) fn any_object(&self, blob: BlobId) -> Result<Option<Object>, IndexError> {
-        self.run(|sql| {
-            sql.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM object WHERE digest = ? ORDER BY missing, executable LIMIT 1"
-            ))?
-            .query_row([blob.digest().as_bytes()], object)
-            .optional()
-        })
-    }
-
     pub(crate) fn objects(&self) -> Result<Vec<Object>, IndexError> {
         self.run(|sql| {
             sql.prepare(&format!("SELECT {COLUMNS} FROM object ORDER BY id"))?
@@ -100,34 +92,38 @@ impl Rows<'_> {
         })
     }
 
-    /// Those of `objects` that have no row.
-    pub(crate) fn unknown_objects(
+    /// Those of `objects` that have no row which says that their bytes have a file of their own.
+    pub(crate) fn without_file(
         &self,
         objects: impl Iterator<Item = (BlobId, bool)>,
     ) -> Result<Vec<(BlobId, bool)>, IndexError> {
         let mut unknown = Vec::new();
         for (blob, executable) in objects {
-            if self.object(blob, executable)?.is_none() {
+            let object = self.object(blob, executable)?;
+            if object.is_none_or(|object| object.place != Place::File) {
                 unknown.push((blob, executable));
             }
         }
         Ok(unknown)
     }
 
-    /// Notes that the object's file is there, was verified at `checked` and is used now.
+    /// Notes that the object's bytes are there, were verified at `checked` and are used now.
     pub(crate) fn put_object(
         &self,
         file: &FileRef,
+        place: Place,
         checked: Sequence,
         now: UnixMillis,
     ) -> Result<ObjectRow, IndexError> {
         let used = self.sequence()?;
+        let (pack, offset) = columns(place);
         self.run(|sql| {
             sql.prepare_cached(
-                "INSERT INTO object(digest, executable, size, checked, used, used_at)
-                 VALUES(?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO object(digest, executable, size, checked, used, used_at, pack, place)
+                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                  ON CONFLICT(digest, executable) DO UPDATE
-                 SET size = ?3, checked = ?4, used = ?5, used_at = ?6, missing = 0
+                 SET size = ?3, checked = ?4, used = ?5, used_at = ?6, missing = 0,
+                     pack = ?7, place = ?8
                  RETURNING id",
             )?
             .query_row(
@@ -137,7 +133,9 @@ impl Rows<'_> {
                     file.size.cast_signed(),
                     checked,
                     used,
-                    now
+                    now,
+                    pack,
+                    offset
                 ],
                 |row| row.get(0),
             )
@@ -165,7 +163,16 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Notes that the object's file is lost: every result that needs it is a miss until the same
+    /// Notes that the object's bytes moved.
+    pub(crate) fn move_object(&self, row: ObjectRow, to: Slot) -> Result<(), IndexError> {
+        self.run(|sql| {
+            sql.prepare_cached("UPDATE object SET pack = ?, place = ? WHERE id = ?")?
+                .execute(params![to.pack.0, to.offset.cast_signed(), row])
+        })?;
+        Ok(())
+    }
+
+    /// Notes that the object's bytes are lost: every result that needs it is a miss until the same
     /// bytes are put again.
     pub(crate) fn lose_object(&self, row: ObjectRow) -> Result<(), IndexError> {
         self.run(|sql| {
@@ -212,5 +219,20 @@ fn object(row: &Row<'_>) -> rusqlite::Result<Object> {
         used: row.get(5)?,
         used_at: row.get(6)?,
         missing: row.get(7)?,
+        place: match row.get::<_, Option<i64>>(8)? {
+            Some(pack) => Place::Packed(slot(pack, row.get(9)?)),
+            None => Place::File,
+        },
     })
+}
+
+pub(super) fn slot(pack: i64, offset: i64) -> Slot {
+    Slot { pack: PackId(pack), offset: offset.cast_unsigned() }
+}
+
+fn columns(place: Place) -> (Option<i64>, Option<i64>) {
+    match place {
+        Place::File => (None, None),
+        Place::Packed(slot) => (Some(slot.pack.0), Some(slot.offset.cast_signed())),
+    }
 }

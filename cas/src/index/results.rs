@@ -5,10 +5,12 @@ use std::time::Duration;
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{OptionalExtension, params};
 
+use super::objects::slot;
 use super::{IndexError, ObjectRow, Rows, Sequence};
 use crate::artifact::ActionResult;
 use crate::clock::UnixMillis;
 use crate::digest::{ActionKey, Digest};
+use crate::pack::Slot;
 use crate::record;
 
 /// The row of a result.
@@ -61,27 +63,39 @@ impl Rows<'_> {
         })
     }
 
-    /// Those of `keys` that have no result.
-    pub(crate) fn unknown_results(
-        &self,
-        keys: impl Iterator<Item = ActionKey>,
-    ) -> Result<Vec<ActionKey>, IndexError> {
-        let mut unknown = Vec::new();
-        for key in keys {
-            if !self.has_result(key)? {
-                unknown.push(key);
-            }
-        }
-        Ok(unknown)
-    }
-
-    /// The record of a result, as it is also kept in a file.
-    pub(crate) fn record(&self, key: ActionKey) -> Result<Option<Vec<u8>>, IndexError> {
+    /// The record of a result, and the pack entry that also has it.
+    pub(crate) fn record(&self, key: ActionKey) -> Result<Option<(Vec<u8>, Slot)>, IndexError> {
         self.run(|sql| {
-            sql.prepare_cached("SELECT record FROM result WHERE key = ?")?
-                .query_row([key.digest().as_bytes()], |row| row.get(0))
+            sql.prepare_cached("SELECT record, pack, place FROM result WHERE key = ?")?
+                .query_row([key.digest().as_bytes()], |row| {
+                    Ok((row.get(0)?, slot(row.get(1)?, row.get(2)?)))
+                })
                 .optional()
         })
+    }
+
+    /// Where the record of every result is, and its length in bytes.
+    pub(crate) fn record_slots(
+        &self,
+    ) -> Result<Vec<(ResultRow, ActionKey, Slot, u64)>, IndexError> {
+        self.run(|sql| {
+            sql.prepare("SELECT id, key, pack, place, length(record) FROM result")?
+                .query_map([], |row| {
+                    let key = ActionKey(Digest::from_bytes(row.get(1)?));
+                    let length = row.get::<_, i64>(4)?.cast_unsigned();
+                    Ok((row.get(0)?, key, slot(row.get(2)?, row.get(3)?), length))
+                })?
+                .collect()
+        })
+    }
+
+    /// Notes that the record of a result is elsewhere now.
+    pub(crate) fn move_record(&self, row: ResultRow, to: Slot) -> Result<(), IndexError> {
+        self.run(|sql| {
+            sql.prepare_cached("UPDATE result SET pack = ?, place = ? WHERE id = ?")?
+                .execute(params![to.pack.0, to.offset.cast_signed(), row])
+        })?;
+        Ok(())
     }
 
     pub(crate) fn results(&self) -> Result<Vec<ResultInfo>, IndexError> {
@@ -116,6 +130,7 @@ impl Rows<'_> {
         &self,
         key: ActionKey,
         record: &[u8],
+        slot: Slot,
         objects: &[ObjectRow],
         now: UnixMillis,
     ) -> Result<(), IndexError> {
@@ -123,10 +138,22 @@ impl Rows<'_> {
         self.run(|sql| {
             let row: ResultRow = sql
                 .prepare_cached(
-                    "INSERT INTO result(key, record, used, used_at) VALUES(?, ?, ?, ?) RETURNING id",
+                    "INSERT INTO result(key, record, used, used_at, pack, place)
+                     VALUES(?, ?, ?, ?, ?, ?) RETURNING id",
                 )?
-                .query_row(params![key.digest().as_bytes(), record, used, now], |row| row.get(0))?;
-            let mut link = sql.prepare_cached("INSERT OR IGNORE INTO result_object VALUES(?, ?)")?;
+                .query_row(
+                    params![
+                        key.digest().as_bytes(),
+                        record,
+                        used,
+                        now,
+                        slot.pack.0,
+                        slot.offset.cast_signed()
+                    ],
+                    |row| row.get(0),
+                )?;
+            let mut link =
+                sql.prepare_cached("INSERT OR IGNORE INTO result_object VALUES(?, ?)")?;
             for object in objects {
                 link.execute(params![row, object])?;
             }
@@ -135,14 +162,14 @@ impl Rows<'_> {
     }
 
     /// Notes a use, which keeps the result and its objects from `gc` while a lease from before
-    /// lives.
-    pub(crate) fn use_result(&self, key: ActionKey, now: UnixMillis) -> Result<(), IndexError> {
+    /// lives; `false` if there is no such result.
+    pub(crate) fn use_result(&self, key: ActionKey, now: UnixMillis) -> Result<bool, IndexError> {
         let used = self.sequence()?;
-        self.run(|sql| {
+        let changed = self.run(|sql| {
             sql.prepare_cached("UPDATE result SET used = ?, used_at = ? WHERE key = ?")?
                 .execute(params![used, now, key.digest().as_bytes()])
         })?;
-        Ok(())
+        Ok(changed > 0)
     }
 
     /// Forgets a result; whoever used it goes on using its objects. `false` if there was none.

@@ -8,14 +8,19 @@ use rusqlite::{Connection, OpenFlags};
 use super::{IndexError, Rows};
 
 /// Raised whenever a table changes; another number is another store format.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE meta(
   sequence INTEGER NOT NULL,           -- raised by every process that opens the store
-  unclean INTEGER NOT NULL             -- the sequence at which an unclean stop was last noticed
+  unclean INTEGER NOT NULL,            -- the sequence at which an unclean stop was last noticed
+  packs INTEGER NOT NULL               -- the number of the newest pack
 ) STRICT;
-INSERT INTO meta VALUES(1, 0);
+INSERT INTO meta VALUES(1, 0, 0);
+CREATE TABLE pack(
+  id INTEGER PRIMARY KEY,              -- its file's name
+  closed_at INTEGER                    -- where its last writer ended, if it ended cleanly
+) STRICT;
 CREATE TABLE lease(
   name TEXT PRIMARY KEY,               -- the lease file
   start INTEGER NOT NULL               -- the sequence when it was taken
@@ -28,7 +33,9 @@ CREATE TABLE object(
   checked INTEGER NOT NULL,            -- the sequence at which its bytes were last verified
   used INTEGER NOT NULL,               -- the sequence of its last use
   used_at INTEGER NOT NULL,            -- the time of its last use
-  missing INTEGER NOT NULL DEFAULT 0,  -- its file is known to be lost
+  missing INTEGER NOT NULL DEFAULT 0,  -- its bytes are known to be lost
+  pack INTEGER,                        -- the pack its bytes are in; NULL: a file of their own
+  place INTEGER,                       -- where its frame begins there
   UNIQUE(digest, executable)
 ) STRICT;
 CREATE INDEX object_missing ON object(id) WHERE missing;
@@ -43,7 +50,9 @@ CREATE TABLE result(
   key BLOB NOT NULL UNIQUE,
   record BLOB NOT NULL,
   used INTEGER NOT NULL,
-  used_at INTEGER NOT NULL
+  used_at INTEGER NOT NULL,
+  pack INTEGER NOT NULL,               -- the pack with its record
+  place INTEGER NOT NULL               -- where its frame begins there
 ) STRICT;
 CREATE TABLE result_object(
   result INTEGER NOT NULL,

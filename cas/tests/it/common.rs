@@ -7,12 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use tempfile::TempDir;
-use vwfb_cas::{ActionKey, ActionResult, Artifact, Clock, Digest, FileRef, Store, UnixMillis};
+use vwfb_cas::{
+    ActionKey, ActionResult, Artifact, Clock, Digest, FileRef, Store, StoreOptions, UnixMillis,
+};
 
 /// A folder for one test, with a store in it.
 pub(crate) struct Place {
     pub(crate) dir: TempDir,
     pub(crate) clock: Arc<HandClock>,
+    /// So many bytes at most go into packs.
+    pub(crate) packed: u64,
 }
 
 /// A clock that a test sets.
@@ -33,7 +37,13 @@ impl HandClock {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), clock: Arc::default() }
+        let packed = StoreOptions::default().packed;
+        Self { dir: tempfile::tempdir().unwrap(), clock: Arc::default(), packed }
+    }
+
+    /// A place whose store keeps every blob in a file of its own.
+    pub(crate) fn unpacked() -> Self {
+        Self { packed: 0, ..Self::new() }
     }
 
     pub(crate) fn root(&self) -> PathBuf {
@@ -41,7 +51,11 @@ impl Place {
     }
 
     pub(crate) fn open(&self) -> Store {
-        Store::open_with(&self.root(), self.clock.clone()).unwrap()
+        Store::open_with(&self.root(), self.options()).unwrap()
+    }
+
+    pub(crate) fn options(&self) -> StoreOptions {
+        StoreOptions { clock: self.clock.clone(), packed: self.packed }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

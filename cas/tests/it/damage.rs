@@ -1,7 +1,6 @@
 //! Blobs that are lost or damaged, and stops at any instant.
 
 use std::fs;
-use std::path::Path;
 
 use vwfb_cas::{
     ActionResult, Artifact, BlobId, Digest, FileRef, GcOptions, MaterialiseError, Placement,
@@ -13,7 +12,7 @@ use crate::other::Other;
 
 /// A store in which a process that was killed left the results `film` and `good`.
 fn killed() -> Place {
-    let place = Place::new();
+    let place = Place::unpacked();
     let mut other = Other::start(&place);
     other.order("commit film");
     other.order("commit good");
@@ -35,7 +34,7 @@ fn film(store: &Store) -> FileRef {
 
 #[test]
 fn a_blob_of_the_wrong_size_is_set_aside_and_its_results_are_misses() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     let film = film(&store);
     replace(&place.blob(&film), b"fil");
@@ -48,7 +47,7 @@ fn a_blob_of_the_wrong_size_is_set_aside_and_its_results_are_misses() {
 
 #[test]
 fn putting_the_same_bytes_again_mends_every_result_that_needs_them() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     let film = film(&store);
     store.commit(key("copy"), &result(Artifact::File(film))).unwrap();
@@ -62,7 +61,7 @@ fn putting_the_same_bytes_again_mends_every_result_that_needs_them() {
 
 #[test]
 fn a_result_that_lost_a_blob_is_replaced_by_what_its_producer_makes_next() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     let film = film(&store);
     replace(&place.blob(&film), b"");
@@ -85,7 +84,7 @@ fn without_log(place: &Place, store: &Store) -> FileRef {
 
 #[test]
 fn a_result_outlives_its_log() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     let log = without_log(&place, &store);
     let found = store.lookup(&[key("film")]).unwrap().remove(0).unwrap();
@@ -97,7 +96,7 @@ fn a_result_outlives_its_log() {
 
 #[test]
 fn a_result_without_its_log_is_taken_up_when_the_index_is_made_again() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let log = without_log(&place, &place.open());
     let store = Store::rebuild(&place.root()).unwrap();
     let found = store.lookup(&[key("film")]).unwrap().remove(0).unwrap();
@@ -106,7 +105,7 @@ fn a_result_without_its_log_is_taken_up_when_the_index_is_made_again() {
 
 #[test]
 fn a_log_that_is_an_output_too_is_missed() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     let log = store.put_bytes(b"log").unwrap();
     let made = ActionResult { log: Some(log), ..result(Artifact::File(log)) };
@@ -119,7 +118,7 @@ fn a_log_that_is_an_output_too_is_missed() {
 
 #[test]
 fn a_file_lost_from_a_tree_makes_the_result_a_miss() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     place.write("pages/sub/a.txt", "page");
     let pages = Artifact::Tree(store.put_tree(&place.path("pages"), Take::Copy).unwrap());
@@ -178,7 +177,7 @@ fn after_an_unclean_stop_a_file_is_read_even_if_its_blob_seems_known() {
 
 #[test]
 fn after_a_clean_end_blobs_are_not_read_to_be_verified() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let film = film(&place.open());
     damage(&place.blob(&film));
     assert_eq!(place.open().read(film.blob).unwrap(), b"####");
@@ -186,7 +185,7 @@ fn after_a_clean_end_blobs_are_not_read_to_be_verified() {
 
 #[test]
 fn a_damaged_tree_is_always_noticed() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     place.write("pages/a.txt", "page");
     let id = store.put_tree(&place.path("pages"), Take::Copy).unwrap();
@@ -198,7 +197,7 @@ fn a_damaged_tree_is_always_noticed() {
 
 #[test]
 fn verify_finds_what_is_damaged_and_what_is_gone() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     let (film, other) = (film(&store), store.put_bytes(b"other").unwrap());
     store.commit(key("other"), &result(Artifact::File(other))).unwrap();
@@ -217,7 +216,7 @@ fn verify_finds_what_is_damaged_and_what_is_gone() {
 
 #[test]
 fn a_kill_between_blob_and_index_leaves_a_stray_that_hurts_nobody() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     let film = film(&store);
     let stray = FileRef { blob: BlobId(Digest::of(b"stray")), ..film };
@@ -232,16 +231,14 @@ fn a_kill_between_blob_and_index_leaves_a_stray_that_hurts_nobody() {
 
 #[test]
 fn rebuilding_takes_up_strays_and_records_that_the_index_lost() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     let film = film(&store);
-    let record_path = |root: &Path| {
-        let hex = key("film").to_string();
-        root.join("results").join(&hex[..2]).join(&hex[2..])
-    };
-    let record = fs::read(record_path(&place.root())).unwrap();
+    let pack = place.root().join("packs/1");
+    let record = fs::read(&pack).unwrap();
     store.forget(&[key("film")]).unwrap();
-    fs::write(record_path(&place.root()), record).unwrap();
+    assert_eq!(store.verify(VerifyOptions { rebuild: true }).unwrap().adopted_results, 0);
+    fs::write(&pack, record).unwrap();
     let report = store.verify(VerifyOptions { rebuild: true }).unwrap();
     assert_eq!(report.adopted_results, 1);
     assert!(report.is_sound());
@@ -250,7 +247,7 @@ fn rebuilding_takes_up_strays_and_records_that_the_index_lost() {
 
 #[test]
 fn a_kill_at_any_instant_loses_no_result_that_was_acknowledged() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let mut acknowledged = 0;
     for round in 0..20 {
         let mut other = Other::start(&place);

@@ -8,7 +8,10 @@ use crate::common::{Place, key, result};
 
 /// A store in which `names` were made one second apart, by a process that is gone.
 fn filled(names: &[&str]) -> Place {
-    let place = Place::new();
+    filled_in(Place::new(), names)
+}
+
+fn filled_in(place: Place, names: &[&str]) -> Place {
     for (second, name) in names.iter().enumerate() {
         place.clock.set(second as i64 * 1000);
         make(&place.open(), name);
@@ -125,7 +128,7 @@ fn what_a_live_process_hit_or_made_stays() {
 
 #[test]
 fn what_is_claimed_together_stays() {
-    let place = filled(&NAMES);
+    let place = filled_in(Place::unpacked(), &NAMES);
     let file = |name: &str| {
         let blob = BlobId(Digest::of(name.as_bytes()));
         Artifact::File(FileRef { blob, size: 4, executable: false })
@@ -273,6 +276,7 @@ fn what_two_trees_share_goes_with_the_last() {
     let store = place.open();
     store.gc(&up_to(0)).unwrap();
     assert_eq!(store.stats().unwrap().objects, 0);
+    assert_eq!(std::fs::read_dir(place.root().join("packs")).unwrap().count(), 0);
     let shards = std::fs::read_dir(place.root().join("blobs")).unwrap().flatten();
     let mut files = shards.flat_map(|shard| std::fs::read_dir(shard.path()).unwrap());
     assert!(files.next().is_none());

@@ -7,6 +7,8 @@ mod gc;
 mod materialise;
 mod opening;
 mod other;
+mod packs;
 mod processes;
 mod putting;
 mod results;
+mod soon;

@@ -27,7 +27,7 @@ fn pages(place: &Place, store: &Store) -> Artifact {
 
 #[test]
 fn shared_files_are_names_of_the_blob_and_copies_are_not() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     let script = script(&place, &store);
     let (shared, copied, owned) = (place.path("s"), place.path("c"), place.path("o"));

@@ -31,9 +31,9 @@ fn a_folder_with_other_things_is_refused_and_left_alone() {
 fn a_store_of_another_format_is_refused() {
     let place = Place::new();
     drop(place.open());
-    fs::write(place.root().join("format"), "vwfb-store 2\n").unwrap();
+    fs::write(place.root().join("format"), "vwfb-store 1\n").unwrap();
     let error = Store::open(&place.root()).err().unwrap();
-    assert!(matches!(error, OpenError::Format { found: 2, .. }));
+    assert!(matches!(error, OpenError::Format { found: 1, .. }));
     fs::write(place.root().join("format"), "ostree 1\n").unwrap();
     assert!(matches!(Store::open(&place.root()).err().unwrap(), OpenError::Foreign { .. }));
 }

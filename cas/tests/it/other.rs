@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use vwfb_cas::{Artifact, Store};
+use vwfb_cas::{Artifact, Store, StoreOptions};
 
 use crate::common::{Place, key, result};
 
@@ -19,6 +19,7 @@ impl Other {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "other::helper", "--ignored", "--nocapture", "--quiet"])
             .env("STORE_OF_THE_HELPER", place.root())
+            .env("PACKED_BY_THE_HELPER", place.packed.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -49,6 +50,11 @@ impl Other {
         writeln!(self.orders, "churn {first}").unwrap();
     }
 
+    /// The same with results that are written soon.
+    pub(crate) fn churn_soon(&mut self, first: u32) {
+        writeln!(self.orders, "churn-soon {first}").unwrap();
+    }
+
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -65,13 +71,19 @@ impl Other {
 #[ignore = "the other process of the tests in this file"]
 fn helper() {
     let root = std::env::var_os("STORE_OF_THE_HELPER").unwrap();
-    let store = Store::open(root.as_ref()).unwrap();
+    let packed = std::env::var_os("PACKED_BY_THE_HELPER").unwrap();
+    let packed = packed.to_str().unwrap().parse().unwrap();
+    let options = StoreOptions { packed, ..StoreOptions::default() };
+    let store = Store::open_with(root.as_ref(), options).unwrap();
     let mut lock = None;
     println!("done: open");
     for order in std::io::stdin().lines() {
         let order = order.unwrap();
         match order.split_once(' ').unwrap() {
-            ("put", text) => drop(store.put_bytes(text.as_bytes()).unwrap()),
+            ("put", text) => {
+                store.put_bytes(text.as_bytes()).unwrap();
+                store.flush().unwrap();
+            }
             ("commit", text) => {
                 let file = store.put_bytes(text.as_bytes()).unwrap();
                 store.commit(key(text), &result(Artifact::File(file))).unwrap();
@@ -79,7 +91,8 @@ fn helper() {
             ("lookup", text) => assert!(store.lookup(&[key(text)]).unwrap()[0].is_some()),
             ("lock", text) => lock = Some(store.lock_key(key(text)).unwrap()),
             ("unlock", _) => drop(lock.take()),
-            ("churn", count) => churn(&store, count.parse().unwrap()),
+            ("churn", count) => churn(&store, count.parse().unwrap(), false),
+            ("churn-soon", count) => churn(&store, count.parse().unwrap(), true),
             other => panic!("{other:?}"),
         }
         println!("done: {order}");
@@ -87,11 +100,16 @@ fn helper() {
 }
 
 #[expect(clippy::print_stdout, reason = "the other process answers there")]
-fn churn(store: &Store, first: u32) {
+fn churn(store: &Store, first: u32, soon: bool) {
     for number in first.. {
         let text = number.to_string();
         let file = store.put_bytes(text.as_bytes()).unwrap();
-        store.commit(key(&text), &result(Artifact::File(file))).unwrap();
+        let made = result(Artifact::File(file));
+        if soon {
+            store.commit_soon(store.lock_key(key(&text)).unwrap(), &made).unwrap();
+        } else {
+            store.commit(key(&text), &made).unwrap();
+        }
         println!("done: {text}");
     }
 }

@@ -27,7 +27,7 @@ fn bytes_come_back_as_they_went_in() {
 
 #[test]
 fn executable_and_plain_forms_are_two_read_only_files() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     let source = place.write("run.sh", "#!/bin/sh\n");
     let plain = store.put_file(&source, Take::Copy).unwrap();
@@ -40,7 +40,7 @@ fn executable_and_plain_forms_are_two_read_only_files() {
 
 #[test]
 fn the_same_bytes_are_stored_once() {
-    let place = Place::new();
+    let place = Place::unpacked();
     let store = place.open();
     let first = store.put_bytes(b"film").unwrap();
     let inode = fs::metadata(place.blob(&first)).unwrap().ino();

@@ -102,7 +102,7 @@ fn a_rebuild_that_stopped_half_way_begins_anew() {
         drop(store);
         lose(&place.root().join("index.db"));
         // It comes last, cannot be read, and so ends the rebuild where a kill might.
-        let obstacle = place.root().join("results/ff").join("f".repeat(62));
+        let obstacle = place.root().join("packs/999");
         fs::create_dir_all(&obstacle).unwrap();
         assert!(Store::open(&place.root()).is_err());
         fs::remove_dir(&obstacle).unwrap();
@@ -127,14 +127,17 @@ fn a_damaged_record_is_written_again() {
     let store = place.open();
     let film = Artifact::File(store.put_bytes(b"film").unwrap());
     store.commit(key("film"), &result(film)).unwrap();
-    let hex = key("film").to_string();
-    let record = place.root().join("results").join(&hex[..2]).join(&hex[2..]);
-    let bytes = fs::read(&record).unwrap();
-    crate::common::damage(&record);
+    // The record comes last in the pack.
+    let pack = place.root().join("packs/1");
+    let mut bytes = fs::read(&pack).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&pack, bytes).unwrap();
     let report = store.verify(Default::default()).unwrap();
     assert_eq!(report.records_mended, 1);
-    assert_eq!(fs::read(&record).unwrap(), bytes);
     assert!(store.verify(Default::default()).unwrap().is_sound());
+    drop(store);
+    let store = Store::rebuild(&place.root()).unwrap();
+    assert_eq!(store.lookup(&[key("film")]).unwrap(), [Some(result(film))]);
 }
 
 #[test]

@@ -361,25 +361,22 @@ impl Pair {
 
     fn lose_blob(&mut self, nth: usize) {
         let mut blobs = Vec::new();
-        collect_files(&self.scene.store_folder().join("objects"), &mut blobs);
-        collect_files(&self.scene.store_folder().join("blobs"), &mut blobs);
+        for pack in fs::read_dir(self.scene.store_folder().join("packs")).into_iter().flatten() {
+            let path = pack.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            let heads = bytes.windows(5).enumerate().filter(|(_, head)| head == b"vwp1\x01");
+            blobs.extend(heads.map(|(at, _)| (path.clone(), at)));
+        }
         blobs.sort();
         if blobs.is_empty() {
             return;
         }
-        fs::remove_file(&blobs[nth % blobs.len()]).unwrap();
+        let (path, at) = &blobs[nth % blobs.len()];
+        let mut bytes = fs::read(path).unwrap();
+        bytes[*at] = 0;
+        fs::write(path, bytes).unwrap();
         self.lossy = true;
         self.model.known.clear();
-    }
-}
-
-fn collect_files(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
-        if entry.path().is_dir() {
-            collect_files(&entry.path(), found);
-        } else {
-            found.push(entry.path());
-        }
     }
 }
 

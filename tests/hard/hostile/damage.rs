@@ -93,27 +93,41 @@ fn a_damaged_index_is_told_and_made_again() {
     assert_right(&world);
 }
 
-/// Every blob of the store.
-fn blobs(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { blobs(&path) } else { vec![path] }).collect()
+/// Every pack of the store.
+fn packs(world: &World) -> Vec<PathBuf> {
+    let entries = fs::read_dir(world.store().join("packs")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
 }
 
+/// Where the entries with blobs begin in a pack.
+fn blobs(pack: &Path) -> Vec<usize> {
+    let bytes = fs::read(pack).unwrap();
+    let heads = bytes.windows(5).enumerate().filter(|(_, head)| head == b"vwp1\x01");
+    heads.map(|(at, _)| at).collect()
+}
+
+/// Every blob is lost: its entry's head is overwritten, or the pack ends within it or is gone.
 #[test]
 fn a_blob_that_is_cut_off_or_gone_is_made_again() {
-    for gone in [false, true] {
-        let count = blobs(&chain().store().join("blobs")).len();
-        assert!(count >= 3);
-        for at in 0..count {
+    let losses: [fn(&Path, usize); 3] = [
+        |pack, at| {
+            let mut bytes = fs::read(pack).unwrap();
+            bytes[at] ^= 1;
+            fs::write(pack, bytes).unwrap();
+        },
+        |pack, at| {
+            let file = fs::File::options().write(true).open(pack).unwrap();
+            file.set_len(at as u64 + 46).unwrap();
+        },
+        |pack, _| fs::remove_file(pack).unwrap(),
+    ];
+    let count = blobs(&packs(&chain())[0]).len();
+    assert!(count >= 3);
+    for lose in losses {
+        for nth in 0..count {
             let world = chain();
-            let mut all = blobs(&world.store().join("blobs"));
-            all.sort();
-            if gone {
-                fs::remove_file(&all[at]).unwrap();
-            } else {
-                spoil(&all[at], false);
-                fs::File::options().write(true).open(&all[at]).unwrap().set_len(3).unwrap();
-            }
+            let pack = packs(&world).remove(0);
+            lose(&pack, blobs(&pack)[nth]);
             assert_right(&world);
             let _found = world.run(&["cache", "verify"]);
             let _sound = world.ok(&["cache", "verify"]);
@@ -132,8 +146,10 @@ fn a_store_that_was_deleted_is_begun_again() {
 #[test]
 fn verify_tells_whose_result_is_damaged() {
     let world = chain();
-    for blob in blobs(&world.store().join("blobs")) {
-        spoil(&blob, false);
+    for pack in packs(&world) {
+        let mut bytes = fs::read(&pack).unwrap();
+        blobs(&pack).into_iter().for_each(|at| bytes[at + 45] ^= 1);
+        fs::write(&pack, bytes).unwrap();
     }
     let ran = world.run(&["cache", "verify"]).exits(1);
     assert!(ran.stdout.contains("damaged "), "{}", ran.stdout);
