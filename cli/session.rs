@@ -122,7 +122,8 @@ impl Session {
         loaded
     }
 
-    fn show(&self, ctx: &Context, loaded: &Loaded) {
+    /// Shows what is wrong.
+    pub(crate) fn show(&self, ctx: &Context, loaded: &Loaded) {
         ctx.ui.diagnostics(&loaded.problems, &self.sources);
         if loaded.left_out > 0 {
             ctx.ui.say(format_args!("and {} more problems", loaded.left_out));

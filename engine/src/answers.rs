@@ -7,7 +7,6 @@ use vwfb_cas::{ActionKey, Artifact, BlobId, Digest, FileRef, TreeId};
 
 use crate::columns::{Reader, Strings, Writer, narrow};
 use crate::db::Outcome;
-use crate::graph::TaskGraph;
 use crate::plan::{Shape, TaskId};
 use crate::state::Success;
 
@@ -23,11 +22,11 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// What `known`, by label, says of the tasks of `graph`.
-    pub(crate) fn of(graph: &TaskGraph, known: &HashMap<String, Success>) -> Self {
+    /// What `known` says of the tasks with these labels.
+    pub(crate) fn of(labels: &[String], known: &HashMap<String, Success>) -> Self {
         let mut answers = Self::default();
-        for id in graph.shape().tasks() {
-            let success = known.get(&graph.label(id).to_string());
+        for label in labels {
+            let success = known.get(label);
             answers.push(success.map(|it| (it.key, &it.outcome)), success.map(|it| it.duration_ms));
         }
         answers

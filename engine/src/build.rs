@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rayon::prelude::*;
 use vwfb_cas::{ActionKey, Artifact};
 use vwfb_exec::{CancelToken, Failure};
 use vwfb_rules::label::{Label, WsPath};
@@ -37,7 +38,7 @@ pub struct Options {
 }
 
 /// Puts outputs where people look for them.
-pub trait Placer {
+pub trait Placer: Sync {
     /// Where `path` below the output folder is.
     fn path(&self, path: &WsPath) -> PathBuf;
 
@@ -76,6 +77,15 @@ pub struct Hands<'a> {
     pub inbox: &'a Inbox,
 }
 
+/// An output on its way to where people look for it.
+struct Output {
+    task: TaskId,
+    /// Below the output folder.
+    path: WsPath,
+    /// `None` if it is there already.
+    artifact: Option<Artifact>,
+}
+
 /// A build in progress.
 pub(crate) struct Build<'a> {
     pub(crate) run: Run<'a>,
@@ -112,11 +122,7 @@ impl<'a> Build<'a> {
         loop {
             self.drive()?;
             let mut lost = Vec::new();
-            let mut placed = Vec::new();
-            let mut in_place = in_place.iter().copied().chain(std::iter::repeat(false));
-            for target in self.run.ground.graph.requested() {
-                placed.extend(self.place(target, &mut in_place, &mut lost)?);
-            }
+            let placed = self.place(in_place, &mut lost)?;
             if lost.is_empty() {
                 return Ok(placed);
             }
@@ -317,32 +323,59 @@ impl<'a> Build<'a> {
         advice(&failure.cause, &seen)
     }
 
-    /// Puts the outputs of one requested target in place, if it has them all.
+    /// Puts the outputs of every requested target in place that has them all.
     fn place(
         &self,
-        target: TargetId,
-        in_place: &mut dyn Iterator<Item = bool>,
+        in_place: &[bool],
         lost: &mut Vec<(TaskId, WsPath)>,
-    ) -> Result<Option<Placed>, EnvironmentError> {
-        let graph = self.run.ground.graph;
-        let mut paths = Vec::new();
-        let offers: Vec<_> = graph.offers(target).zip(in_place).collect();
-        for (offer, in_place) in offers {
-            let Step::Settled(result) = self.run.plan.step(offer.task) else { return Ok(None) };
-            let artifact = self.run.answers.artifact(offer.task, offer.name);
-            let artifact = artifact.expect("a settled task has every output it declares");
-            let path = WsPath::new(offer.path).expect("outputs lie in the workspace");
-            if in_place && matches!(result, TaskResult::Unchanged | TaskResult::CutOff) {
-                paths.push(self.hands.placer.path(&path));
-                continue;
+    ) -> Result<Vec<Placed>, EnvironmentError> {
+        let wanted = self.wanted(in_place);
+        let placer = self.hands.placer;
+        let put = |output: &Output| match &output.artifact {
+            Some(artifact) => placer.place(&output.path, artifact),
+            None => Ok(placer.path(&output.path)),
+        };
+        let outputs: Vec<&Output> = wanted.iter().flat_map(|(_, outputs)| outputs).collect();
+        let mut put: std::vec::IntoIter<_> =
+            outputs.into_par_iter().map(put).collect::<Vec<_>>().into_iter();
+        let mut placed = Vec::new();
+        for (target, outputs) in &wanted {
+            let mut paths = Vec::with_capacity(outputs.len());
+            for (output, put) in outputs.iter().zip(put.by_ref()) {
+                match put {
+                    Ok(path) => paths.push(path),
+                    Err(Unplaced::Lost) => lost.push((output.task, output.path.clone())),
+                    Err(Unplaced::Failed(why)) => return Err(EnvironmentError(why)),
+                }
             }
-            match self.hands.placer.place(&path, &artifact) {
-                Ok(path) => paths.push(path),
-                Err(Unplaced::Lost) => lost.push((offer.task, path)),
-                Err(Unplaced::Failed(why)) => return Err(EnvironmentError(why)),
-            }
+            let label = self.run.ground.graph.target_label(*target);
+            placed.push(Placed { label, paths });
         }
-        Ok(Some(Placed { label: graph.target_label(target), paths }))
+        Ok(placed)
+    }
+
+    /// The requested targets that have all their outputs. Where an output is in place already, as
+    /// `in_place` says offer by offer, it has no artifact to be put there.
+    fn wanted(&self, in_place: &[bool]) -> Vec<(TargetId, Vec<Output>)> {
+        let graph = self.run.ground.graph;
+        let mut in_place = in_place.iter().copied().chain(std::iter::repeat(false));
+        let mut wanted = Vec::new();
+        for target in graph.requested() {
+            let offers: Vec<_> = graph.offers(target).zip(in_place.by_ref()).collect();
+            let outputs = offers.into_iter().map(|(offer, in_place)| {
+                let Step::Settled(result) = self.run.plan.step(offer.task) else { return None };
+                let stands = matches!(result, TaskResult::Unchanged | TaskResult::CutOff);
+                let artifact = (!in_place || !stands).then(|| {
+                    let artifact = self.run.answers.artifact(offer.task, offer.name);
+                    artifact.expect("a settled task has every output it declares")
+                });
+                let path = WsPath::new(offer.path).expect("outputs lie in the workspace");
+                Some(Output { task: offer.task, path, artifact })
+            });
+            let outputs: Option<Vec<Output>> = outputs.collect();
+            wanted.extend(outputs.map(|outputs| (target, outputs)));
+        }
+        wanted
     }
 
     /// Waits for what still runs, and says what the run came to but for what was placed.

@@ -60,8 +60,10 @@ impl Known {
     /// What the workspace's memory knows of the tasks of `graph`.
     pub(crate) fn of(state: &State, graph: &TaskGraph) -> Result<Self, EnvironmentError> {
         let mark = state.successes_mark().map_err(|error| EnvironmentError::of(&error))?;
-        let known = state.successes().map_err(|error| EnvironmentError::of(&error))?;
-        Ok(Self { answers: Answers::of(graph, &known), suspects: None, mark: Some(mark) })
+        let labels: Vec<String> =
+            graph.shape().tasks().map(|id| graph.label(id).to_string()).collect();
+        let known = state.successes_of(&labels).map_err(|error| EnvironmentError::of(&error))?;
+        Ok(Self { answers: Answers::of(&labels, &known), suspects: None, mark: Some(mark) })
     }
 }
 

@@ -40,8 +40,8 @@ CREATE TABLE attempts (label TEXT NOT NULL, config BLOB NOT NULL, run INTEGER NO
     PRIMARY KEY (label, config)) WITHOUT ROWID;
 CREATE TABLE stamps (path TEXT PRIMARY KEY, stamp BLOB NOT NULL, digest BLOB NOT NULL)
     WITHOUT ROWID;
-CREATE TABLE marks (successes INTEGER NOT NULL, published INTEGER NOT NULL);
-INSERT INTO marks VALUES (1, 0);
+CREATE TABLE marks (successes INTEGER NOT NULL, published INTEGER NOT NULL, store TEXT NOT NULL);
+INSERT INTO marks VALUES (1, 0, '');
 CREATE TABLE closures (fingerprint BLOB NOT NULL, path TEXT NOT NULL, digest BLOB NOT NULL,
     PRIMARY KEY (fingerprint, path)) WITHOUT ROWID;
 ";
@@ -253,23 +253,24 @@ impl State {
         self.with(|db| db.query_row("SELECT successes FROM marks", [], |row| row.get(0)))
     }
 
-    /// Whether the store was told of the present successes.
+    /// Whether the store in the folder `store` was told of the present successes.
     ///
     /// # Errors
     /// See [`State::begin_run`].
-    pub fn is_published(&self) -> Result<bool, StateError> {
+    pub fn is_published(&self, store: &str) -> Result<bool, StateError> {
         self.with(|db| {
-            db.query_row("SELECT published = successes FROM marks", [], |row| row.get(0))
+            let select = "SELECT published = successes AND store = ?1 FROM marks";
+            db.query_row(select, [store], |row| row.get(0))
         })
     }
 
-    /// Says that the store was told of the successes when their mark was `mark`.
+    /// Says that the store in the folder `store` was told of the successes of the mark `mark`.
     ///
     /// # Errors
     /// See [`State::begin_run`].
-    pub fn published(&self, mark: i64) -> Result<(), StateError> {
+    pub fn published(&self, mark: i64, store: &str) -> Result<(), StateError> {
         self.with(|db| {
-            db.execute("UPDATE marks SET published = ?1", [mark])?;
+            db.execute("UPDATE marks SET published = ?1, store = ?2", params![mark, store])?;
             Ok(())
         })
     }

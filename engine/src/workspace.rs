@@ -12,7 +12,6 @@ use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::vars::Overrides;
 
-use crate::answers::Answers;
 use crate::build::{Build, Hands, Options, Placed};
 use crate::check::{Loaded, load};
 use crate::db::{Database, Db, Machine};
@@ -291,8 +290,7 @@ impl Workspace {
         let mark = self.state.successes_mark().ok()?;
         let in_step = snapshot.mark == Some(mark);
         if !in_step {
-            let known = self.state.successes().ok()?;
-            let now = Answers::of(&snapshot.graph, &known);
+            let now = Known::of(&self.state, &snapshot.graph).ok()?.answers;
             snapshot.answers.doubt(&now, snapshot.graph.shape(), &mut suspects);
             snapshot.answers = now;
         }
@@ -322,13 +320,35 @@ impl Workspace {
         Ok(fates)
     }
 
-    /// Why a build of `label` would run something, or last did.
+    /// Makes ready what one label needs, perhaps among more: any last finished state that has the
+    /// label will do.
+    pub fn prepare_label(&mut self, label: &Label) -> Prepared {
+        let folders = std::iter::successors(Some(label.package.clone()), WsPath::parent);
+        let mut requests = vec![Pattern::Target(label.clone())];
+        requests.push(Pattern::Package(label.package.clone()));
+        requests.extend(folders.map(Pattern::Below));
+        for request in requests {
+            let patterns = [request];
+            let folder = self.place.root.join(".vwfb");
+            let Ok(place) = snapshot::Place::of(&folder, &self.db, &patterns) else { continue };
+            let resumed = self.resume(&place, &patterns);
+            if let Some((graph, resumed)) = resumed.filter(|(it, _)| it.find_target(label).is_some())
+            {
+                let (loaded, patterns) = (Loaded::default(), patterns.to_vec());
+                let (place, resumed) = (Some(place), Some(resumed));
+                return Prepared { graph, loaded, patterns, place, resumed };
+            }
+        }
+        self.prepare(&[Pattern::Target(label.clone())], Evaluate::Everything)
+    }
+
+    /// Why a build of `label`, which `prepared` has, would run something, or last did.
     ///
     /// # Errors
     /// If the store or the workspace's memory cannot be read.
-    pub fn why(&mut self, label: &Label) -> Result<Why, EnvironmentError> {
-        let graph = self.graph(std::slice::from_ref(label));
-        why(self.ground(&graph), label)
+    pub fn why(&mut self, prepared: &Prepared, label: &Label) -> Result<Why, EnvironmentError> {
+        let known = self.known(prepared)?;
+        why(self.ground(&prepared.graph), known, label)
     }
 
     /// Forgets what is known of `labels`, of everything if there are none,

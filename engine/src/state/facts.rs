@@ -120,7 +120,6 @@ impl State {
 /// What cannot be read is not known: the files are read again.
 impl Recorded for State {
     fn stamp(&self, path: &str) -> Option<Stamped> {
-        profile::count(Counter::StateRows, 1);
         Self::stamp(self, path).ok().flatten()
     }
 

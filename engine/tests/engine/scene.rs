@@ -15,7 +15,7 @@ use vwfb_engine::workers::{Inbox, Job, Runner, Worker};
 use vwfb_engine::workspace::{Evaluate, Place, Request, Workspace};
 use vwfb_exec::action::Command;
 use vwfb_exec::{CancelToken, Cause, Failure};
-use vwfb_rules::label::WsPath;
+use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::vars::{Overrides, VarOverride};
 
@@ -185,9 +185,10 @@ impl Scene {
     /// Why a build of `label` would run something.
     pub(crate) fn why(&self, label: &str) -> Why {
         let mut workspace = self.open();
-        let loaded = workspace.load(&patterns(label));
-        assert!(!loaded.has_errors(), "{:#?}", loaded.problems);
-        workspace.why(&loaded.targets[0]).unwrap()
+        let label = Label::parse(label, &WsPath::root()).unwrap();
+        let prepared = workspace.prepare_label(&label);
+        assert!(!prepared.loaded.has_errors(), "{:#?}", prepared.loaded.problems);
+        workspace.why(&prepared, &label).unwrap()
     }
 }
 
