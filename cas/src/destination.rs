@@ -2,21 +2,25 @@
 //! stays behind, whatever ends the process.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, FileRef};
 use crate::dir::Dir;
-use crate::error::IoError;
-use crate::materialise::{MaterialiseError, Placement, split};
+use crate::error::{AtPath, IoError};
+use crate::materialise::{MaterialiseError, Placement, copy_blob, mode, split};
 use crate::profile::{Phase, Timed};
+use crate::read::Blob;
 use crate::store::Store;
 
-/// A folder to put results into, and one beside it where they are made first.
+/// A folder to put results into, and one beside it where what replaces something is made first.
 pub struct Destination {
     base: PathBuf,
     /// Locked, shared with other processes, as long as this is open.
     staging: Dir,
+    /// The folder that was last put into, by its path below the base: results come by folders.
+    last: Mutex<Option<(PathBuf, Arc<Dir>)>>,
 }
 
 impl Destination {
@@ -31,13 +35,30 @@ impl Destination {
             staging.empty()?;
         }
         staging.lock_shared()?;
-        Ok(Self { base: base.to_owned(), staging })
+        Ok(Self { base: base.to_owned(), staging, last: Mutex::default() })
+    }
+
+    /// The folder at `relative` below the base, made if it is not there.
+    fn folder(&self, relative: &Path) -> Result<Arc<Dir>, IoError> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((path, folder)) = &*last
+            && path == relative
+            && folder.is_linked()
+        {
+            return Ok(Arc::clone(folder));
+        }
+        let folder = Arc::new(Dir::open(&self.base)?.make_below(relative)?);
+        *last = Some((relative.to_owned(), Arc::clone(&folder)));
+        Ok(folder)
     }
 }
 
 impl Store {
     /// Puts the caller's own copy of the artifact at `relative` below the destination, in the place
     /// of what was there and making the folders on the way. No link below it is followed.
+    ///
+    /// Bytes that come from a pack are written in place if nothing is there: a kill within that one
+    /// write can leave a part of them, everything else is there whole or not at all.
     ///
     /// # Errors
     /// If the artifact cannot be read, or a link or a file is in the way.
@@ -49,7 +70,12 @@ impl Store {
     ) -> Result<(), MaterialiseError> {
         let _placing = Timed::new(Phase::Materialise);
         let (folder, name) = split(relative)?;
-        let folder = Dir::open(&destination.base)?.make_below(folder)?;
+        let folder = destination.folder(folder)?;
+        if let Artifact::File(file) = artifact
+            && self.fill_free_place(file, &folder, name)?
+        {
+            return Ok(());
+        }
         let staging = &destination.staging;
         let fresh = self.fresh_name();
         let filled = self.fill(artifact, staging, &fresh, Placement::Owned);
@@ -65,6 +91,30 @@ impl Store {
             }
             Ok(()) => Ok(()),
         }
+    }
+}
+
+impl Store {
+    /// Writes few bytes to a place where nothing is; `false` if they are many, or something is.
+    fn fill_free_place(
+        &self,
+        file: &FileRef,
+        folder: &Dir,
+        name: &Path,
+    ) -> Result<bool, MaterialiseError> {
+        if file.size > self.options.packed {
+            return Ok(false);
+        }
+        let Blob::Bytes(bytes) = self.open_first(file.blob, &[file.executable])? else {
+            return Ok(false);
+        };
+        let Some(copy) = folder.create_new(name)? else { return Ok(false) };
+        let written = copy_blob(Blob::Bytes(bytes), copy, mode(file, Placement::Owned));
+        if written.is_err() {
+            folder.remove(name)?;
+        }
+        written.at("write", &folder.path().join(name))?;
+        Ok(true)
     }
 }
 

@@ -95,10 +95,26 @@ impl Dir {
 
     /// Makes the file `name`, which must not be there.
     pub(crate) fn create_file(&self, name: &Path) -> Result<File, IoError> {
+        self.create(name).at("create", &self.path.join(name))
+    }
+
+    /// Makes the file `name` if nothing is there.
+    pub(crate) fn create_new(&self, name: &Path) -> Result<Option<File>, IoError> {
+        match self.create(name) {
+            Err(Errno::EXIST) => Ok(None),
+            made => Ok(Some(made.at("create", &self.path.join(name))?)),
+        }
+    }
+
+    fn create(&self, name: &Path) -> rustix::io::Result<File> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o600);
-        let fd = rustix::fs::openat(&self.fd, name, flags, mode);
-        Ok(File::from(fd.at("create", &self.path.join(name))?))
+        Ok(File::from(rustix::fs::openat(&self.fd, name, flags, mode)?))
+    }
+
+    /// Whether it has a name still.
+    pub(crate) fn is_linked(&self) -> bool {
+        rustix::fs::fstat(&self.fd).is_ok_and(|stat| stat.st_nlink > 0)
     }
 
     /// Gives the file at `existing` the further name `name` here.

@@ -170,7 +170,7 @@ impl Store {
 }
 
 /// Writes bytes that are in memory; clones a file where the file system can, else copies it.
-fn copy_blob(blob: Blob, mut copy: File, mode: u32) -> io::Result<()> {
+pub(crate) fn copy_blob(blob: Blob, mut copy: File, mode: u32) -> io::Result<()> {
     match blob {
         Blob::Bytes(bytes) => copy.write_all(bytes.get_ref())?,
         Blob::File(file) if rustix::fs::ioctl_ficlone(&copy, &file).is_ok() => {}
@@ -179,7 +179,7 @@ fn copy_blob(blob: Blob, mut copy: File, mode: u32) -> io::Result<()> {
     layout::set_mode(&copy, mode)
 }
 
-fn mode(file: &FileRef, placement: Placement) -> u32 {
+pub(crate) fn mode(file: &FileRef, placement: Placement) -> u32 {
     match (placement, file.executable) {
         (Placement::Owned, false) => 0o644,
         (Placement::Owned, true) => 0o755,

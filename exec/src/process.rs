@@ -84,6 +84,10 @@ impl Process<'_> {
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         );
+        if self.action.env.contains_key("LANG") {
+            // Which would not count beside it.
+            env.remove("LC_CTYPE");
+        }
         env.extend(self.action.env.clone());
         for (variable, secret) in &self.action.secrets {
             let value = self.grants.secrets.get(variable);

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use vwfb_cas::{Artifact, MaterialiseError, Placement, Store, Take};
+use vwfb_cas::{Artifact, Destination, MaterialiseError, Placement, Store, Take};
 
 use crate::common::Place;
 
@@ -141,4 +141,35 @@ fn what_is_shared_never_replaces() {
         assert!(store.materialise(&film, &to, placement).is_err());
     }
     assert_eq!(fs::read(&to).unwrap(), b"there");
+}
+
+#[test]
+fn a_destination_has_each_result_in_its_place_whatever_was_there() {
+    let place = Place::new();
+    let store = place.open();
+    let base = place.path("out");
+    fs::create_dir(&base).unwrap();
+    let to = Destination::open(&base, &place.path("staging")).unwrap();
+    let (pages, script) = (pages(&place, &store), script(&place, &store));
+    let put = |artifact, at: &str| store.materialise_into(artifact, &to, Path::new(at)).unwrap();
+    put(&script, "a/run.sh");
+    assert_eq!(mode(&base.join("a/run.sh")), 0o755);
+    fs::write(base.join("a/run.sh"), "edited, and longer than before").unwrap();
+    put(&script, "a/run.sh");
+    assert_eq!(fs::read(base.join("a/run.sh")).unwrap(), b"#!/bin/sh\n");
+    put(&pages, "a/run.sh");
+    assert!(base.join("a/run.sh/empty").is_dir());
+    put(&script, "a/run.sh");
+    // The folder goes, and what is put next makes it again.
+    fs::remove_dir_all(base.join("a")).unwrap();
+    put(&script, "a/run.sh");
+    let outside = place.write("outside.txt", "precious");
+    symlink(&outside, base.join("a/link")).unwrap();
+    put(&script, "a/link");
+    assert_eq!(fs::read(&outside).unwrap(), b"precious");
+    assert_eq!(fs::read(base.join("a/link")).unwrap(), b"#!/bin/sh\n");
+    fs::remove_dir_all(base.join("a")).unwrap();
+    symlink(place.dir.path(), base.join("a")).unwrap();
+    assert!(store.materialise_into(&script, &to, Path::new("a/run.sh")).is_err());
+    assert_eq!(fs::read_dir(place.path("staging")).unwrap().count(), 0);
 }

@@ -30,6 +30,19 @@ fn the_environment_holds_only_fixed_and_declared_names() {
 }
 
 #[test]
+fn a_declared_language_is_that_of_characters_too() {
+    let mut scene = Scene::new();
+    let count = |scene: &mut Scene, lang: Option<&str>| {
+        let mut action = scene.script("printf 'é' | wc -m");
+        action.env.extend(lang.map(|lang| ("LANG".to_owned(), lang.to_owned())));
+        let executed = scene.run(&action).unwrap();
+        scene.text(executed.result.log)
+    };
+    assert_eq!(count(&mut scene, None), "1\n");
+    assert_eq!(count(&mut scene, Some("C")), "2\n");
+}
+
+#[test]
 fn a_secret_that_was_not_granted_is_an_error() {
     let mut scene = Scene::new();
     let mut action = scene.program("env", &[]);
