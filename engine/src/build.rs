@@ -220,6 +220,7 @@ impl<'a> Build<'a> {
             tools: def.tools.clone(),
             retries: def.retries,
             forced: self.run.plan.must_run(id),
+            sampled: self.run.ground.graph.is_sampled(id),
         };
         self.run.emit(&Event::TaskStarted { label: self.run.label(id), key: keyed.key });
         self.running.insert(id, cancel.clone());
@@ -265,7 +266,7 @@ impl<'a> Build<'a> {
 
     fn end(&mut self, id: TaskId, key: ActionKey, ending: Ending, took: Duration) {
         if let Ending::SourceChanged(path) = &ending {
-            self.run.ground.db.refresh_path(path);
+            self.run.source_changed(path);
             return self.run.ask_again(id);
         }
         if let Ending::Panicked(panic) = ending {

@@ -5,7 +5,7 @@
 
 #![expect(missing_docs, reason = "salsa's macros write accessors without docs")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -358,6 +358,12 @@ impl Database {
     pub(crate) fn content_met(&self, path: &WsPath) -> Option<&Content> {
         let fact = lock(&self.facts.contents).get(path).copied();
         fact.map(|fact| fact.content(self))
+    }
+
+    /// What stands at the paths of which that was asked.
+    pub(crate) fn contents_met(&self) -> HashMap<&str, &Content> {
+        let facts = values(&self.facts.contents);
+        facts.iter().map(|fact| (fact.path(self).as_str(), fact.content(self))).collect()
     }
 
     /// What is fixed for everything that the database says.

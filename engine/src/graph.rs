@@ -230,6 +230,11 @@ impl TaskGraph {
         }
     }
 
+    /// The sources that a task reads.
+    pub(crate) fn sources_of(&self, id: TaskId) -> impl Iterator<Item = &str> {
+        self.reads.get(id.0).iter().map(|source| self.sources.get(*source))
+    }
+
     /// Whether another run of a task would make other bytes.
     pub fn is_sampled(&self, id: TaskId) -> bool {
         self.sampled[id.0] == 1

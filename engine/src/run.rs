@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{ActionResult, Artifact, Store};
-use vwfb_rules::label::Label;
+use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::task::{InputRef, TaskDef};
 
 use crate::action::{Keyed, Unkeyed, action};
@@ -100,6 +100,8 @@ pub(crate) struct Run<'a> {
     moved: Vec<bool>,
     /// Whether the database has a task's outcome.
     brought: Vec<bool>,
+    /// Whether a source that a task reads changed in this run.
+    doubtful: Vec<bool>,
     new_successes: Vec<TaskId>,
     to_claim: Vec<Artifact>,
     new_attempts: Vec<(String, Attempt)>,
@@ -128,6 +130,7 @@ impl<'a> Run<'a> {
             mark,
             moved: vec![false; count],
             brought: vec![false; count],
+            doubtful: vec![false; count],
             new_successes: Vec::new(),
             to_claim: Vec::new(),
             new_attempts: Vec::new(),
@@ -403,6 +406,16 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Looks again at a source that was seen to change. What reads it may be settled for what it
+    /// was before, which the next run finds out.
+    pub(crate) fn source_changed(&mut self, path: &WsPath) {
+        self.ground.db.refresh_path(path);
+        let graph = self.ground.graph;
+        for id in graph.shape().tasks() {
+            self.doubtful[id.0] |= graph.sources_of(id).any(|source| source == path.as_str());
+        }
+    }
+
     /// Asks for the key of a task again, because something it reads was not what the key says.
     pub(crate) fn ask_again(&mut self, id: TaskId) {
         if !self.plan.take_up_again(id) {
@@ -452,7 +465,10 @@ impl<'a> Run<'a> {
 
     /// What the next run may begin with.
     pub(crate) fn ended(&mut self) -> Ended {
-        let settled = |id| u8::from(matches!(self.plan.step(id), Step::Settled(_)));
+        let settled = |id: TaskId| {
+            let settled = matches!(self.plan.step(id), Step::Settled(_));
+            u8::from(settled && !self.doubtful[id.0])
+        };
         let settled = self.ground.graph.shape().tasks().map(settled).collect();
         Ended { answers: std::mem::take(&mut self.answers), settled, mark: self.mark }
     }

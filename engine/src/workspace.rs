@@ -529,7 +529,7 @@ impl Workspace {
         let facts = match resumed {
             Some(Resumed { mut facts, difference, .. }) => {
                 facts.refresh(&graph, &world, &difference.in_place);
-                facts.absorb(&self.db, &graph, &self.disk).map(|()| facts)
+                facts.absorb(&self.db, &graph, &world).map(|()| facts)
             }
             None => Facts::of(&self.db, &graph, &world),
         };

@@ -333,15 +333,25 @@ impl Facts {
     }
 
     /// Adds what `db` was asked since; `None` if that cannot be added.
-    pub(crate) fn absorb(&mut self, db: &Database, graph: &TaskGraph, disk: &Disk) -> Option<()> {
-        let met = db.met();
-        let texts: BTreeSet<String> =
-            self.texts.iter().map(|row| self.files.path(FileId(*row))).collect();
+    pub(crate) fn absorb(
+        &mut self,
+        db: &Database,
+        graph: &TaskGraph,
+        world: &World<'_>,
+    ) -> Option<()> {
+        self.absorb_sources(db, graph, world)?;
+        let (met, disk) = (db.met(), world.disk);
+        let texts: BTreeMap<String, u32> =
+            self.texts.iter().map(|row| (self.files.path(FileId(*row)), *row)).collect();
         for (path, text) in met.texts.iter().filter(|(path, _)| !path.is_built_in()) {
-            let known = texts.contains(path.as_str());
+            let known = texts.get(path.as_str()).copied();
             match text {
-                Text::Present(_) if known => {}
-                Text::Absent if !known => {
+                // What was evaluated is what the facts say, also if it changed in between.
+                Text::Present(text)
+                    if known.is_some_and(|row| {
+                        self.files.digest(FileId(row)) == Digest::of(text.as_bytes())
+                    }) => {}
+                Text::Absent if known.is_none() => {
                     self.kinds.add(path.as_str(), kind_digest(SourceKind::Absent))?;
                 }
                 _ => return None,
@@ -366,6 +376,32 @@ impl Facts {
         }
         for (tool, fingerprint) in met.tools {
             self.tools.add(&tool_text(tool), *fingerprint.as_ref().ok()?.as_bytes())?;
+        }
+        Some(())
+    }
+
+    /// Takes up the contents that keys were made of, which may have changed since they were looked
+    /// at.
+    fn absorb_sources(
+        &mut self,
+        db: &Database,
+        graph: &TaskGraph,
+        world: &World<'_>,
+    ) -> Option<()> {
+        let met = db.contents_met();
+        for (source, row) in graph.sources.iter().zip(self.sources.clone()) {
+            match (met.get(source), row) {
+                (None, _) => {}
+                (Some(Content::Present(Artifact::Tree(tree))), NONE) => {
+                    let asked = self.trees.find(source)?;
+                    self.trees.answers[asked] = *tree.digest().as_bytes();
+                }
+                (Some(Content::Present(Artifact::File(used))), row) if row != NONE => {
+                    let stamped = world.stamped(source).filter(|it| file(it) == *used);
+                    self.files.set(FileId(row), stamped);
+                }
+                (Some(_), _) => return None,
+            }
         }
         Some(())
     }

@@ -71,7 +71,9 @@ impl State {
     /// See [`State::begin_run`].
     pub fn retain_labels(&self, present: &BTreeSet<String>) -> Result<usize, StateError> {
         self.with(|db| {
-            let transaction = db.transaction()?;
+            // It reads before it writes, and another process must not write in between.
+            let transaction =
+                db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             let mut labels: Vec<String> = Vec::new();
             let mut select = transaction.prepare("SELECT DISTINCT label FROM successes")?;
             for label in select.query_map([], |row| row.get(0))? {
