@@ -16,6 +16,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::IoError;
@@ -74,11 +75,15 @@ pub(crate) enum Outlive {
     PowerCut,
 }
 
+/// A log of changes up to this many bytes is read in no time.
+const SHORT_LOG: u64 = 512 << 10;
+
 /// The two connections to one index.
 pub(crate) struct Index {
     path: PathBuf,
     writer: Mutex<Writer>,
-    reader: Mutex<Connection>,
+    /// Opened when it is first needed.
+    reader: Mutex<Option<Connection>>,
 }
 
 struct Writer {
@@ -93,9 +98,8 @@ impl Index {
     pub(crate) fn open(path: PathBuf, lock_path: PathBuf, lock: File) -> Result<Self, IndexError> {
         let fail = |source| IndexError::Sqlite { path: path.clone(), source };
         let connection = schema::connect(&path).map_err(fail)?;
-        let reader = schema::connect(&path).map_err(fail)?;
         let writer = Writer { lock, lock_path, connection };
-        Ok(Self { path, writer: Mutex::new(writer), reader: Mutex::new(reader) })
+        Ok(Self { path, writer: Mutex::new(writer), reader: Mutex::default() })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -108,6 +112,10 @@ impl Index {
         body: impl FnOnce(&Rows<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = match &mut *reader {
+            Some(reader) => reader,
+            none => none.insert(schema::connect(&self.path).map_err(|from| self.failure(from))?),
+        };
         let transaction = reader.transaction().map_err(|source| self.failure(source))?;
         body(&Rows { connection: &transaction, path: &self.path })
     }
@@ -137,6 +145,24 @@ impl Index {
         let value = body(&Rows { connection: &transaction, path: &self.path })?;
         transaction.commit().map_err(fail)?;
         Ok(value)
+    }
+
+    /// Lets this process end without writing its log of changes into the index, if that is short:
+    /// that costs two syncs, and the next process finds the log.
+    pub(crate) fn end_quickly(&self) -> Result<(), IndexError> {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        if std::fs::metadata(log).is_ok_and(|log| log.len() > SHORT_LOG) {
+            return Ok(());
+        }
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        for connection in [Some(&writer.connection), reader.as_ref()].into_iter().flatten() {
+            connection
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+                .map_err(|source| self.failure(source))?;
+        }
+        Ok(())
     }
 
     fn failure(&self, source: rusqlite::Error) -> IndexError {

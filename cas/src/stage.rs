@@ -1,5 +1,5 @@
-//! Bytes on their way in: copied into the store's own folder and hashed in one pass, not yet under
-//! their name.
+//! Bytes on their way in: copied into the store's own folder, not yet under their name. The digest
+//! is that of the copy.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -14,6 +14,8 @@ use crate::put::PutError;
 use crate::store::Store;
 
 const BUFFER: usize = 128 * 1024;
+/// A file of so many bytes is hashed by all cores, once it is copied.
+const LARGE: u64 = 1 << 20;
 
 /// What becomes of the file that bytes are taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,17 +66,21 @@ impl Store {
 
     /// Stages the bytes of the regular file at `path`, from its start.
     pub(crate) fn stage_file(&self, path: &Path, source: Source) -> Result<Staged, PutError> {
-        let Source { file: mut source, executable, .. } = source;
+        let Source { file: mut source, size, executable } = source;
         source.rewind().at("read", path)?;
         let staged_path = self.fresh_path();
         let mut target = create(&staged_path)?;
         let file = FileRef { blob: BlobId(Digest::from_bytes([0; 32])), size: 0, executable };
         let mut staged = Staged { path: staged_path, file };
         let cloned = rustix::fs::ioctl_ficlone(&target, &source).is_ok();
-        let (blob, size) = if cloned {
-            hash(&mut target).at("read", &staged.path)?
-        } else {
+        let (blob, size) = if !cloned && size < LARGE {
             copy(&mut source, path, &mut target, &staged.path)?
+        } else {
+            if !cloned {
+                // Within the kernel where it can.
+                io::copy(&mut source, &mut target).at("copy", path)?;
+            }
+            hash_whole(&staged.path).at("read", &staged.path)?
         };
         staged.file = FileRef { blob, size, executable };
         seal(&target, &staged)?;
@@ -137,6 +143,13 @@ fn copy(
         target.write_all(&buffer[..count]).at("write", to)?;
         size += count as u64;
     }
+}
+
+/// The digest and number of the bytes of a file that nobody else writes, by all cores.
+fn hash_whole(path: &Path) -> io::Result<(BlobId, u64)> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_mmap_rayon(path)?;
+    Ok((BlobId(Digest::from_bytes(*hasher.finalize().as_bytes())), hasher.count()))
 }
 
 /// The digest and number of the bytes that `source` still has.

@@ -224,7 +224,8 @@ impl Store {
         self.index.write(Outlive::Process, |rows| {
             self.packs.close(rows)?;
             if is_done { self.lease.give_back(&self.layout, rows) } else { Ok(()) }
-        })
+        })?;
+        self.index.end_quickly()
     }
 }
 

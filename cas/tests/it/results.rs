@@ -81,8 +81,14 @@ fn a_damaged_index_is_made_again_from_the_files() {
     let film = Artifact::File(store.put_bytes(b"film").unwrap());
     store.commit(key("film"), &result(film)).unwrap();
     drop(store);
+    remove_log(&place);
     fs::write(place.root().join("index.db"), b"this is no database").unwrap();
     assert_eq!(place.open().lookup(&[key("film")]).unwrap(), [Some(result(film))]);
+}
+
+/// Removes the log from which SQLite would mend an index.
+fn remove_log(place: &Place) {
+    let _a_clean_end_may_leave_none = fs::remove_file(place.root().join("index.db-wal"));
 }
 
 /// What can become of an index.
@@ -100,6 +106,7 @@ fn a_rebuild_that_stopped_half_way_begins_anew() {
         let film = Artifact::File(store.put_bytes(b"film").unwrap());
         store.commit(key("film"), &result(film)).unwrap();
         drop(store);
+        remove_log(&place);
         lose(&place.root().join("index.db"));
         // It comes last, cannot be read, and so ends the rebuild where a kill might.
         let obstacle = place.root().join("packs/999");
