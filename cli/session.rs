@@ -98,8 +98,7 @@ impl Session {
             return Err(no_target(ctx));
         }
         let patterns = patterns(words, &self.current)?;
-        let evaluate =
-            if snapshot.no_snapshot { Evaluate::Everything } else { Evaluate::Changes };
+        let evaluate = if snapshot.no_snapshot { Evaluate::Everything } else { Evaluate::Changes };
         let asking = Timed::new(Phase::Queries);
         let prepared = self.workspace.prepare(&patterns, evaluate);
         drop(asking);

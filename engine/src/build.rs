@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use rayon::prelude::*;
@@ -86,6 +87,9 @@ struct Output {
     artifact: Option<Artifact>,
 }
 
+/// Workers are given tasks ahead while the last one took less than this.
+const SHORT: Duration = Duration::from_millis(20);
+
 /// A build in progress.
 pub(crate) struct Build<'a> {
     pub(crate) run: Run<'a>,
@@ -94,6 +98,8 @@ pub(crate) struct Build<'a> {
     pool: Pool,
     running: BTreeMap<TaskId, CancelToken>,
     in_use: BTreeMap<String, u32>,
+    /// How long the task took that ended last.
+    last_took: Duration,
     pub(crate) interrupted: Option<i32>,
     /// Whether nothing more is started.
     stopping: bool,
@@ -111,6 +117,7 @@ impl<'a> Build<'a> {
             hands,
             running: BTreeMap::new(),
             in_use: BTreeMap::new(),
+            last_took: Duration::MAX,
             interrupted: None,
             stopping: false,
         }
@@ -141,13 +148,22 @@ impl<'a> Build<'a> {
             if self.options.fail_fast && self.run.counts.of(TaskResult::Failed) > 0 {
                 self.stop_rest();
             }
-            self.run.record()?;
             self.start()?;
             if self.pool.is_idle() {
+                self.run.record()?;
                 return self.keep();
             }
-            let message = self.hands.inbox.receiver.recv();
-            self.hear(message.expect("the build holds a sender of its own inbox"));
+            let message = match self.run.record_if_due()? {
+                Some(wait) => self.hands.inbox.receiver.recv_timeout(wait),
+                None => self.hands.inbox.receiver.recv().map_err(RecvTimeoutError::from),
+            };
+            match message {
+                Ok(message) => self.hear(message),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => {
+                    unreachable!("the build holds a sender of its own inbox")
+                }
+            }
             while let Ok(message) = self.hands.inbox.receiver.try_recv() {
                 self.hear(message);
             }
@@ -179,18 +195,27 @@ impl<'a> Build<'a> {
 
     /// Starts queued tasks while there is room for them.
     fn start(&mut self) -> Result<(), EnvironmentError> {
-        while self.pool.has_room() {
+        // A worker that is done with a short task finds another without waiting for this thread.
+        let ahead = if self.last_took < SHORT { self.options.jobs } else { 0 };
+        while self.pool.has_room(ahead) {
+            let waits = !self.pool.has_room(0);
             let (graph, db) = (self.run.ground.graph, &*self.run.ground.db);
             let (in_use, capacities) = (&self.in_use, &self.options.resources);
             let fits = |id: TaskId| {
-                graph.def(db, id).resources.iter().all(|(name, amount)| {
+                let resources = &graph.def(db, id).resources;
+                // What only waits for a worker holds nothing meanwhile.
+                if waits && !resources.is_empty() {
+                    return false;
+                }
+                resources.iter().all(|(name, amount)| {
                     let used = in_use.get(name).copied().unwrap_or(0);
                     let capacity = capacities.get(name).copied().unwrap_or(1);
                     // What needs more than there is runs alone.
                     used == 0 || used + amount <= capacity
                 })
             };
-            let Some(id) = self.run.plan.start_next(fits) else { return Ok(()) };
+            let most = if waits { 1 } else { usize::MAX };
+            let Some(id) = self.run.plan.start_next(most, fits) else { return Ok(()) };
             self.start_task(id)?;
         }
         Ok(())
@@ -232,6 +257,7 @@ impl<'a> Build<'a> {
         match message {
             Message::Interrupt { signal } => self.interrupt(signal),
             Message::Report { job, ending, took } => {
+                self.last_took = took;
                 self.pool.reported();
                 self.release(job.id);
                 self.end(job.id, job.key, ending, took);

@@ -194,8 +194,13 @@ impl Plan {
         self.queued.push((self.priority[id.0], std::cmp::Reverse(id)));
     }
 
-    /// Takes the queued task with the longest chain behind it that `fits`, and marks it running.
-    pub fn start_next(&mut self, mut fits: impl FnMut(TaskId) -> bool) -> Option<TaskId> {
+    /// Takes the queued task with the longest chain behind it that `fits`, of the `most` with the
+    /// longest, and marks it running.
+    pub fn start_next(
+        &mut self,
+        most: usize,
+        mut fits: impl FnMut(TaskId) -> bool,
+    ) -> Option<TaskId> {
         let mut aside = Vec::new();
         let mut found = None;
         while let Some(entry) = self.queued.pop() {
@@ -208,6 +213,9 @@ impl Plan {
                 break;
             }
             aside.push(entry);
+            if aside.len() >= most {
+                break;
+            }
         }
         self.queued.extend(aside);
         if let Some(id) = found {
@@ -378,7 +386,7 @@ mod tests {
     fn run(plan: &mut Plan, id: TaskId) {
         assert_eq!(plan.next_ready(), Some(id));
         plan.queue(id);
-        assert_eq!(plan.start_next(|_| true), Some(id));
+        assert_eq!(plan.start_next(usize::MAX, |_| true), Some(id));
     }
 
     #[test]
@@ -399,9 +407,9 @@ mod tests {
         while let Some(id) = plan.next_ready() {
             plan.queue(id);
         }
-        assert_eq!(plan.start_next(|id| id != C), Some(B));
-        assert_eq!(plan.start_next(|_| true), Some(C));
-        assert_eq!(plan.start_next(|_| true), None);
+        assert_eq!(plan.start_next(usize::MAX, |id| id != C), Some(B));
+        assert_eq!(plan.start_next(usize::MAX, |_| true), Some(C));
+        assert_eq!(plan.start_next(usize::MAX, |_| true), None);
     }
 
     #[test]
@@ -442,7 +450,7 @@ mod tests {
         plan.end(B, TaskResult::Failed);
         assert_eq!(plan.next_ready(), Some(C));
         plan.queue(C);
-        assert_eq!(plan.start_next(|_| true), Some(C));
+        assert_eq!(plan.start_next(usize::MAX, |_| true), Some(C));
         assert_eq!(plan.unsettle(A), Some(vec![(A, TaskResult::Ran)]));
         assert_eq!(plan.step(B), Step::Ended(TaskResult::Failed));
         assert_eq!(plan.step(C), Step::Running);

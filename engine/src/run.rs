@@ -4,7 +4,7 @@
 //! `forecast` only lists it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{ActionResult, Artifact, Store};
@@ -31,6 +31,9 @@ impl EnvironmentError {
         Self(chain(error))
     }
 }
+
+/// How often what a run learns is written down while it goes on.
+const RECORD_EVERY: Duration = Duration::from_millis(100);
 
 /// What a run works on.
 pub(crate) struct Ground<'a> {
@@ -103,6 +106,8 @@ pub(crate) struct Run<'a> {
     /// Whether a source that a task reads changed in this run.
     doubtful: Vec<bool>,
     new_successes: Vec<TaskId>,
+    /// When something was last written down.
+    recorded: Instant,
     to_claim: Vec<Artifact>,
     new_attempts: Vec<(String, Attempt)>,
 }
@@ -132,6 +137,7 @@ impl<'a> Run<'a> {
             brought: vec![false; count],
             doubtful: vec![false; count],
             new_successes: Vec::new(),
+            recorded: Instant::now(),
             to_claim: Vec::new(),
             new_attempts: Vec::new(),
             ground,
@@ -473,11 +479,28 @@ impl<'a> Run<'a> {
         Ended { answers: std::mem::take(&mut self.answers), settled, mark: self.mark }
     }
 
+    /// Writes down what this run learnt, not for each task: it costs as much as a short task. What
+    /// is not written down when this process is killed, the store still knows. Returns when to
+    /// call again.
+    pub(crate) fn record_if_due(&mut self) -> Result<Option<Duration>, EnvironmentError> {
+        if self.new_attempts.is_empty() && self.new_successes.is_empty() {
+            return Ok(None);
+        }
+        let left = RECORD_EVERY.saturating_sub(self.recorded.elapsed());
+        let sampled = self.new_successes.iter().any(|id| self.is_sampled(*id));
+        if !left.is_zero() && !sampled {
+            return Ok(Some(left));
+        }
+        self.record()?;
+        Ok(None)
+    }
+
     /// Writes down what this run learnt since the last call.
     pub(crate) fn record(&mut self) -> Result<(), EnvironmentError> {
         if self.new_attempts.is_empty() && self.new_successes.is_empty() {
             return Ok(());
         }
+        self.recorded = Instant::now();
         let ids = std::mem::take(&mut self.new_successes);
         let records: Vec<(TaskId, Vec<u8>)> =
             ids.into_iter().map(|id| (id, self.keyed(id).record.encode())).collect();

@@ -144,10 +144,7 @@ impl Stamps {
         let fresh = self.fresh().get(path).copied();
         let vouches = |stamped: &Stamped| stamped.stamp.vouches_for(now);
         let of_tools = || lock(&self.of_tools).get(path).copied().filter(vouches);
-        fresh
-            .filter(vouches)
-            .or_else(of_tools)
-            .or_else(|| self.recorded(path).filter(vouches))
+        fresh.filter(vouches).or_else(of_tools).or_else(|| self.recorded(path).filter(vouches))
     }
 
     /// What was read since the last call, to be recorded.

@@ -217,9 +217,9 @@ impl Pool {
         }
     }
 
-    /// Whether another job can start now.
-    pub(crate) const fn has_room(&self) -> bool {
-        self.busy < self.limit
+    /// Whether another job can start now, or wait for a worker where fewer than `ahead` do.
+    pub(crate) const fn has_room(&self, ahead: usize) -> bool {
+        self.busy < self.limit + ahead
     }
 
     /// Whether no job runs.
@@ -230,7 +230,7 @@ impl Pool {
     /// Starts a job; its report will come.
     pub(crate) fn start(&mut self, job: Box<Job>, cancel: CancelToken) {
         self.busy += 1;
-        if self.threads.len() < self.busy {
+        if self.threads.len() < self.busy.min(self.limit) {
             self.threads.push(self.thread());
         }
         let work = self.work.as_ref().expect("the pool is open until it is dropped");

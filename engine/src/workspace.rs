@@ -332,7 +332,8 @@ impl Workspace {
             let folder = self.place.root.join(".vwfb");
             let Ok(place) = snapshot::Place::of(&folder, &self.db, &patterns) else { continue };
             let resumed = self.resume(&place, &patterns);
-            if let Some((graph, resumed)) = resumed.filter(|(it, _)| it.find_target(label).is_some())
+            if let Some((graph, resumed)) =
+                resumed.filter(|(it, _)| it.find_target(label).is_some())
             {
                 let (loaded, patterns) = (Loaded::default(), patterns.to_vec());
                 let (place, resumed) = (Some(place), Some(resumed));
