@@ -157,7 +157,11 @@ impl Store {
 
     fn lookup_rows(&self, keys: &[ActionKey]) -> Result<Vec<Option<ActionResult>>, IndexError> {
         let gate = self.gate()?;
-        let mut found = self.index.read(|rows| whole_results(rows, keys))?;
+        let mut found = match keys {
+            // Mostly there is none, and one statement tells.
+            [key] if !self.index.peek(|rows| rows.has_result(*key))? => vec![Seen::Nothing],
+            _ => self.index.read(|rows| whole_results(rows, keys))?,
+        };
         if found.iter().any(Seen::is_broken) {
             // What it lacks may have been put again.
             self.settle();
@@ -250,11 +254,20 @@ pub(crate) fn needed(
     rows: &Rows<'_>,
     result: &ActionResult,
 ) -> Result<Result<Vec<ObjectRow>, BlobId>, IndexError> {
+    needed_but(rows, result, rows.any_missing()?)
+}
+
+/// Like `needed`; the caller knows whether anything is lost.
+pub(crate) fn needed_but(
+    rows: &Rows<'_>,
+    result: &ActionResult,
+    any_missing: bool,
+) -> Result<Result<Vec<ObjectRow>, BlobId>, IndexError> {
     let mut needed = Vec::new();
     for artifact in result.outputs.values() {
         let (blob, executable) = artifact.object();
         match rows.object(blob, executable)? {
-            Some(object) if rows.is_whole(object.row)? => needed.push(object.row),
+            Some(object) if !any_missing || rows.is_whole(object.row)? => needed.push(object.row),
             _ => return Ok(Err(blob)),
         }
     }

@@ -8,8 +8,8 @@ use rustix::io::Errno;
 
 use crate::artifact::{Artifact, FileRef};
 use crate::dir::Dir;
-use crate::error::{AtPath, IoError};
-use crate::materialise::{MaterialiseError, Placement, copy_blob, mode, split};
+use crate::error::IoError;
+use crate::materialise::{MaterialiseError, Placement, mode, split, written_to};
 use crate::profile::{Phase, Timed};
 use crate::read::Blob;
 use crate::store::Store;
@@ -108,13 +108,15 @@ impl Store {
         let Blob::Bytes(bytes) = self.open_first(file.blob, &[file.executable])? else {
             return Ok(false);
         };
-        let Some(copy) = folder.create_new(name)? else { return Ok(false) };
-        let written = copy_blob(Blob::Bytes(bytes), copy, mode(file, Placement::Owned));
-        if written.is_err() {
-            folder.remove(name)?;
+        let mode = mode(file, Placement::Owned);
+        let Some(copy) = folder.create_new(name, mode)? else { return Ok(false) };
+        match self.copy_blob(Blob::Bytes(bytes), copy, mode) {
+            Ok(()) => Ok(true),
+            Err(source) => {
+                folder.remove(name)?;
+                Err(written_to(folder, name, source))
+            }
         }
-        written.at("write", &folder.path().join(name))?;
-        Ok(true)
     }
 }
 

@@ -94,22 +94,21 @@ impl Dir {
     }
 
     /// Makes the file `name`, which must not be there.
-    pub(crate) fn create_file(&self, name: &Path) -> Result<File, IoError> {
-        self.create(name).at("create", &self.path.join(name))
+    pub(crate) fn create_file(&self, name: &Path, mode: u32) -> Result<File, IoError> {
+        self.create(name, mode).at("create", &self.path.join(name))
     }
 
     /// Makes the file `name` if nothing is there.
-    pub(crate) fn create_new(&self, name: &Path) -> Result<Option<File>, IoError> {
-        match self.create(name) {
+    pub(crate) fn create_new(&self, name: &Path, mode: u32) -> Result<Option<File>, IoError> {
+        match self.create(name, mode) {
             Err(Errno::EXIST) => Ok(None),
             made => Ok(Some(made.at("create", &self.path.join(name))?)),
         }
     }
 
-    fn create(&self, name: &Path) -> rustix::io::Result<File> {
+    fn create(&self, name: &Path, mode: u32) -> rustix::io::Result<File> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(0o600);
-        Ok(File::from(rustix::fs::openat(&self.fd, name, flags, mode)?))
+        Ok(File::from(rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(mode))?))
     }
 
     /// Whether it has a name still.

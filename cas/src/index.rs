@@ -12,6 +12,7 @@ mod roots;
 mod schema;
 mod totals;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -112,12 +113,29 @@ impl Index {
         body: impl FnOnce(&Rows<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let reader = match &mut *reader {
+        let reader = self.opened(&mut reader)?;
+        let transaction = reader.transaction().map_err(|source| self.failure(source))?;
+        body(&Rows::new(&transaction, &self.path))
+    }
+
+    /// Reads by one statement, which is consistent by itself; with more than one each sees what is
+    /// there when it runs.
+    pub(crate) fn peek<T, E: From<IndexError>>(
+        &self,
+        body: impl FnOnce(&Rows<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        body(&Rows::new(self.opened(&mut reader)?, &self.path))
+    }
+
+    fn opened<'r>(
+        &self,
+        reader: &'r mut Option<Connection>,
+    ) -> Result<&'r mut Connection, IndexError> {
+        Ok(match reader {
             Some(reader) => reader,
             none => none.insert(schema::connect(&self.path).map_err(|from| self.failure(from))?),
-        };
-        let transaction = reader.transaction().map_err(|source| self.failure(source))?;
-        body(&Rows { connection: &transaction, path: &self.path })
+        })
     }
 
     /// Changes the index: all of `body` or nothing, alone among all processes.
@@ -142,7 +160,7 @@ impl Index {
         connection.execute_batch(outlive.pragma()).map_err(fail)?;
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
-        let value = body(&Rows { connection: &transaction, path: &self.path })?;
+        let value = body(&Rows::new(&transaction, &self.path))?;
         transaction.commit().map_err(fail)?;
         Ok(value)
     }
@@ -200,9 +218,15 @@ impl Drop for Held<'_> {
 pub(crate) struct Rows<'a> {
     connection: &'a Connection,
     path: &'a Path,
+    /// The present moment, once it was asked for.
+    moment: Cell<Option<Sequence>>,
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    fn new(connection: &'a Connection, path: &'a Path) -> Self {
+        Self { connection, path, moment: Cell::new(None) }
+    }
+
     fn run<T>(
         &self,
         body: impl FnOnce(&Connection) -> rusqlite::Result<T>,

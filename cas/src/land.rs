@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::artifact::ActionResult;
 use crate::clock::UnixMillis;
-use crate::commit::{CommitError, needed};
+use crate::commit::{CommitError, needed_but};
 use crate::digest::ActionKey;
 use crate::error::IoError;
 use crate::index::{IndexError, Outlive, Rows};
@@ -89,9 +89,10 @@ impl Core {
         self.index.write(outlive, |rows| {
             write_objects(rows, batch, now)?;
             let lenient = batch.results.len() - strict;
+            let any_missing = rows.any_missing()?;
             let mut standing = Standing::new();
             for (place, queued) in batch.results.iter().enumerate() {
-                match write_result(rows, queued, now) {
+                match write_result(rows, queued, any_missing, now) {
                     Err(CommitError::Missing { key, blob }) if place < lenient => {
                         standing.push(Err(CommitError::Missing { key, blob }));
                     }
@@ -133,18 +134,23 @@ fn write_objects(rows: &Rows<'_>, batch: &Batch, now: UnixMillis) -> Result<(), 
 fn write_result(
     rows: &Rows<'_>,
     queued: &Queued,
+    any_missing: bool,
     now: UnixMillis,
 ) -> Result<ActionResult, CommitError> {
     let key: ActionKey = queued.key;
-    if let Some((first, _)) = rows.result(key)?
+    let is_new = !rows.has_result(key)?;
+    if !is_new
+        && let Some((first, _)) = rows.result(key)?
         && !rows.broken_keys()?.contains(&key)
     {
         rows.use_result(key, now)?;
         return Ok(first);
     }
-    let objects = needed(rows, &queued.result)?;
+    let objects = needed_but(rows, &queued.result, any_missing)?;
     let objects = objects.map_err(|blob| CommitError::Missing { key, blob })?;
-    rows.remove_result(key)?;
+    if !is_new {
+        rows.remove_result(key)?;
+    }
     rows.put_result(key, &queued.record, queued.slot, &objects, now)?;
     Ok(queued.result.clone())
 }

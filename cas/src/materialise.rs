@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -164,19 +165,38 @@ impl Store {
                 Err(error) => Err(error).at("link", &folder.path().join(name))?,
             }
         }
-        let copy = folder.create_file(name)?;
-        Ok(copy_blob(blob, copy, mode(file, placement)).at("write", &folder.path().join(name))?)
+        let mode = mode(file, placement);
+        let copy = folder.create_file(name, mode)?;
+        self.copy_blob(blob, copy, mode).map_err(|source| written_to(folder, name, source))
+    }
+
+    /// Writes bytes that are in memory; clones a file where the file system can, else copies it.
+    /// The copy was made with `mode`.
+    pub(crate) fn copy_blob(&self, blob: Blob, mut copy: File, mode: u32) -> io::Result<()> {
+        match blob {
+            Blob::Bytes(bytes) => copy.write_all(bytes.get_ref())?,
+            Blob::File(file) if rustix::fs::ioctl_ficlone(&copy, &file).is_ok() => {}
+            Blob::File(mut file) => drop(io::copy(&mut file, &mut copy)?),
+        }
+        if mode & self.withheld_mode() == 0 { Ok(()) } else { layout::set_mode(&copy, mode) }
+    }
+
+    /// The permission bits that new files of this process lack: its umask, which only a new file
+    /// shows.
+    fn withheld_mode(&self) -> u32 {
+        *self.withheld.get_or_init(|| {
+            let path = self.fresh_path();
+            let made = File::options().create_new(true).write(true).mode(0o777).open(&path);
+            let made = made.and_then(|file| file.metadata()).map(|made| made.mode() & 0o777);
+            let _gone = layout::remove(&path);
+            // Where it cannot be told, every mode is set.
+            !made.unwrap_or(0) & 0o777
+        })
     }
 }
 
-/// Writes bytes that are in memory; clones a file where the file system can, else copies it.
-pub(crate) fn copy_blob(blob: Blob, mut copy: File, mode: u32) -> io::Result<()> {
-    match blob {
-        Blob::Bytes(bytes) => copy.write_all(bytes.get_ref())?,
-        Blob::File(file) if rustix::fs::ioctl_ficlone(&copy, &file).is_ok() => {}
-        Blob::File(mut file) => drop(io::copy(&mut file, &mut copy)?),
-    }
-    layout::set_mode(&copy, mode)
+pub(crate) fn written_to(folder: &Dir, name: &Path, source: io::Error) -> MaterialiseError {
+    IoError { deed: "write", path: folder.path().join(name), source }.into()
 }
 
 pub(crate) fn mode(file: &FileRef, placement: Placement) -> u32 {

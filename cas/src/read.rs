@@ -135,7 +135,7 @@ impl Store {
             let Known { size, place, is_checked, .. } = *known;
             return Ok(Some(Located { form, row: None, size, place, is_suspect: !is_checked }));
         }
-        let found = self.index.read(|rows| rows.object(form.0, form.1))?;
+        let found = self.index.peek(|rows| rows.object(form.0, form.1))?;
         Ok(found.filter(|object| !object.missing).map(|object| self.located(&object)))
     }
 
@@ -180,7 +180,7 @@ impl Store {
         if self.are_known(forms) {
             return Ok(vec![true; forms.len()]);
         }
-        let (mut found, any_broken) = self.index.read(|rows| standings(rows, forms))?;
+        let (mut found, any_broken) = self.standings(forms)?;
         if any_broken {
             // What one of them lacks may have been put again.
             self.settle();
@@ -208,6 +208,20 @@ impl Store {
             }
         });
         Ok(whole)
+    }
+}
+
+impl Store {
+    /// See `standings`.
+    fn standings(&self, forms: &[Form]) -> Result<(Vec<Option<Object>>, bool), IndexError> {
+        if let [form] = forms {
+            match self.index.peek(|rows| rows.object_among_all(*form))? {
+                None => return Ok((vec![None], false)),
+                Some((object, false)) => return Ok((vec![Some(object)], false)),
+                Some((_, true)) => {}
+            }
+        }
+        self.index.read(|rows| standings(rows, forms))
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::clock::{Clock, SystemClock, UnixMillis};
@@ -93,6 +93,8 @@ pub struct Core {
     /// Whether files were written, not packs, since the last sync.
     unsynced: AtomicBool,
     names: AtomicU64,
+    /// See `Store::withheld_mode`.
+    pub(crate) withheld: OnceLock<u32>,
 }
 
 impl Deref for Store {
@@ -162,6 +164,7 @@ impl Store {
             options: options.clone(),
             unsynced: AtomicBool::new(false),
             names: AtomicU64::new(0),
+            withheld: OnceLock::new(),
         };
         let store = Self { core: Arc::new(core), lander: Mutex::default() };
         for folder in [store.staging(), store.scratch_dir().to_owned()] {

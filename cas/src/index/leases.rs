@@ -29,14 +29,20 @@ impl FromSql for Sequence {
 impl Rows<'_> {
     /// The present moment.
     pub(crate) fn sequence(&self) -> Result<Sequence, IndexError> {
-        self.run(|sql| {
+        if let Some(moment) = self.moment.get() {
+            return Ok(moment);
+        }
+        let moment = self.run(|sql| {
             sql.prepare_cached("SELECT sequence FROM meta")?.query_row([], |row| row.get(0))
-        })
+        })?;
+        self.moment.set(Some(moment));
+        Ok(moment)
     }
 
     /// Begins the next moment and returns it.
     pub(crate) fn advance(&self) -> Result<Sequence, IndexError> {
         self.run(|sql| sql.execute("UPDATE meta SET sequence = sequence + 1", []))?;
+        self.moment.set(None);
         self.sequence()
     }
 

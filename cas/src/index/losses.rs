@@ -21,7 +21,7 @@ struct BrokenOutput {
 
 impl Rows<'_> {
     /// Whether the file of any object is known to be lost, which is rare.
-    fn any_missing(&self) -> Result<bool, IndexError> {
+    pub(crate) fn any_missing(&self) -> Result<bool, IndexError> {
         self.run(|sql| {
             sql.prepare_cached("SELECT EXISTS(SELECT 1 FROM object WHERE missing)")?
                 .query_row([], |row| row.get(0))

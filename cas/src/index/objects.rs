@@ -84,6 +84,23 @@ impl Rows<'_> {
         })
     }
 
+    /// The object of these bytes in this form, and whether any object is known to be lost.
+    pub(crate) fn object_among_all(
+        &self,
+        (blob, executable): (BlobId, bool),
+    ) -> Result<Option<(Object, bool)>, IndexError> {
+        self.run(|sql| {
+            sql.prepare_cached(&format!(
+                "SELECT {COLUMNS}, EXISTS(SELECT 1 FROM object WHERE missing) FROM object
+                 WHERE digest = ? AND executable = ?"
+            ))?
+            .query_row(params![blob.digest().as_bytes(), executable], |row| {
+                Ok((object(row)?, row.get(10)?))
+            })
+            .optional()
+        })
+    }
+
     pub(crate) fn objects(&self) -> Result<Vec<Object>, IndexError> {
         self.run(|sql| {
             sql.prepare(&format!("SELECT {COLUMNS} FROM object ORDER BY id"))?
