@@ -7,6 +7,7 @@ mod labels;
 mod locate;
 mod session;
 mod sources;
+mod trash;
 mod ui;
 mod units;
 

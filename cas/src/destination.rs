@@ -1,6 +1,7 @@
 //! A folder that results are put into for people: each whole or not at all, and no rest of one
 //! stays behind, whatever ends the process.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,13 +15,17 @@ use crate::profile::{Phase, Timed};
 use crate::read::Blob;
 use crate::store::Store;
 
+/// How many folders are kept open.
+const FOLDERS: usize = 16;
+
 /// A folder to put results into, and one beside it where what replaces something is made first.
 pub struct Destination {
     base: PathBuf,
     /// Locked, shared with other processes, as long as this is open.
     staging: Dir,
-    /// The folder that was last put into, by its path below the base: results come by folders.
-    last: Mutex<Option<(PathBuf, Arc<Dir>)>>,
+    /// The folders that were last put into, by their paths below the base: results come by folders,
+    /// to each of several threads.
+    last: Mutex<VecDeque<(PathBuf, Arc<Dir>)>>,
 }
 
 impl Destination {
@@ -41,14 +46,13 @@ impl Destination {
     /// The folder at `relative` below the base, made if it is not there.
     fn folder(&self, relative: &Path) -> Result<Arc<Dir>, IoError> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((path, folder)) = &*last
-            && path == relative
-            && folder.is_linked()
-        {
+        last.retain(|(path, folder)| path != relative || folder.is_linked());
+        if let Some((_, folder)) = last.iter().find(|(path, _)| path == relative) {
             return Ok(Arc::clone(folder));
         }
         let folder = Arc::new(Dir::open(&self.base)?.make_below(relative)?);
-        *last = Some((relative.to_owned(), Arc::clone(&folder)));
+        last.truncate(FOLDERS - 1);
+        last.push_front((relative.to_owned(), Arc::clone(&folder)));
         Ok(folder)
     }
 }

@@ -11,14 +11,12 @@ use std::time::Duration;
 use rayon::prelude::*;
 use vwfb_cas::{ActionKey, Artifact};
 use vwfb_exec::{CancelToken, Failure};
-use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::scope::SourceKind;
 
 use crate::advice::{Circumstances, advice};
 use crate::db::Db;
 use crate::event::{Event, TaskResult};
 use crate::grant::grants;
-use crate::graph::TargetId;
 use crate::log;
 use crate::plan::{Step, TaskId};
 use crate::run::{Ended, EnvironmentError, Failed, Run};
@@ -41,13 +39,13 @@ pub struct Options {
 /// Puts outputs where people look for them.
 pub trait Placer: Sync {
     /// Where `path` below the output folder is.
-    fn path(&self, path: &WsPath) -> PathBuf;
+    fn path(&self, path: &str) -> PathBuf;
 
     /// Makes `path` below the output folder be `artifact`; nothing is written if it is already.
     ///
     /// # Errors
     /// If the store has lost the bytes, or the folder cannot be written.
-    fn place(&self, path: &WsPath, artifact: &Artifact) -> Result<PathBuf, Unplaced>;
+    fn place(&self, path: &str, artifact: &Artifact) -> Result<PathBuf, Unplaced>;
 }
 
 /// Why an output is not in place.
@@ -62,8 +60,6 @@ pub enum Unplaced {
 /// Where the outputs of a target are: those of its default group first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
-    /// The target.
-    pub label: Label,
     /// Absolute paths.
     pub paths: Vec<PathBuf>,
 }
@@ -79,10 +75,10 @@ pub struct Hands<'a> {
 }
 
 /// An output on its way to where people look for it.
-struct Output {
+struct Output<'g> {
     task: TaskId,
     /// Below the output folder.
-    path: WsPath,
+    path: &'g str,
     /// `None` if it is there already.
     artifact: Option<Artifact>,
 }
@@ -354,36 +350,35 @@ impl<'a> Build<'a> {
     fn place(
         &self,
         in_place: &[bool],
-        lost: &mut Vec<(TaskId, WsPath)>,
+        lost: &mut Vec<(TaskId, String)>,
     ) -> Result<Vec<Placed>, EnvironmentError> {
         let wanted = self.wanted(in_place);
         let placer = self.hands.placer;
-        let put = |output: &Output| match &output.artifact {
-            Some(artifact) => placer.place(&output.path, artifact),
-            None => Ok(placer.path(&output.path)),
+        let put = |output: &Output<'_>| match &output.artifact {
+            Some(artifact) => placer.place(output.path, artifact),
+            None => Ok(placer.path(output.path)),
         };
-        let outputs: Vec<&Output> = wanted.iter().flat_map(|(_, outputs)| outputs).collect();
+        let outputs: Vec<&Output<'_>> = wanted.iter().flatten().collect();
         let mut put: std::vec::IntoIter<_> =
             outputs.into_par_iter().map(put).collect::<Vec<_>>().into_iter();
         let mut placed = Vec::new();
-        for (target, outputs) in &wanted {
+        for outputs in &wanted {
             let mut paths = Vec::with_capacity(outputs.len());
             for (output, put) in outputs.iter().zip(put.by_ref()) {
                 match put {
                     Ok(path) => paths.push(path),
-                    Err(Unplaced::Lost) => lost.push((output.task, output.path.clone())),
+                    Err(Unplaced::Lost) => lost.push((output.task, output.path.to_owned())),
                     Err(Unplaced::Failed(why)) => return Err(EnvironmentError(why)),
                 }
             }
-            let label = self.run.ground.graph.target_label(*target);
-            placed.push(Placed { label, paths });
+            placed.push(Placed { paths });
         }
         Ok(placed)
     }
 
     /// The requested targets that have all their outputs. Where an output is in place already, as
     /// `in_place` says offer by offer, it has no artifact to be put there.
-    fn wanted(&self, in_place: &[bool]) -> Vec<(TargetId, Vec<Output>)> {
+    fn wanted(&self, in_place: &[bool]) -> Vec<Vec<Output<'a>>> {
         let graph = self.run.ground.graph;
         let mut in_place = in_place.iter().copied().chain(std::iter::repeat(false));
         let mut wanted = Vec::new();
@@ -395,11 +390,9 @@ impl<'a> Build<'a> {
                     let artifact = self.run.answers.artifact(offer.task, offer.name);
                     artifact.expect("a settled task has every output it declares")
                 });
-                let path = WsPath::new(offer.path).expect("outputs lie in the workspace");
-                Some(Output { task: offer.task, path, artifact })
+                Some(Output { task: offer.task, path: offer.path, artifact })
             });
-            let outputs: Option<Vec<Output>> = outputs.collect();
-            wanted.extend(outputs.map(|outputs| (target, outputs)));
+            wanted.extend(outputs.collect::<Option<Vec<Output<'a>>>>());
         }
         wanted
     }
@@ -426,7 +419,7 @@ impl<'a> Build<'a> {
     fn take_up_for_output(
         &mut self,
         producer: TaskId,
-        path: &WsPath,
+        path: &str,
     ) -> Result<(), EnvironmentError> {
         self.run
             .take_up(producer)

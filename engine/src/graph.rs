@@ -60,7 +60,7 @@ pub struct TaskGraph {
     /// Task -> the sources that it reads.
     pub(crate) reads: Lists,
     pub(crate) sources: Strings,
-    pub(crate) shape: Shape,
+    pub(crate) shape: Arc<Shape>,
     /// What was asked for, in that order.
     pub(crate) requested: Vec<u32>,
 }
@@ -118,10 +118,10 @@ impl TaskGraph {
             sampled: from.column()?,
             reads: from.lists(ANY)?,
             sources: from.strings()?,
-            shape: Shape::default(),
+            shape: Arc::default(),
             requested: Vec::new(),
         };
-        graph.shape = Shape::of(from.lists(graph.target_of.len())?, from.lists(ANY)?);
+        graph.shape = Arc::new(Shape::of(from.lists(graph.target_of.len())?, from.lists(ANY)?));
         graph.requested = from.column()?;
         let targets = graph.package_of.len();
         let tasks = graph.target_of.len();
@@ -208,7 +208,7 @@ impl TaskGraph {
     }
 
     /// Which task needs which.
-    pub const fn shape(&self) -> &Shape {
+    pub const fn shape(&self) -> &Arc<Shape> {
         &self.shape
     }
 
@@ -438,7 +438,7 @@ impl Builder {
 
     /// The whole graph, of which `requested` was asked for.
     pub(crate) fn finish(mut self, requested: Vec<u32>) -> TaskGraph {
-        self.graph.shape = Shape::of(self.inputs, self.gates);
+        self.graph.shape = Arc::new(Shape::of(self.inputs, self.gates));
         self.graph.requested = requested;
         self.graph
     }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use vwfb_cas::{Artifact, Destination, IoError, MaterialiseError, Store};
-use vwfb_rules::label::WsPath;
 
 use crate::build::{Placer, Unplaced};
 use crate::stamps::Stamps;
@@ -65,11 +64,11 @@ impl OutputFolder {
 }
 
 impl Placer for OutputFolder {
-    fn path(&self, path: &WsPath) -> PathBuf {
-        self.root.join(&self.folder).join(path.as_str())
+    fn path(&self, path: &str) -> PathBuf {
+        self.root.join(&self.folder).join(path)
     }
 
-    fn place(&self, path: &WsPath, artifact: &Artifact) -> Result<PathBuf, Unplaced> {
+    fn place(&self, path: &str, artifact: &Artifact) -> Result<PathBuf, Unplaced> {
         let prepared = self.prepared.get_or_init(|| {
             self.prepare().map_err(|error| {
                 let folder = self.root.join(&self.folder);
@@ -77,7 +76,7 @@ impl Placer for OutputFolder {
             })
         });
         prepared.clone().map_err(Unplaced::Failed)?;
-        let relative = self.folder.join(path.as_str());
+        let relative = self.folder.join(path);
         let destination = self.root.join(&relative);
         if self.is_in_place(&destination, artifact) {
             return Ok(destination);

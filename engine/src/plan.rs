@@ -3,7 +3,7 @@
 //! It knows which tasks need which, and nothing of labels, keys' contents, processes or time.
 
 use std::collections::BinaryHeap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use vwfb_cas::ActionKey;
 
@@ -121,7 +121,7 @@ pub enum Step {
 /// The steps of every task in one run.
 #[derive(Debug)]
 pub struct Plan {
-    shape: Shape,
+    shape: Arc<Shape>,
     steps: Vec<Step>,
     /// The key that each task's outcome answers, from before this run or from it.
     answers: Vec<Option<ActionKey>>,
@@ -140,7 +140,7 @@ impl Plan {
     /// A plan with no task begun. `answers` are the keys of known outcomes; `weight` is a task's
     /// expected duration, by which the longest chain goes first.
     pub fn new(
-        shape: Shape,
+        shape: Arc<Shape>,
         answers: Vec<Option<ActionKey>>,
         weight: impl Fn(TaskId) -> u64,
     ) -> Self {
@@ -164,7 +164,7 @@ impl Plan {
     }
 
     /// Which task needs which.
-    pub const fn shape(&self) -> &Shape {
+    pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
@@ -380,7 +380,7 @@ mod tests {
             inputs.push(needs.iter().copied());
             gates.push([]);
         }
-        Plan::new(Shape::of(inputs, gates), vec![None; 4], |id| if id == C { 10 } else { 1 })
+        Plan::new(Arc::new(Shape::of(inputs, gates)), vec![None; 4], |id| if id == C { 10 } else { 1 })
     }
 
     fn run(plan: &mut Plan, id: TaskId) {

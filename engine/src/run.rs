@@ -48,7 +48,7 @@ pub(crate) struct Ground<'a> {
 }
 
 /// What is known of a graph's tasks before a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     /// Their last successes.
     pub(crate) answers: Answers,
@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
             ground.db.prefetch(&ground.graph.sources());
         }
         let weight = |id| answers.duration(id).max(1);
-        let plan = Plan::new(ground.graph.shape().clone(), answers.keys(), weight);
+        let plan = Plan::new(Arc::clone(ground.graph.shape()), answers.keys(), weight);
         let count = ground.graph.tasks();
         Self {
             plan,

@@ -104,7 +104,8 @@ impl Snapshot {
     /// If the file cannot be written.
     pub(crate) fn save(&self, place: &Place) -> io::Result<()> {
         let _timed = Timed::new(Phase::Load);
-        let mut body = Writer::default();
+        // About what a task, its source and its output take: growing would copy it again.
+        let mut body = Writer(Vec::with_capacity(self.graph.tasks() * 512));
         let mark: Vec<u64> = self.mark.iter().map(|mark| mark.cast_unsigned()).collect();
         body.column(&mark);
         body.column(&self.settled);

@@ -468,7 +468,7 @@ impl Workspace {
 
     fn build_prepared(
         &mut self,
-        prepared: Prepared,
+        mut prepared: Prepared,
         request: &Request<'_>,
         reporter: &mut dyn Reporter,
         run: u64,
@@ -487,7 +487,10 @@ impl Workspace {
             runner: Arc::clone(&request.runner),
         });
         let hands = Hands { shared, placer: &placer, inbox: request.inbox };
-        let known = self.known(&prepared)?;
+        let known = match prepared.resumed.as_mut() {
+            Some(resumed) => std::mem::take(&mut resumed.known),
+            None => Known::of(&self.state, &prepared.graph)?,
+        };
         let ground = self.ground(&prepared.graph);
         let mut build = Build::begin(Run::begin(ground, reporter, known), request.options, hands);
         build.run.number = run;
@@ -504,19 +507,19 @@ impl Workspace {
     /// What a build comes to in which every fact is as it was.
     fn nothing_to_do(
         &mut self,
-        prepared: Prepared,
+        mut prepared: Prepared,
         counts: Counts,
     ) -> Result<Built, EnvironmentError> {
         let folder = self.output_folder();
         let graph = &prepared.graph;
         let placed = graph.requested().map(|target| Placed {
-            label: graph.target_label(target),
             paths: graph.offers(target).map(|offer| folder.join(offer.path)).collect(),
         });
         let placed = placed.collect();
-        if let Some(Resumed { known, stale: true, .. }) = &prepared.resumed {
-            let settled = vec![1; graph.tasks()];
-            let ended = Ended { answers: known.answers.clone(), settled, mark: known.mark };
+        if let Some(Resumed { known, stale: true, .. }) = &mut prepared.resumed {
+            let settled = vec![1; prepared.graph.tasks()];
+            let Known { answers, mark, .. } = std::mem::take(known);
+            let ended = Ended { answers, settled, mark };
             self.record_stamps()?;
             self.save(prepared, ended);
         }
