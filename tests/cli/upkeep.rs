@@ -25,7 +25,7 @@ fn clean_removes_outputs_and_keeps_results() {
 fn what_clean_removed_is_off_the_disk_after_the_next_build_and_large_files_at_once() {
     let world = World::new();
     let _built = world.ok(&["build", "//..."]);
-    world.write("vwfb-out/large", "x".repeat(300_000));
+    world.write("vwfb-out/large", &"x".repeat(300_000));
     let _cleaned = world.ok(&["clean"]);
     let trash = world.path(".vwfb/trash");
     let left = walkdir::WalkDir::new(&trash).into_iter().map(Result::unwrap);
