@@ -145,9 +145,20 @@ pub(crate) struct BuildArgs {
     /// Show what would run, without running it: the same as `vwfb plan`
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Whether to begin with the last snapshot.
+    #[command(flatten)]
+    pub(crate) snapshot: SnapshotArgs,
     /// Whether to tell where the time went.
     #[command(flatten)]
     pub(crate) timings: TimingArgs,
+}
+
+/// Whether what did not change is evaluated too.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct SnapshotArgs {
+    /// Evaluate everything, also what is as it was after the last build: the same answer, later
+    #[arg(long)]
+    pub(crate) no_snapshot: bool,
 }
 
 /// How far to confine tasks.
@@ -173,6 +184,9 @@ pub(crate) struct PlanArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Whether to begin with the last snapshot.
+    #[command(flatten)]
+    pub(crate) snapshot: SnapshotArgs,
     /// Whether to tell where the time went.
     #[command(flatten)]
     pub(crate) timings: TimingArgs,

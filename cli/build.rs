@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use vwfb_engine::build::{Options, Placed};
 use vwfb_engine::event::{Counts, Event, Reporter, TaskResult};
-use vwfb_engine::graph::TaskGraph;
 use vwfb_engine::local::Local;
 use vwfb_engine::workers::Inbox;
-use vwfb_engine::workspace::Request;
+use vwfb_engine::workspace::{Prepared, Request};
 use vwfb_exec::{ExecOptions, Level, SandboxMode};
 
 use crate::again::Again;
@@ -36,8 +35,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Builds.
 pub(crate) fn run(ctx: &Context, args: &BuildArgs) -> Result<Exit, CommandError> {
     if args.dry_run {
-        let BuildArgs { targets, vars, timings, .. } = args.clone();
-        let args = PlanArgs { targets, vars, timings, json: false };
+        let BuildArgs { targets, vars, timings, snapshot, .. } = args.clone();
+        let args = PlanArgs { targets, vars, timings, snapshot, json: false };
         return plan::run(ctx, &args);
     }
     if args.targets.is_empty() {
@@ -61,16 +60,15 @@ fn load_and_build(
     let ended = Session::open(ctx, &args.vars).and_then(|mut session| {
         let level = sandbox_level(&ctx.ui, args.sandbox)?;
         session.workspace.set_confined(level.confines_files());
-        let loaded = session.load(ctx, &args.targets)?;
-        for problem in &loaded.problems {
+        let prepared = session.prepare(ctx, &args.targets, &args.snapshot)?;
+        for problem in &prepared.loaded.problems {
             tell(events, &Event::Diagnostic(Box::new(problem.clone())));
         }
-        if loaded.has_errors() {
+        if prepared.loaded.has_errors() {
             tell(events, &not_begun(Exit::INPUT));
             return Ok(Exit::INPUT);
         }
-        let graph = session.graph(&loaded.targets);
-        let ended = build(ctx, args, &mut session, &graph, level, events);
+        let ended = build(ctx, args, &mut session, prepared, level, events);
         session.close();
         ended
     });
@@ -108,7 +106,7 @@ fn build(
     ctx: &Context,
     args: &BuildArgs,
     session: &mut Session,
-    graph: &TaskGraph,
+    prepared: Prepared,
     level: Level,
     events: &mut Option<EventLog>,
 ) -> Result<Exit, CommandError> {
@@ -134,7 +132,7 @@ fn build(
         exit_code: |built| built.map_or(Exit::ENVIRONMENT, Exit::of_build).code(),
     };
     let mut reporters = Reporters { again, progress, report, events };
-    let built = workspace.build(graph, &request, &mut reporters);
+    let built = workspace.build(prepared, &request, &mut reporters);
     let Reporters { progress, report, .. } = reporters;
     drop(passing);
     drop(progress);

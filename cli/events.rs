@@ -166,7 +166,7 @@ fn line<'a>(event: &'a Event, sources: &Sources) -> Line<'a> {
         Event::RunStarted { run, targets, tasks, sandbox } => Line {
             event: "run-started",
             run: Some(*run),
-            targets: Some(targets.iter().map(ToString::to_string).collect()),
+            targets: Some(targets.clone()),
             tasks: Some(*tasks),
             sandbox: Some(sandbox),
             ..Line::default()

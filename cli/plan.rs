@@ -13,12 +13,11 @@ use crate::units;
 /// Plans.
 pub(crate) fn run(ctx: &Context, args: &PlanArgs) -> Result<Exit, CommandError> {
     let mut session = Session::open(ctx, &args.vars)?;
-    let loaded = session.load(ctx, &args.targets)?;
-    if loaded.has_errors() {
+    let prepared = session.prepare(ctx, &args.targets, &args.snapshot)?;
+    if prepared.loaded.has_errors() {
         return Ok(Exit::INPUT);
     }
-    let graph = session.graph(&loaded.targets);
-    let forecasts = session.workspace.forecast(&graph)?;
+    let forecasts = session.workspace.forecast(&prepared)?;
     session.close();
     if args.json {
         ctx.ui.out_line(json(&forecasts))?;

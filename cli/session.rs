@@ -6,15 +6,14 @@ use std::sync::Arc;
 use vwfb_cas::SystemClock;
 use vwfb_cas::profile::{Phase, Timed};
 use vwfb_engine::check::Loaded;
-use vwfb_engine::graph::TaskGraph;
-use vwfb_engine::workspace::{Place, Workspace};
+use vwfb_engine::workspace::{Evaluate, Place, Prepared, Workspace};
 use vwfb_exec::Level;
 use vwfb_rules::codes;
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::vars::Overrides;
 
-use crate::args::{GlobalArgs, VarArgs};
+use crate::args::{GlobalArgs, SnapshotArgs, VarArgs};
 use crate::error::CommandError;
 use crate::labels;
 use crate::locate::{self, Located};
@@ -88,6 +87,25 @@ impl Session {
         Ok(self.load_patterns(ctx, &patterns(words, &self.current)?))
     }
 
+    /// What `words` mean, ready to be built, with what is wrong with it shown.
+    pub(crate) fn prepare(
+        &mut self,
+        ctx: &Context,
+        words: &[String],
+        snapshot: &SnapshotArgs,
+    ) -> Result<Prepared, CommandError> {
+        if words.is_empty() {
+            return Err(no_target(ctx));
+        }
+        let patterns = patterns(words, &self.current)?;
+        let evaluate = if snapshot.no_snapshot { Evaluate::Everything } else { Evaluate::Changes };
+        let asking = Timed::new(Phase::Queries);
+        let prepared = self.workspace.prepare(&patterns, evaluate);
+        drop(asking);
+        self.show(ctx, &prepared.loaded);
+        Ok(prepared)
+    }
+
     /// Every target of the workspace, which may have none, with what is wrong with them shown.
     pub(crate) fn load_all(&self, ctx: &Context) -> Loaded {
         let located = Located { root: self.sources.root().to_owned(), current: WsPath::root() };
@@ -99,17 +117,16 @@ impl Session {
     fn load_patterns(&self, ctx: &Context, patterns: &[Pattern]) -> Loaded {
         let _asking = Timed::new(Phase::Queries);
         let loaded = self.workspace.load(patterns);
+        self.show(ctx, &loaded);
+        loaded
+    }
+
+    /// Shows what is wrong.
+    pub(crate) fn show(&self, ctx: &Context, loaded: &Loaded) {
         ctx.ui.diagnostics(&loaded.problems, &self.sources);
         if loaded.left_out > 0 {
             ctx.ui.say(format_args!("and {} more problems", loaded.left_out));
         }
-        loaded
-    }
-
-    /// The tasks that `targets` need.
-    pub(crate) fn graph(&self, targets: &[Label]) -> TaskGraph {
-        let _asking = Timed::new(Phase::Queries);
-        self.workspace.graph(targets)
     }
 
     /// The label written `text`, seen from the current folder; `None`, with what is wrong shown, if

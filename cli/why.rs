@@ -12,11 +12,12 @@ use crate::session::{Context, Session};
 pub(crate) fn run(ctx: &Context, args: &WhyArgs) -> Result<Exit, CommandError> {
     let mut session = Session::open(ctx, &args.vars)?;
     let Some(label) = session.label(ctx, &args.label)? else { return Ok(Exit::INPUT) };
-    let loaded = session.load(ctx, &[label.to_string()])?;
-    if loaded.has_errors() {
+    let prepared = session.workspace.prepare_label(&label);
+    session.show(ctx, &prepared.loaded);
+    if prepared.loaded.has_errors() {
         return Ok(Exit::INPUT);
     }
-    let why = session.workspace.why(&label)?;
+    let why = session.workspace.why(&prepared, &label)?;
     session.close();
     if args.json {
         ctx.ui.out_line(format!("{:#}", as_json(&label, &why)))?;

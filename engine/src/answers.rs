@@ -7,8 +7,7 @@ use vwfb_cas::{ActionKey, Artifact, BlobId, Digest, FileRef, TreeId};
 
 use crate::columns::{Reader, Strings, Writer, narrow};
 use crate::db::Outcome;
-use crate::graph::TaskGraph;
-use crate::plan::TaskId;
+use crate::plan::{Shape, TaskId};
 use crate::state::Success;
 
 /// The last success of every task, where it has one.
@@ -23,11 +22,11 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// What `known`, by label, says of the tasks of `graph`.
-    pub(crate) fn of(graph: &TaskGraph, known: &HashMap<String, Success>) -> Self {
+    /// What `known` says of the tasks with these labels.
+    pub(crate) fn of(labels: &[String], known: &HashMap<String, Success>) -> Self {
         let mut answers = Self::default();
-        for id in graph.shape().tasks() {
-            let success = known.get(&graph.label(id).to_string());
+        for label in labels {
+            let success = known.get(label);
             answers.push(success.map(|it| (it.key, &it.outcome)), success.map(|it| it.duration_ms));
         }
         answers
@@ -81,6 +80,19 @@ impl Answers {
         self.keys[id.0] = Some(key);
         self.durations[id.0] = duration_ms;
         self.new.insert(id, outcome);
+    }
+
+    /// Marks as suspect each task of which `now` says something else, and what reads it.
+    pub(crate) fn doubt(&self, now: &Self, shape: &Shape, suspects: &mut [bool]) {
+        for id in shape.tasks() {
+            let same_key = self.key(id) == now.key(id);
+            if !same_key || self.outcome(id) != now.outcome(id) {
+                suspects[id.0] = true;
+                for feed in shape.feeds(id) {
+                    suspects[feed.0] = true;
+                }
+            }
+        }
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {

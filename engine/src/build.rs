@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use rayon::prelude::*;
 use vwfb_cas::{ActionKey, Artifact};
 use vwfb_exec::{CancelToken, Failure};
 use vwfb_rules::label::{Label, WsPath};
@@ -19,8 +21,9 @@ use crate::grant::grants;
 use crate::graph::TargetId;
 use crate::log;
 use crate::plan::{Step, TaskId};
-use crate::run::{EnvironmentError, Failed, Run};
+use crate::run::{Ended, EnvironmentError, Failed, Run};
 use crate::workers::{Ending, Inbox, Job, Message, Pool, Shared, Verdict, chain, verdict};
+use crate::workspace::Built;
 
 /// How to build.
 #[derive(Debug, Clone)]
@@ -36,7 +39,10 @@ pub struct Options {
 }
 
 /// Puts outputs where people look for them.
-pub trait Placer {
+pub trait Placer: Sync {
+    /// Where `path` below the output folder is.
+    fn path(&self, path: &WsPath) -> PathBuf;
+
     /// Makes `path` below the output folder be `artifact`; nothing is written if it is already.
     ///
     /// # Errors
@@ -72,6 +78,18 @@ pub struct Hands<'a> {
     pub inbox: &'a Inbox,
 }
 
+/// An output on its way to where people look for it.
+struct Output {
+    task: TaskId,
+    /// Below the output folder.
+    path: WsPath,
+    /// `None` if it is there already.
+    artifact: Option<Artifact>,
+}
+
+/// Workers are given tasks ahead while the last one took less than this.
+const SHORT: Duration = Duration::from_millis(20);
+
 /// A build in progress.
 pub(crate) struct Build<'a> {
     pub(crate) run: Run<'a>,
@@ -80,6 +98,8 @@ pub(crate) struct Build<'a> {
     pool: Pool,
     running: BTreeMap<TaskId, CancelToken>,
     in_use: BTreeMap<String, u32>,
+    /// How long the task took that ended last.
+    last_took: Duration,
     pub(crate) interrupted: Option<i32>,
     /// Whether nothing more is started.
     stopping: bool,
@@ -97,20 +117,19 @@ impl<'a> Build<'a> {
             hands,
             running: BTreeMap::new(),
             in_use: BTreeMap::new(),
+            last_took: Duration::MAX,
             interrupted: None,
             stopping: false,
         }
     }
 
     /// Runs everything, and puts the requested outputs in place.
-    pub(crate) fn finish(&mut self) -> Result<Vec<Placed>, EnvironmentError> {
+    /// Those of which `in_place` is true, offer by offer, are there already.
+    pub(crate) fn finish(&mut self, in_place: &[bool]) -> Result<Vec<Placed>, EnvironmentError> {
         loop {
             self.drive()?;
             let mut lost = Vec::new();
-            let mut placed = Vec::new();
-            for target in self.run.ground.graph.requested() {
-                placed.extend(self.place(target, &mut lost)?);
-            }
+            let placed = self.place(in_place, &mut lost)?;
             if lost.is_empty() {
                 return Ok(placed);
             }
@@ -129,13 +148,22 @@ impl<'a> Build<'a> {
             if self.options.fail_fast && self.run.counts.of(TaskResult::Failed) > 0 {
                 self.stop_rest();
             }
-            self.run.record()?;
             self.start()?;
             if self.pool.is_idle() {
+                self.run.record()?;
                 return self.keep();
             }
-            let message = self.hands.inbox.receiver.recv();
-            self.hear(message.expect("the build holds a sender of its own inbox"));
+            let message = match self.run.record_if_due()? {
+                Some(wait) => self.hands.inbox.receiver.recv_timeout(wait),
+                None => self.hands.inbox.receiver.recv().map_err(RecvTimeoutError::from),
+            };
+            match message {
+                Ok(message) => self.hear(message),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => {
+                    unreachable!("the build holds a sender of its own inbox")
+                }
+            }
             while let Ok(message) = self.hands.inbox.receiver.try_recv() {
                 self.hear(message);
             }
@@ -167,18 +195,27 @@ impl<'a> Build<'a> {
 
     /// Starts queued tasks while there is room for them.
     fn start(&mut self) -> Result<(), EnvironmentError> {
-        while self.pool.has_room() {
+        // A worker that is done with a short task finds another without waiting for this thread.
+        let ahead = if self.last_took < SHORT { self.options.jobs } else { 0 };
+        while self.pool.has_room(ahead) {
+            let waits = !self.pool.has_room(0);
             let (graph, db) = (self.run.ground.graph, &*self.run.ground.db);
             let (in_use, capacities) = (&self.in_use, &self.options.resources);
             let fits = |id: TaskId| {
-                graph.def(db, id).resources.iter().all(|(name, amount)| {
+                let resources = &graph.def(db, id).resources;
+                // What only waits for a worker holds nothing meanwhile.
+                if waits && !resources.is_empty() {
+                    return false;
+                }
+                resources.iter().all(|(name, amount)| {
                     let used = in_use.get(name).copied().unwrap_or(0);
                     let capacity = capacities.get(name).copied().unwrap_or(1);
                     // What needs more than there is runs alone.
                     used == 0 || used + amount <= capacity
                 })
             };
-            let Some(id) = self.run.plan.start_next(fits) else { return Ok(()) };
+            let most = if waits { 1 } else { usize::MAX };
+            let Some(id) = self.run.plan.start_next(most, fits) else { return Ok(()) };
             self.start_task(id)?;
         }
         Ok(())
@@ -208,6 +245,7 @@ impl<'a> Build<'a> {
             tools: def.tools.clone(),
             retries: def.retries,
             forced: self.run.plan.must_run(id),
+            sampled: self.run.ground.graph.is_sampled(id),
         };
         self.run.emit(&Event::TaskStarted { label: self.run.label(id), key: keyed.key });
         self.running.insert(id, cancel.clone());
@@ -219,6 +257,7 @@ impl<'a> Build<'a> {
         match message {
             Message::Interrupt { signal } => self.interrupt(signal),
             Message::Report { job, ending, took } => {
+                self.last_took = took;
                 self.pool.reported();
                 self.release(job.id);
                 self.end(job.id, job.key, ending, took);
@@ -253,7 +292,7 @@ impl<'a> Build<'a> {
 
     fn end(&mut self, id: TaskId, key: ActionKey, ending: Ending, took: Duration) {
         if let Ending::SourceChanged(path) = &ending {
-            self.run.ground.db.refresh_path(path);
+            self.run.source_changed(path);
             return self.run.ask_again(id);
         }
         if let Ending::Panicked(panic) = ending {
@@ -311,26 +350,78 @@ impl<'a> Build<'a> {
         advice(&failure.cause, &seen)
     }
 
-    /// Puts the outputs of one requested target in place, if it has them all.
+    /// Puts the outputs of every requested target in place that has them all.
     fn place(
         &self,
-        target: TargetId,
+        in_place: &[bool],
         lost: &mut Vec<(TaskId, WsPath)>,
-    ) -> Result<Option<Placed>, EnvironmentError> {
-        let graph = self.run.ground.graph;
-        let mut paths = Vec::new();
-        for offer in graph.offers(target) {
-            let Step::Settled(_) = self.run.plan.step(offer.task) else { return Ok(None) };
-            let artifact = self.run.answers.artifact(offer.task, offer.name);
-            let artifact = artifact.expect("a settled task has every output it declares");
-            let path = WsPath::new(offer.path).expect("outputs lie in the workspace");
-            match self.hands.placer.place(&path, &artifact) {
-                Ok(path) => paths.push(path),
-                Err(Unplaced::Lost) => lost.push((offer.task, path)),
-                Err(Unplaced::Failed(why)) => return Err(EnvironmentError(why)),
+    ) -> Result<Vec<Placed>, EnvironmentError> {
+        let wanted = self.wanted(in_place);
+        let placer = self.hands.placer;
+        let put = |output: &Output| match &output.artifact {
+            Some(artifact) => placer.place(&output.path, artifact),
+            None => Ok(placer.path(&output.path)),
+        };
+        let outputs: Vec<&Output> = wanted.iter().flat_map(|(_, outputs)| outputs).collect();
+        let mut put: std::vec::IntoIter<_> =
+            outputs.into_par_iter().map(put).collect::<Vec<_>>().into_iter();
+        let mut placed = Vec::new();
+        for (target, outputs) in &wanted {
+            let mut paths = Vec::with_capacity(outputs.len());
+            for (output, put) in outputs.iter().zip(put.by_ref()) {
+                match put {
+                    Ok(path) => paths.push(path),
+                    Err(Unplaced::Lost) => lost.push((output.task, output.path.clone())),
+                    Err(Unplaced::Failed(why)) => return Err(EnvironmentError(why)),
+                }
             }
+            let label = self.run.ground.graph.target_label(*target);
+            placed.push(Placed { label, paths });
         }
-        Ok(Some(Placed { label: graph.target_label(target), paths }))
+        Ok(placed)
+    }
+
+    /// The requested targets that have all their outputs. Where an output is in place already, as
+    /// `in_place` says offer by offer, it has no artifact to be put there.
+    fn wanted(&self, in_place: &[bool]) -> Vec<(TargetId, Vec<Output>)> {
+        let graph = self.run.ground.graph;
+        let mut in_place = in_place.iter().copied().chain(std::iter::repeat(false));
+        let mut wanted = Vec::new();
+        for target in graph.requested() {
+            let offers: Vec<_> = graph.offers(target).zip(in_place.by_ref()).collect();
+            let outputs = offers.into_iter().map(|(offer, in_place)| {
+                let Step::Settled(result) = self.run.plan.step(offer.task) else { return None };
+                let stands = matches!(result, TaskResult::Unchanged | TaskResult::CutOff);
+                let artifact = (!in_place || !stands).then(|| {
+                    let artifact = self.run.answers.artifact(offer.task, offer.name);
+                    artifact.expect("a settled task has every output it declares")
+                });
+                let path = WsPath::new(offer.path).expect("outputs lie in the workspace");
+                Some(Output { task: offer.task, path, artifact })
+            });
+            let outputs: Option<Vec<Output>> = outputs.collect();
+            wanted.extend(outputs.map(|outputs| (target, outputs)));
+        }
+        wanted
+    }
+
+    /// Waits for what still runs, and says what the run came to but for what was placed.
+    pub(crate) fn over(mut self) -> (Built, Ended) {
+        let built = Built {
+            placed: Vec::new(),
+            counts: self.run.counts,
+            environment_failed: self.run.environment_failed,
+            input_failed: self.run.input_failed,
+            interrupted: self.interrupted,
+        };
+        self.cancel_running();
+        (built, self.run.ended())
+    }
+
+    fn cancel_running(&self) {
+        for token in self.running.values() {
+            token.cancel();
+        }
     }
 
     fn take_up_for_output(
@@ -347,9 +438,7 @@ impl<'a> Build<'a> {
 impl Drop for Build<'_> {
     /// A build that ends early, for an error of its own, leaves nothing running.
     fn drop(&mut self) {
-        for token in self.running.values() {
-            token.cancel();
-        }
+        self.cancel_running();
     }
 }
 

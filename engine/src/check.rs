@@ -64,6 +64,19 @@ pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
     Loaded { targets, problems, left_out }
 }
 
+/// What is wrong with the text of one package and with those of its targets, but for what only
+/// several packages together have.
+pub(crate) fn problems_of(db: &Database, package: &WsPath, targets: &[Label]) -> Vec<Diagnostic> {
+    let mut check = Check::new(db);
+    check.package(package);
+    for label in targets {
+        let target = check.db.target(label);
+        check.add(&declared(check.db, target).problems);
+        check.add(&task(check.db, target).problems);
+    }
+    check.problems
+}
+
 /// Those without a place first, then by file and line, however they were found.
 fn in_order(db: &dyn Db, mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut files = BTreeMap::new();

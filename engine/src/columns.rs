@@ -50,11 +50,6 @@ impl Lists {
         &self.items[range(&self.ends, number)]
     }
 
-    /// How many items the lists before `number` have together.
-    pub(crate) fn start(&self, number: usize) -> usize {
-        range(&self.ends, number).start
-    }
-
     pub(crate) const fn len(&self) -> usize {
         self.ends.len()
     }

@@ -5,7 +5,7 @@
 
 #![expect(missing_docs, reason = "salsa's macros write accessors without docs")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -219,6 +219,15 @@ impl Facts {
     }
 }
 
+/// The facts that a database was asked for, but for the contents of sources.
+pub(crate) struct Met<'a> {
+    pub(crate) texts: Vec<(&'a WsPath, &'a Text)>,
+    pub(crate) kinds: Vec<(&'a WsPath, SourceKind)>,
+    pub(crate) folders: Vec<(&'a WsPath, Arc<[String]>)>,
+    pub(crate) globs: Vec<Glob>,
+    pub(crate) tools: Vec<(&'a ToolDef, &'a Result<Digest, Arc<str>>)>,
+}
+
 /// What is fixed for the life of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
@@ -325,6 +334,42 @@ impl Database {
         }
         target.set_outcome(self).to(outcome);
         true
+    }
+
+    /// Every fact that was met, for a snapshot.
+    pub(crate) fn met(&self) -> Met<'_> {
+        let facts = &*self.facts;
+        Met {
+            texts: values(&facts.texts).iter().map(|it| (it.path(self), it.text(self))).collect(),
+            kinds: values(&facts.kinds).iter().map(|it| (it.path(self), it.kind(self))).collect(),
+            folders: values(&facts.folders)
+                .iter()
+                .map(|it| (it.path(self), it.entries(self)))
+                .collect(),
+            globs: values(&facts.globs),
+            tools: values(&facts.tools)
+                .iter()
+                .map(|it| (it.tool(self), it.fingerprint(self)))
+                .collect(),
+        }
+    }
+
+    /// What stands at a path, if that was asked for.
+    pub(crate) fn content_met(&self, path: &WsPath) -> Option<&Content> {
+        let fact = lock(&self.facts.contents).get(path).copied();
+        fact.map(|fact| fact.content(self))
+    }
+
+    /// What stands at the paths of which that was asked.
+    pub(crate) fn contents_met(&self) -> HashMap<&str, &Content> {
+        let facts = values(&self.facts.contents);
+        facts.iter().map(|fact| (fact.path(self).as_str(), fact.content(self))).collect()
+    }
+
+    /// What is fixed for everything that the database says.
+    pub(crate) fn settings(&self) -> (&Overrides, &Machine) {
+        let settings = Settings::get(self);
+        (settings.overrides(self), settings.machine(self))
     }
 
     /// Asks the system again for every fact of the workspace, and sets those that differ.

@@ -1,10 +1,13 @@
 //! The workspace on disk: the real [`System`], and the source of the bytes that tasks read.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use vwfb_cas::profile::{self, Counter};
 use vwfb_cas::{Artifact, Digest, Entry, PutError, ReadError, Store, Take, TreeId};
 use vwfb_rules::label::WsPath;
 use vwfb_rules::scope::SourceKind;
@@ -12,6 +15,7 @@ use vwfb_rules::task::ToolDef;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::package::{BUILD_FILE, WORKSPACE_FILE};
+use crate::stamp::Stamp;
 use crate::stamps::Stamps;
 use crate::system::{Content, Lost, System, Text};
 use crate::tools::Tools;
@@ -27,17 +31,18 @@ pub(crate) struct Disk {
     store: Arc<Store>,
     stamps: Arc<Stamps>,
     tools: Arc<Tools>,
+    listings: Mutex<BTreeMap<WsPath, Listing>>,
 }
 
 impl Disk {
     /// The workspace at `root`, an absolute path.
-    pub(crate) const fn new(
+    pub(crate) fn new(
         root: PathBuf,
         store: Arc<Store>,
         stamps: Arc<Stamps>,
         tools: Arc<Tools>,
     ) -> Self {
-        Self { root, store, stamps, tools }
+        Self { root, store, stamps, tools, listings: Mutex::default() }
     }
 
     fn path(&self, path: &WsPath) -> PathBuf {
@@ -51,14 +56,6 @@ impl Disk {
         self.stamps.of(path).map(|stamped| Artifact::File(file(&stamped)))
     }
 
-    fn walk(&self, folder: &WsPath) -> impl Iterator<Item = DirEntry> {
-        WalkDir::new(self.path(folder))
-            .sort_by_file_name()
-            .into_iter()
-            .filter_entry(is_of_the_workspace)
-            .filter_map(Result::ok)
-    }
-
     fn ws_path(&self, path: &Path) -> Option<WsPath> {
         WsPath::new(path.strip_prefix(&self.root).ok()?.to_str()?).ok()
     }
@@ -70,7 +67,7 @@ impl System for Disk {
     }
 
     fn text(&self, path: &WsPath) -> Text {
-        match fs::read_to_string(self.path(path)) {
+        match self.stamps.text(&self.path(path)) {
             Ok(text) => Text::Present(text.into()),
             Err(error) if is_absence(&error) => Text::Absent,
             Err(error) => Text::Unreadable(error.to_string().into()),
@@ -141,12 +138,12 @@ impl System for Disk {
     }
 
     fn packages(&self, path: &WsPath) -> Vec<WsPath> {
-        let mut packages: Vec<WsPath> = self
-            .walk(path)
-            .filter(|entry| entry.file_name() == BUILD_FILE && !entry.file_type().is_dir())
-            .filter_map(|entry| self.ws_path(entry.path().parent()?))
-            .collect();
+        let mut packages = Vec::new();
+        let folders = self.folders(path, &mut packages);
         packages.sort();
+        let listing = Listing { packages: packages.clone(), folders };
+        let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
+        listings.insert(path.clone(), listing);
         packages
     }
 
@@ -169,7 +166,59 @@ impl System for Disk {
     }
 }
 
+/// The packages at and below a folder, and the folders that were looked into to find them.
+#[derive(Debug, Clone)]
+pub(crate) struct Listing {
+    pub(crate) packages: Vec<WsPath>,
+    /// With the stamp that each had before it was listed.
+    pub(crate) folders: Vec<(WsPath, Stamp)>,
+}
+
 impl Disk {
+    /// The packages that were listed since this was opened, by the folder they lie below.
+    pub(crate) fn listings(&self) -> BTreeMap<WsPath, Listing> {
+        self.listings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every folder of the workspace at and below `top` with its stamp; `packages` are those among
+    /// them that have a rule file.
+    fn folders(&self, top: &WsPath, packages: &mut Vec<WsPath>) -> Vec<(WsPath, Stamp)> {
+        let mut folders = Vec::new();
+        let mut next = vec![top.clone()];
+        while let Some(folder) = next.pop() {
+            let path = self.path(&folder);
+            // One that cannot be looked into is looked at again each time.
+            let before = folder_stamp(&path).unwrap_or_default();
+            let Ok(entries) = fs::read_dir(&path) else {
+                folders.push((folder, Stamp::default()));
+                continue;
+            };
+            profile::count(Counter::FoldersListed, 1);
+            let (mut inner, mut is_package, mut is_workspace) = (Vec::new(), false, false);
+            for entry in entries.filter_map(Result::ok) {
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                let name = entry.file_name();
+                if is_folder {
+                    let own = OWN_FOLDERS.iter().any(|own| name == *own) || name == ".git";
+                    inner.extend(self.ws_path(&entry.path()).filter(|_| !own));
+                } else {
+                    is_package |= name == BUILD_FILE;
+                    is_workspace |= name == WORKSPACE_FILE;
+                }
+            }
+            folders.push((folder.clone(), before));
+            // Another workspace inside this one is not of this one.
+            if is_workspace && folder != *top {
+                continue;
+            }
+            if is_package {
+                packages.push(folder);
+            }
+            next.extend(inner);
+        }
+        folders
+    }
+
     /// The files of a package, none of a package below it, and what cannot be walked.
     fn walk_package(
         &self,
@@ -196,6 +245,14 @@ fn is_of_the_workspace(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_str();
     let own = name.is_some_and(|name| OWN_FOLDERS.contains(&name) || name == ".git");
     !own && !entry.path().join(WORKSPACE_FILE).is_file()
+}
+
+/// The stamp of a folder, which changes whenever a name in it comes, goes or means another thing.
+#[expect(clippy::disallowed_methods, reason = "the stamp's own clock, which no key sees")]
+pub(crate) fn folder_stamp(path: &Path) -> io::Result<Stamp> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos());
+    let metadata = fs::metadata(path)?;
+    Ok(Stamp::of(&metadata, i128::try_from(now).unwrap_or(i128::MAX)))
 }
 
 fn is_absence(error: &io::Error) -> bool {

@@ -14,8 +14,8 @@ pub enum Event {
     RunStarted {
         /// Its number in this workspace, from 1.
         run: u64,
-        /// What was asked for.
-        targets: Vec<Label>,
+        /// What was asked for, as patterns (`//shorts:final`, `//...`).
+        targets: Vec<String>,
         /// How many tasks these need.
         tasks: usize,
         /// What holds tasks to their declared files (`landlock 7: files, tcp, scopes`).
@@ -67,6 +67,22 @@ pub struct TaskFinished {
     pub hint: Option<Arc<str>>,
     /// How to run the same action by hand, where it failed.
     pub reproduce: Option<Arc<str>>,
+}
+
+impl TaskFinished {
+    /// A task of which no more is to be said than what became of it.
+    pub(crate) const fn quiet(label: Label, key: Option<ActionKey>, result: TaskResult) -> Self {
+        Self {
+            label,
+            key,
+            result,
+            duration: Duration::ZERO,
+            log: None,
+            reason: None,
+            hint: None,
+            reproduce: None,
+        }
+    }
 }
 
 /// What became of a task in one run.

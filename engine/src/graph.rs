@@ -7,7 +7,7 @@ use std::sync::Arc;
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::task::{InputRef, Results, TaskDef};
 
-use crate::columns::{Lists, Strings, narrow};
+use crate::columns::{Lists, Reader, Strings, Writer, narrow};
 use crate::db::{Db, Target};
 use crate::plan::{Shape, TaskId};
 use crate::target::{declared, provides, references, task};
@@ -31,7 +31,7 @@ pub struct Offer<'g> {
 }
 
 /// The targets of one run, those that run nothing too.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct TaskGraph {
     pub(crate) packages: Strings,
     /// Target -> its package.
@@ -76,6 +76,61 @@ impl TaskGraph {
         builder.finish(requested)
     }
 
+    pub(crate) fn write(&self, to: &mut Writer) {
+        to.strings(&self.packages);
+        to.column(&self.package_of);
+        to.strings(&self.names);
+        to.lists(&self.refs);
+        to.column(&self.task_of);
+        to.column(&self.faces);
+        to.lists(&self.makes);
+        to.lists(&self.offers);
+        to.column(&self.offer_task);
+        to.column(&self.offer_name);
+        to.column(&self.offer_path);
+        to.strings(&self.texts);
+        to.column(&self.target_of);
+        to.column(&self.sampled);
+        to.lists(&self.reads);
+        to.strings(&self.sources);
+        to.lists(self.shape.input_lists());
+        to.lists(self.shape.gate_lists());
+        to.column(&self.requested);
+    }
+
+    /// Reads what [`TaskGraph::write`] wrote, whose bytes are known to be whole.
+    pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
+        const ANY: usize = NONE as usize;
+        let mut graph = Self {
+            packages: from.strings()?,
+            package_of: from.column()?,
+            names: from.strings()?,
+            refs: from.lists(ANY)?,
+            task_of: from.column()?,
+            faces: from.column()?,
+            makes: from.lists(ANY)?,
+            offers: from.lists(ANY)?,
+            offer_task: from.column()?,
+            offer_name: from.column()?,
+            offer_path: from.column()?,
+            texts: from.strings()?,
+            target_of: from.column()?,
+            sampled: from.column()?,
+            reads: from.lists(ANY)?,
+            sources: from.strings()?,
+            shape: Shape::default(),
+            requested: Vec::new(),
+        };
+        graph.shape = Shape::of(from.lists(graph.target_of.len())?, from.lists(ANY)?);
+        graph.requested = from.column()?;
+        let targets = graph.package_of.len();
+        let tasks = graph.target_of.len();
+        let whole = [graph.names.len(), graph.refs.len(), graph.task_of.len()] == [targets; 3]
+            && [graph.faces.len(), graph.makes.len(), graph.offers.len()] == [targets; 3]
+            && [graph.sampled.len(), graph.reads.len(), graph.shape.len()] == [tasks; 3];
+        whole.then_some(graph)
+    }
+
     /// How many tasks there are.
     pub const fn tasks(&self) -> usize {
         self.target_of.len()
@@ -97,6 +152,27 @@ impl TaskGraph {
         Label::parse(&format!(":{name}"), &package).expect("a graph holds the names of labels")
     }
 
+    /// The package of a target.
+    pub(crate) fn target_package(&self, id: TargetId) -> &str {
+        self.packages.get(self.package_of[id.0])
+    }
+
+    /// The name of a target in its package.
+    pub(crate) fn target_name(&self, id: TargetId) -> &str {
+        self.names.get(narrow(id.0))
+    }
+
+    /// The package of a task's target.
+    pub(crate) fn package_path(&self, id: TaskId) -> &str {
+        self.target_package(TargetId(self.target_of[id.0] as usize))
+    }
+
+    /// The task of a target, if it runs one.
+    pub(crate) fn task(&self, id: TargetId) -> Option<TaskId> {
+        let task = self.task_of[id.0];
+        (task != NONE).then_some(TaskId(task as usize))
+    }
+
     fn package(&self, number: u32) -> WsPath {
         WsPath::new(self.packages.get(number)).expect("a graph holds the paths of packages")
     }
@@ -114,9 +190,7 @@ impl TaskGraph {
 
     /// The task of `label`.
     pub fn find(&self, label: &Label) -> Option<TaskId> {
-        let target = self.find_target(label)?;
-        let task = self.task_of[target.0];
-        (task != NONE).then_some(TaskId(task as usize))
+        self.task(self.find_target(label)?)
     }
 
     /// The target of `label`.
@@ -156,6 +230,11 @@ impl TaskGraph {
         }
     }
 
+    /// The sources that a task reads.
+    pub(crate) fn sources_of(&self, id: TaskId) -> impl Iterator<Item = &str> {
+        self.reads.get(id.0).iter().map(|source| self.sources.get(*source))
+    }
+
     /// Whether another run of a task would make other bytes.
     pub fn is_sampled(&self, id: TaskId) -> bool {
         self.sampled[id.0] == 1
@@ -164,7 +243,8 @@ impl TaskGraph {
 
 /// A target as the queries answer.
 pub(crate) struct Row {
-    pub(crate) refs: BTreeSet<Label>,
+    /// In the order of the text, each once.
+    pub(crate) refs: Vec<Label>,
     pub(crate) face: [u8; 32],
     pub(crate) makes: Vec<String>,
     pub(crate) offers: Vec<(Label, String, String)>,
@@ -194,13 +274,18 @@ impl Row {
         offers.sort_by_key(|(default, _)| !default);
         let outputs = declared(db, target).value.as_ref().map(|declared| &declared.outputs);
         Self {
-            refs: references(db, target).iter().map(|(label, _)| label.clone()).collect(),
+            refs: in_order(references(db, target).iter().map(|(label, _)| label)),
             face,
             makes: outputs.into_iter().flatten().map(|output| output.path.to_string()).collect(),
             offers: offers.into_iter().map(|(_, offer)| offer).collect(),
             task: task(db, target).value.as_ref().map(|def| TaskRow::of(db, def)),
         }
     }
+}
+
+fn in_order<'a>(labels: impl Iterator<Item = &'a Label>) -> Vec<Label> {
+    let mut seen = BTreeSet::new();
+    labels.filter(|label| seen.insert(*label)).cloned().collect()
 }
 
 impl TaskRow {

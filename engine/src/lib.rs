@@ -27,6 +27,7 @@ pub mod platform;
 pub mod query;
 pub mod roots;
 mod run;
+mod snapshot;
 pub mod why;
 pub mod workers;
 

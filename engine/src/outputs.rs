@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use vwfb_cas::{Artifact, Destination, IoError, MaterialiseError, Store};
 use vwfb_rules::label::WsPath;
@@ -17,6 +17,8 @@ pub(crate) struct OutputFolder {
     root: PathBuf,
     /// Relative to the root.
     folder: PathBuf,
+    /// Whether the folder is there, looked at when the first output is placed.
+    prepared: OnceLock<Result<(), String>>,
     destination: Destination,
     store: Arc<Store>,
     stamps: Arc<Stamps>,
@@ -31,7 +33,8 @@ impl OutputFolder {
         stamps: Arc<Stamps>,
     ) -> Result<Self, IoError> {
         let destination = Destination::open(root, &root.join(".vwfb/staging"))?;
-        Ok(Self { root: root.to_owned(), folder, destination, store, stamps })
+        let prepared = OnceLock::new();
+        Ok(Self { root: root.to_owned(), folder, prepared, destination, store, stamps })
     }
 
     fn is_in_place(&self, destination: &Path, artifact: &Artifact) -> bool {
@@ -62,11 +65,18 @@ impl OutputFolder {
 }
 
 impl Placer for OutputFolder {
+    fn path(&self, path: &WsPath) -> PathBuf {
+        self.root.join(&self.folder).join(path.as_str())
+    }
+
     fn place(&self, path: &WsPath, artifact: &Artifact) -> Result<PathBuf, Unplaced> {
-        self.prepare().map_err(|error| {
-            let folder = self.root.join(&self.folder);
-            Unplaced::Failed(format!("cannot put outputs into `{}`: {error}", folder.display()))
-        })?;
+        let prepared = self.prepared.get_or_init(|| {
+            self.prepare().map_err(|error| {
+                let folder = self.root.join(&self.folder);
+                format!("cannot put outputs into `{}`: {error}", folder.display())
+            })
+        });
+        prepared.clone().map_err(Unplaced::Failed)?;
         let relative = self.folder.join(path.as_str());
         let destination = self.root.join(&relative);
         if self.is_in_place(&destination, artifact) {

@@ -3,6 +3,7 @@
 //! It knows which tasks need which, and nothing of labels, keys' contents, processes or time.
 
 use std::collections::BinaryHeap;
+use std::sync::OnceLock;
 
 use vwfb_cas::ActionKey;
 
@@ -14,27 +15,39 @@ use crate::event::TaskResult;
 pub struct TaskId(pub usize);
 
 /// Which task needs which. The needs of a task come before it: the ids are a topological order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Shape {
     /// The tasks whose outputs a task reads.
-    pub(crate) inputs: Lists,
+    inputs: Lists,
     /// The tasks that must only have succeeded; none of them is an input too.
-    pub(crate) gates: Lists,
-    /// The reverse of both.
-    feeds: Lists,
-    gated: Lists,
+    gates: Lists,
+    /// The reverse of both, made when it is first asked for.
+    reverse: OnceLock<(Lists, Lists)>,
 }
 
 impl Shape {
     /// The shape of tasks that need only tasks before them, each at most once.
     pub(crate) fn of(inputs: Lists, gates: Lists) -> Self {
-        let before = |id: usize| {
-            let mut needs = inputs.get(id).iter().chain(gates.get(id));
-            needs.all(|need| (*need as usize) < id)
-        };
-        assert!((0..inputs.len()).all(before), "a task's needs come before it");
-        let (feeds, gated) = (inputs.reversed(inputs.len()), gates.reversed(inputs.len()));
-        Self { inputs, gates, feeds, gated }
+        Self { inputs, gates, reverse: OnceLock::new() }
+    }
+
+    pub(crate) const fn input_lists(&self) -> &Lists {
+        &self.inputs
+    }
+
+    pub(crate) const fn gate_lists(&self) -> &Lists {
+        &self.gates
+    }
+
+    fn reverse(&self) -> &(Lists, Lists) {
+        self.reverse.get_or_init(|| {
+            let before = |id: usize| {
+                let mut needs = self.inputs.get(id).iter().chain(self.gates.get(id));
+                needs.all(|need| (*need as usize) < id)
+            };
+            assert!((0..self.len()).all(before), "a task's needs come before it");
+            (self.inputs.reversed(self.len()), self.gates.reversed(self.len()))
+        })
     }
 
     /// How many tasks there are.
@@ -65,13 +78,15 @@ impl Shape {
 
     /// The tasks that need `id`: those that read it, then those that only wait for it.
     pub fn feeds(&self, id: TaskId) -> impl Iterator<Item = TaskId> + '_ {
-        let feeds = self.feeds.get(id.0).iter().chain(self.gated.get(id.0));
+        let (feeds, gated) = self.reverse();
+        let feeds = feeds.get(id.0).iter().chain(gated.get(id.0));
         feeds.map(|feed| TaskId(*feed as usize))
     }
 
     fn feed(&self, id: TaskId, index: usize) -> Option<TaskId> {
-        let reads = self.feeds.get(id.0);
-        let feed = reads.get(index).or_else(|| self.gated.get(id.0).get(index - reads.len()));
+        let (feeds, gated) = self.reverse();
+        let reads = feeds.get(id.0);
+        let feed = reads.get(index).or_else(|| gated.get(id.0).get(index - reads.len()));
         feed.map(|feed| TaskId(*feed as usize))
     }
 
@@ -179,8 +194,13 @@ impl Plan {
         self.queued.push((self.priority[id.0], std::cmp::Reverse(id)));
     }
 
-    /// Takes the queued task with the longest chain behind it that `fits`, and marks it running.
-    pub fn start_next(&mut self, mut fits: impl FnMut(TaskId) -> bool) -> Option<TaskId> {
+    /// Takes the queued task with the longest chain behind it that `fits`, of the `most` with the
+    /// longest, and marks it running.
+    pub fn start_next(
+        &mut self,
+        most: usize,
+        mut fits: impl FnMut(TaskId) -> bool,
+    ) -> Option<TaskId> {
         let mut aside = Vec::new();
         let mut found = None;
         while let Some(entry) = self.queued.pop() {
@@ -193,6 +213,9 @@ impl Plan {
                 break;
             }
             aside.push(entry);
+            if aside.len() >= most {
+                break;
+            }
         }
         self.queued.extend(aside);
         if let Some(id) = found {
@@ -363,7 +386,7 @@ mod tests {
     fn run(plan: &mut Plan, id: TaskId) {
         assert_eq!(plan.next_ready(), Some(id));
         plan.queue(id);
-        assert_eq!(plan.start_next(|_| true), Some(id));
+        assert_eq!(plan.start_next(usize::MAX, |_| true), Some(id));
     }
 
     #[test]
@@ -384,9 +407,9 @@ mod tests {
         while let Some(id) = plan.next_ready() {
             plan.queue(id);
         }
-        assert_eq!(plan.start_next(|id| id != C), Some(B));
-        assert_eq!(plan.start_next(|_| true), Some(C));
-        assert_eq!(plan.start_next(|_| true), None);
+        assert_eq!(plan.start_next(usize::MAX, |id| id != C), Some(B));
+        assert_eq!(plan.start_next(usize::MAX, |_| true), Some(C));
+        assert_eq!(plan.start_next(usize::MAX, |_| true), None);
     }
 
     #[test]
@@ -427,7 +450,7 @@ mod tests {
         plan.end(B, TaskResult::Failed);
         assert_eq!(plan.next_ready(), Some(C));
         plan.queue(C);
-        assert_eq!(plan.start_next(|_| true), Some(C));
+        assert_eq!(plan.start_next(usize::MAX, |_| true), Some(C));
         assert_eq!(plan.unsettle(A), Some(vec![(A, TaskResult::Ran)]));
         assert_eq!(plan.step(B), Step::Ended(TaskResult::Failed));
         assert_eq!(plan.step(C), Step::Running);

@@ -8,13 +8,22 @@ use crate::run::EnvironmentError;
 use crate::state::{STATE_FILE, State};
 
 /// Tells the store which results the workspace of `state` stands on: the last success of every
-/// label in every configuration.
+/// label in every configuration. A store that was told of these already is not told again.
 pub(crate) fn publish(store: &Store, state: &State) -> Result<(), EnvironmentError> {
-    let keys = state.current_keys().map_err(|error| EnvironmentError::of(&error))?;
-    let roots = Roots { keys, artifacts: Vec::new() };
     // By the path of its memory: where that is gone, nobody needs what it named.
     let name = state.path().to_string_lossy();
-    store.publish_roots(&name, &roots).map_err(|error| EnvironmentError::of(&error))
+    let told_to = store.root().to_string_lossy();
+    let told = state.is_published(&told_to).map_err(|error| EnvironmentError::of(&error))?;
+    // A store that was made anew knows nobody.
+    let known = || store.root_workspaces().map_err(|error| EnvironmentError::of(&error));
+    if told && known()?.iter().any(|known| **known == *name) {
+        return Ok(());
+    }
+    let mark = state.successes_mark().map_err(|error| EnvironmentError::of(&error))?;
+    let keys = state.current_keys().map_err(|error| EnvironmentError::of(&error))?;
+    let roots = Roots { keys, artifacts: Vec::new() };
+    store.publish_roots(&name, &roots).map_err(|error| EnvironmentError::of(&error))?;
+    state.published(mark, &told_to).map_err(|error| EnvironmentError::of(&error))
 }
 
 /// The workspaces that told the store of their roots and are gone from the disk.

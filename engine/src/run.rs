@@ -4,11 +4,11 @@
 //! `forecast` only lists it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{ActionResult, Artifact, Store};
-use vwfb_rules::label::Label;
+use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::task::{InputRef, TaskDef};
 
 use crate::action::{Keyed, Unkeyed, action};
@@ -32,6 +32,9 @@ impl EnvironmentError {
     }
 }
 
+/// How often what a run learns is written down while it goes on.
+const RECORD_EVERY: Duration = Duration::from_millis(100);
+
 /// What a run works on.
 pub(crate) struct Ground<'a> {
     /// The database.
@@ -52,6 +55,29 @@ pub(crate) struct Known {
     /// The tasks whose definition, sources or tools may differ from what their last success was
     /// made from; `None` if that may be any.
     pub(crate) suspects: Option<Vec<bool>>,
+    /// The mark of the workspace's successes that these are.
+    pub(crate) mark: Option<i64>,
+}
+
+impl Known {
+    /// What the workspace's memory knows of the tasks of `graph`.
+    pub(crate) fn of(state: &State, graph: &TaskGraph) -> Result<Self, EnvironmentError> {
+        let mark = state.successes_mark().map_err(|error| EnvironmentError::of(&error))?;
+        let labels: Vec<String> =
+            graph.shape().tasks().map(|id| graph.label(id).to_string()).collect();
+        let known = state.successes_of(&labels).map_err(|error| EnvironmentError::of(&error))?;
+        Ok(Self { answers: Answers::of(&labels, &known), suspects: None, mark: Some(mark) })
+    }
+}
+
+/// What a run leaves behind.
+pub(crate) struct Ended {
+    pub(crate) answers: Answers,
+    /// Task -> 1 if it settled.
+    pub(crate) settled: Vec<u8>,
+    /// The mark of the workspace's successes that these are; `None` if another process recorded
+    /// some meanwhile.
+    pub(crate) mark: Option<i64>,
 }
 
 /// The state of one run.
@@ -71,11 +97,17 @@ pub(crate) struct Run<'a> {
     /// The tasks whose key may differ though nothing that they read came out anew; `None` if that
     /// may be any.
     suspects: Option<Vec<bool>>,
+    /// The mark of the successes in `answers`.
+    mark: Option<i64>,
     /// Whether a task's outcome is not what it was before this run.
     moved: Vec<bool>,
     /// Whether the database has a task's outcome.
     brought: Vec<bool>,
+    /// Whether a source that a task reads changed in this run.
+    doubtful: Vec<bool>,
     new_successes: Vec<TaskId>,
+    /// When something was last written down.
+    recorded: Instant,
     to_claim: Vec<Artifact>,
     new_attempts: Vec<(String, Attempt)>,
 }
@@ -83,7 +115,7 @@ pub(crate) struct Run<'a> {
 impl<'a> Run<'a> {
     /// Begins with what is known of the graph's tasks.
     pub(crate) fn begin(ground: Ground<'a>, reporter: &'a mut dyn Reporter, known: Known) -> Self {
-        let Known { answers, suspects } = known;
+        let Known { answers, suspects, mark } = known;
         if suspects.is_none() {
             ground.db.prefetch(&ground.graph.sources());
         }
@@ -100,9 +132,12 @@ impl<'a> Run<'a> {
             keyed: vec![None; count],
             answers,
             suspects,
+            mark,
             moved: vec![false; count],
             brought: vec![false; count],
+            doubtful: vec![false; count],
             new_successes: Vec::new(),
+            recorded: Instant::now(),
             to_claim: Vec::new(),
             new_attempts: Vec::new(),
             ground,
@@ -308,16 +343,8 @@ impl<'a> Run<'a> {
             return;
         }
         let label = self.label(id);
-        self.emit(&Event::TaskFinished(Box::new(TaskFinished {
-            label,
-            key: Some(key),
-            result,
-            duration: took,
-            log: None,
-            reason: None,
-            hint: None,
-            reproduce: None,
-        })));
+        let finished = TaskFinished::quiet(label, Some(key), result);
+        self.emit(&Event::TaskFinished(Box::new(TaskFinished { duration: took, ..finished })));
     }
 
     /// Fails a task and blocks what is behind it.
@@ -385,6 +412,16 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Looks again at a source that was seen to change. What reads it may be settled for what it
+    /// was before, which the next run finds out.
+    pub(crate) fn source_changed(&mut self, path: &WsPath) {
+        self.ground.db.refresh_path(path);
+        let graph = self.ground.graph;
+        for id in graph.shape().tasks() {
+            self.doubtful[id.0] |= graph.sources_of(id).any(|source| source == path.as_str());
+        }
+    }
+
     /// Asks for the key of a task again, because something it reads was not what the key says.
     pub(crate) fn ask_again(&mut self, id: TaskId) {
         if !self.plan.take_up_again(id) {
@@ -432,11 +469,38 @@ impl<'a> Run<'a> {
         self.ground.graph.shape().inputs(id).filter(is_lost).collect()
     }
 
+    /// What the next run may begin with.
+    pub(crate) fn ended(&mut self) -> Ended {
+        let settled = |id: TaskId| {
+            let settled = matches!(self.plan.step(id), Step::Settled(_));
+            u8::from(settled && !self.doubtful[id.0])
+        };
+        let settled = self.ground.graph.shape().tasks().map(settled).collect();
+        Ended { answers: std::mem::take(&mut self.answers), settled, mark: self.mark }
+    }
+
+    /// Writes down what this run learnt, not for each task: it costs as much as a short task. What
+    /// is not written down when this process is killed, the store still knows. Returns when to
+    /// call again.
+    pub(crate) fn record_if_due(&mut self) -> Result<Option<Duration>, EnvironmentError> {
+        if self.new_attempts.is_empty() && self.new_successes.is_empty() {
+            return Ok(None);
+        }
+        let left = RECORD_EVERY.saturating_sub(self.recorded.elapsed());
+        let sampled = self.new_successes.iter().any(|id| self.is_sampled(*id));
+        if !left.is_zero() && !sampled {
+            return Ok(Some(left));
+        }
+        self.record()?;
+        Ok(None)
+    }
+
     /// Writes down what this run learnt since the last call.
     pub(crate) fn record(&mut self) -> Result<(), EnvironmentError> {
         if self.new_attempts.is_empty() && self.new_successes.is_empty() {
             return Ok(());
         }
+        self.recorded = Instant::now();
         let ids = std::mem::take(&mut self.new_successes);
         let records: Vec<(TaskId, Vec<u8>)> =
             ids.into_iter().map(|id| (id, self.keyed(id).record.encode())).collect();
@@ -456,10 +520,13 @@ impl<'a> Run<'a> {
             })
             .collect();
         let state = self.ground.state;
-        state
-            .record_successes(self.number, &successes)
-            .and_then(|()| state.record_attempts(&self.new_attempts))
-            .map_err(|error| EnvironmentError::of(&error))?;
+        if !successes.is_empty() {
+            let mark = state.record_successes(self.number, &successes);
+            let mark = mark.map_err(|error| EnvironmentError::of(&error))?;
+            self.mark = self.mark.filter(|before| before + 1 == mark).map(|_| mark);
+        }
+        let attempts = state.record_attempts(&self.new_attempts);
+        attempts.map_err(|error| EnvironmentError::of(&error))?;
         self.new_attempts.clear();
         // A sample cannot be made again, so it is this workspace's from now on.
         if records.iter().any(|(id, _)| self.is_sampled(*id)) {

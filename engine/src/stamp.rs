@@ -10,7 +10,7 @@ use vwfb_cas::Digest;
 const GRANULARITY_NS: i128 = 20_000_000;
 
 /// What the system says of a file without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stamp {
     size: u64,
     modified_ns: i128,
@@ -45,13 +45,44 @@ impl Stamp {
         }
     }
 
+    /// The stamp in what `stat` returned, to be compared with one that was taken before.
+    pub(crate) fn of_stat(stat: &rustix::fs::Stat) -> Self {
+        Self {
+            size: stat.st_size.cast_unsigned(),
+            modified_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec.cast_signed()),
+            changed_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec.cast_signed()),
+            inode: stat.st_ino,
+            device: stat.st_dev,
+            mode: stat.st_mode,
+            taken_ns: 0,
+        }
+    }
+
+    /// Its fields in the widths of a table's columns.
+    pub(crate) fn fields(&self) -> Fields {
+        Fields {
+            size: self.size,
+            modified_ns: column(self.modified_ns),
+            changed_ns: column(self.changed_ns),
+            inode: self.inode,
+            device: self.device,
+            mode: self.mode,
+        }
+    }
+
+    /// Whether so much time had passed since the last write when it was taken that another write
+    /// would have left a trace. Times that no column holds are never settled.
+    pub(crate) fn is_settled(&self) -> bool {
+        let last = self.modified_ns.max(self.changed_ns);
+        last + GRANULARITY_NS < self.taken_ns && i64::try_from(last).is_ok()
+    }
+
     /// Whether a file that had stamp `self` when it was read, and has `now`, has the same bytes.
     ///
     /// A file that was written just before its stamp was taken may be written again without a
     /// trace, so such a stamp vouches for nothing.
     pub fn vouches_for(&self, now: &Self) -> bool {
-        let settled = self.modified_ns.max(self.changed_ns) + GRANULARITY_NS < self.taken_ns;
-        settled && self.same_file(now)
+        self.is_settled() && self.same_file(now)
     }
 
     /// Whether nothing that the system says of the file has changed.
@@ -93,6 +124,22 @@ impl Stamp {
         };
         bytes.is_empty().then_some(stamp)
     }
+}
+
+/// A stamp without the time when it was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Fields {
+    pub(crate) size: u64,
+    pub(crate) modified_ns: u64,
+    pub(crate) changed_ns: u64,
+    pub(crate) inode: u64,
+    pub(crate) device: u64,
+    pub(crate) mode: u32,
+}
+
+/// Nanoseconds in 64 bits, those before 1970 as two's complement.
+fn column(nanoseconds: i128) -> u64 {
+    i64::try_from(nanoseconds).unwrap_or(i64::MAX).cast_unsigned()
 }
 
 fn nanoseconds(seconds: i64, rest: i64) -> i128 {

@@ -4,28 +4,119 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use vwfb_cas::Digest;
 use vwfb_exec::FileDigests;
 
+use crate::columns::Reader;
 use crate::stamp::{Stamp, Stamped};
 
 /// How often a file that changes while it is read is read again.
 const TRIES: usize = 5;
 
+/// What was recorded of files in former runs.
+pub(crate) trait Recorded: Send + Sync {
+    /// The record of one path.
+    fn stamp(&self, path: &str) -> Option<Stamped>;
+    /// Every record.
+    fn stamps(&self) -> HashMap<String, Stamped>;
+}
+
+/// How many paths are looked up one by one before all records are loaded.
+const FEW: usize = 2000;
+
 /// The digests of files by absolute path.
-#[derive(Debug)]
 pub(crate) struct Stamps {
-    known: HashMap<String, Stamped>,
+    recorded: Arc<dyn Recorded>,
+    asked: AtomicUsize,
+    all: OnceLock<HashMap<String, Stamped>>,
     fresh: Mutex<BTreeMap<String, Stamped>>,
+    /// Those of tools, which every run asks for.
+    of_tools: Mutex<BTreeMap<String, Stamped>>,
 }
 
 impl Stamps {
-    /// A table that begins with what was recorded.
-    pub(crate) const fn new(known: HashMap<String, Stamped>) -> Self {
-        Self { known, fresh: Mutex::new(BTreeMap::new()) }
+    /// A table that knows what was recorded.
+    pub(crate) fn new(recorded: Arc<dyn Recorded>) -> Self {
+        let asked = AtomicUsize::new(0);
+        let (all, fresh, of_tools) = (OnceLock::new(), Mutex::default(), Mutex::default());
+        Self { recorded, asked, all, fresh, of_tools }
+    }
+
+    fn recorded(&self, path: &str) -> Option<Stamped> {
+        let few = self.all.get().is_none() && self.asked.fetch_add(1, Ordering::Relaxed) < FEW;
+        if few {
+            return self.recorded.stamp(path);
+        }
+        self.all.get_or_init(|| self.recorded.stamps()).get(path).copied()
+    }
+
+    /// What is known of the file at `path` without looking at it.
+    pub(crate) fn known(&self, path: &Path) -> Option<Stamped> {
+        let path = path.to_str()?;
+        let fresh = self.fresh().get(path).copied();
+        let of_tools = || lock(&self.of_tools).get(path).copied();
+        fresh.or_else(of_tools).or_else(|| self.recorded(path))
+    }
+
+    /// The stamps of tools' files, for [`Stamps::restore_tools`] in a later process.
+    pub(crate) fn tools(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (path, stamped) in &*lock(&self.of_tools) {
+            let stamp = stamped.stamp.encode();
+            for part in [path.as_bytes(), &stamp, stamped.digest.as_bytes()] {
+                bytes.extend((part.len() as u64).to_le_bytes());
+                bytes.extend(part);
+            }
+        }
+        bytes
+    }
+
+    /// Takes up what [`Stamps::tools`] returned; bytes that cannot be read are left out.
+    pub(crate) fn restore_tools(&self, bytes: &[u8]) {
+        let mut reader = Reader(bytes);
+        let mut next = || {
+            let path = String::from_utf8(reader.bytes()?.to_vec()).ok()?;
+            let stamp = Stamp::decode(reader.bytes()?)?;
+            let digest = Digest::from_bytes(reader.bytes()?.try_into().ok()?);
+            Some((path, Stamped { stamp, digest }))
+        };
+        let mut of_tools = lock(&self.of_tools);
+        while let Some((path, stamped)) = next() {
+            of_tools.insert(path, stamped);
+        }
+    }
+
+    fn note_tool(&self, path: &Path) {
+        if let Some((name, stamped)) = path.to_str().zip(self.known(path)) {
+            lock(&self.of_tools).insert(name.to_owned(), stamped);
+        }
+    }
+
+    /// The text of the file at `path`, its digest noted.
+    ///
+    /// # Errors
+    /// See [`Stamps::of`]; and if it is not UTF-8.
+    pub(crate) fn text(&self, path: &Path) -> io::Result<String> {
+        for _ in 0..TRIES {
+            let before = stamp(path)?;
+            let text = fs::read_to_string(path)?;
+            if stamp(path)?.same_file(&before) {
+                let digest = Digest::of(text.as_bytes());
+                self.note(path, Stamped { stamp: before, digest });
+                return Ok(text);
+            }
+        }
+        Err(io::Error::other("it changes while it is read"))
+    }
+
+    fn note(&self, path: &Path, stamped: Stamped) {
+        if let Some(name) = path.to_str() {
+            self.fresh().insert(name.to_owned(), stamped);
+        }
     }
 
     /// The digest of the regular file at `path`, links followed, and its stamp.
@@ -42,9 +133,7 @@ impl Stamps {
             let digest = hash(path)?;
             if stamp(path)?.same_file(&before) {
                 let stamped = Stamped { stamp: before, digest };
-                if let Some(name) = name {
-                    self.fresh().insert(name.to_owned(), stamped);
-                }
+                self.note(path, stamped);
                 return Ok(stamped);
             }
         }
@@ -53,10 +142,9 @@ impl Stamps {
 
     fn vouched(&self, path: &str, now: &Stamp) -> Option<Stamped> {
         let fresh = self.fresh().get(path).copied();
-        fresh
-            .into_iter()
-            .chain(self.known.get(path).copied())
-            .find(|stamped| stamped.stamp.vouches_for(now))
+        let vouches = |stamped: &Stamped| stamped.stamp.vouches_for(now);
+        let of_tools = || lock(&self.of_tools).get(path).copied().filter(vouches);
+        fresh.filter(vouches).or_else(of_tools).or_else(|| self.recorded(path).filter(vouches))
     }
 
     /// What was read since the last call, to be recorded.
@@ -65,20 +153,31 @@ impl Stamps {
     }
 
     fn fresh(&self) -> MutexGuard<'_, BTreeMap<String, Stamped>> {
-        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.fresh)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl FileDigests for Stamps {
     fn digest(&self, path: &Path) -> io::Result<Digest> {
-        self.of(path).map(|stamped| stamped.digest)
+        let digest = self.of(path)?.digest;
+        self.note_tool(path);
+        Ok(digest)
     }
 
     fn digest_of(&self, path: &Path, metadata: &Metadata) -> io::Result<Digest> {
         // Whether an earlier stamp vouches for this one does not depend on when this one is taken.
         let now = Stamp::of(metadata, 0);
-        let vouched = path.to_str().and_then(|name| self.vouched(name, &now));
-        vouched.map_or_else(|| self.digest(path), |stamped| Ok(stamped.digest))
+        match path.to_str().and_then(|name| self.vouched(name, &now)) {
+            Some(stamped) => {
+                self.note_tool(path);
+                Ok(stamped.digest)
+            }
+            None => self.digest(path),
+        }
     }
 }
 
@@ -99,6 +198,17 @@ fn hash(path: &Path) -> io::Result<Digest> {
     Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
 }
 
+/// No record of anything.
+impl Recorded for () {
+    fn stamp(&self, _path: &str) -> Option<Stamped> {
+        None
+    }
+
+    fn stamps(&self) -> HashMap<String, Stamped> {
+        HashMap::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +217,7 @@ mod tests {
     fn a_file_that_is_written_again_at_once_has_its_new_digest() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a b.txt");
-        let stamps = Stamps::new(HashMap::new());
+        let stamps = Stamps::new(Arc::new(()));
         for text in ["one", "two", "six"] {
             fs::write(&path, text).unwrap();
             assert_eq!(stamps.of(&path).unwrap().digest, Digest::of(text.as_bytes()));
@@ -117,6 +227,6 @@ mod tests {
     #[test]
     fn a_folder_has_no_file_digest() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Stamps::new(HashMap::new()).of(folder.path()).is_err());
+        assert!(Stamps::new(Arc::new(())).of(folder.path()).is_err());
     }
 }

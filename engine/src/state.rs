@@ -24,7 +24,7 @@ use outcome::{decode_outcome, encode_outcome};
 pub(crate) const STATE_FILE: &str = "state.db";
 
 /// The format of `state.db`. It is rebuildable, so another version is emptied, not converted.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 const SCHEMA: &str = "
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished_ms INTEGER,
@@ -40,6 +40,8 @@ CREATE TABLE attempts (label TEXT NOT NULL, config BLOB NOT NULL, run INTEGER NO
     PRIMARY KEY (label, config)) WITHOUT ROWID;
 CREATE TABLE stamps (path TEXT PRIMARY KEY, stamp BLOB NOT NULL, digest BLOB NOT NULL)
     WITHOUT ROWID;
+CREATE TABLE marks (successes INTEGER NOT NULL, published INTEGER NOT NULL, store TEXT NOT NULL);
+INSERT INTO marks VALUES (1, 0, '');
 CREATE TABLE closures (fingerprint BLOB NOT NULL, path TEXT NOT NULL, digest BLOB NOT NULL,
     PRIMARY KEY (fingerprint, path)) WITHOUT ROWID;
 ";
@@ -243,6 +245,36 @@ impl State {
         })
     }
 
+    /// A number that is another whenever any success is, in this or another configuration.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn successes_mark(&self) -> Result<i64, StateError> {
+        self.with(|db| db.query_row("SELECT successes FROM marks", [], |row| row.get(0)))
+    }
+
+    /// Whether the store in the folder `store` was told of the present successes.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn is_published(&self, store: &str) -> Result<bool, StateError> {
+        self.with(|db| {
+            let select = "SELECT published = successes AND store = ?1 FROM marks";
+            db.query_row(select, [store], |row| row.get(0))
+        })
+    }
+
+    /// Says that the store in the folder `store` was told of the successes of the mark `mark`.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn published(&self, mark: i64, store: &str) -> Result<(), StateError> {
+        self.with(|db| {
+            db.execute("UPDATE marks SET published = ?1, store = ?2", params![mark, store])?;
+            Ok(())
+        })
+    }
+
     /// The keys of the last successes in every configuration.
     ///
     /// # Errors
@@ -259,17 +291,20 @@ impl State {
         })
     }
 
-    /// Records successes with their key records, in one transaction.
+    /// Records successes with their key records, in one transaction. Returns the mark of all
+    /// successes after it: one more than before.
     ///
     /// # Errors
     /// See [`State::begin_run`].
-    pub fn record_successes(&self, run: u64, new: &[NewSuccess<'_>]) -> Result<(), StateError> {
+    pub fn record_successes(&self, run: u64, new: &[NewSuccess<'_>]) -> Result<i64, StateError> {
         self.with(|db| {
             let transaction = db.transaction()?;
             for success in new {
                 insert_success(&transaction, self.config, run, success)?;
             }
-            transaction.commit()
+            let mark = mark_successes(&transaction)?;
+            transaction.commit()?;
+            Ok(mark)
         })
     }
 
@@ -297,9 +332,11 @@ impl State {
             let transaction = db.transaction()?;
             for (label, attempt) in attempts {
                 let log = attempt.log.map(|log| log.blob.digest().as_bytes().to_vec());
-                transaction.execute(
-                    "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                    params![
+                transaction
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    )?
+                    .execute(params![
                         label,
                         self.config.as_bytes().as_slice(),
                         attempt.run.cast_signed(),
@@ -307,8 +344,7 @@ impl State {
                         attempt.reason,
                         log,
                         attempt.log.map(|log| log.size.cast_signed()),
-                    ],
-                )?;
+                    ])?;
             }
             transaction.commit()
         })
@@ -386,7 +422,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version != VERSION {
-        for table in ["runs", "successes", "records", "attempts", "stamps", "closures"] {
+        for table in ["runs", "successes", "records", "attempts", "stamps", "closures", "marks"] {
             transaction.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
         }
         transaction.execute_batch(SCHEMA)?;
@@ -394,10 +430,15 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     }
     transaction.commit()?;
     // What every run reads: damage there is better met now, while it can be set aside.
-    for table in ["successes", "attempts", "stamps"] {
-        db.query_row(&format!("SELECT count(*) FROM {table}"), [], |_| Ok(()))?;
-    }
+    db.query_row("SELECT successes FROM marks", [], |_| Ok(()))?;
     Ok(db)
+}
+
+/// Says that some success is not what it was, and returns the new mark.
+fn mark_successes(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("UPDATE marks SET successes = successes + 1 RETURNING successes", [], |row| {
+        row.get(0)
+    })
 }
 
 fn insert_success(

@@ -162,14 +162,13 @@ fn spec(tool: &ToolDef, root: &Path) -> ToolSpec {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
     fn tools(root: &Path) -> Tools {
-        Tools::new(root.to_owned(), Arc::new(Stamps::new(HashMap::new())))
+        Tools::new(root.to_owned(), Arc::new(Stamps::new(Arc::new(()))))
     }
 
     fn tool(program: &str) -> ToolDef {

@@ -63,8 +63,8 @@ pub(crate) const fn file(stamped: &Stamped) -> FileRef {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::sync::Arc;
 
     use vwfb_cas::{Store, Take};
 
@@ -82,7 +82,7 @@ mod tests {
         symlink("inner/run", folder.join("link")).unwrap();
         let store = Store::open(&scratch.path().join("store")).unwrap();
         let stored = store.put_tree(&folder, Take::Copy).unwrap();
-        let stamps = Stamps::new(HashMap::new());
+        let stamps = Stamps::new(Arc::new(()));
         assert_eq!(tree_id(&folder, &stamps).unwrap(), stored);
         fs::write(folder.join("a b.txt"), "b").unwrap();
         assert_ne!(tree_id(&folder, &stamps).unwrap(), stored);

@@ -8,7 +8,6 @@ use std::collections::hash_map::Entry;
 use vwfb_cas::ActionKey;
 use vwfb_rules::label::Label;
 
-use crate::answers::Answers;
 use crate::event::{Event, Reporter, TaskResult};
 use crate::graph::TaskGraph;
 use crate::key::KeyRecord;
@@ -72,18 +71,22 @@ impl Reporter for Silent {
 ///
 /// # Errors
 /// If the store or the workspace's state cannot be read.
-pub(crate) fn why(ground: Ground<'_>, label: &Label) -> Result<Why, EnvironmentError> {
+pub(crate) fn why(
+    ground: Ground<'_>,
+    known: Known,
+    label: &Label,
+) -> Result<Why, EnvironmentError> {
     let (store, state, graph) = (ground.store.clone(), ground.state, ground.graph);
     let system = ground.db.system();
-    let names: Vec<String> = graph.shape().tasks().map(|id| graph.label(id).to_string()).collect();
-    let known = state.successes_of(&names).map_err(|error| EnvironmentError::of(&error))?;
     let mut silent = Silent;
-    let all = Known { answers: Answers::of(graph, &known), suspects: None };
-    let mut run = Run::begin(ground, &mut silent, all);
+    let mut run = Run::begin(ground, &mut silent, known);
     run.settle_known()?;
     let words = Words { state, store: &store, system: &*system };
     let ways = Ways::down_from(graph, label);
-    let of_task = names.iter().map(|name| known.get(name)).collect();
+    let names: Vec<String> = ways.order.iter().map(|id| graph.label(*id).to_string()).collect();
+    let known = state.successes_of(&names).map_err(|error| EnvironmentError::of(&error))?;
+    let found = ways.order.iter().zip(&names);
+    let of_task = found.filter_map(|(id, name)| Some((*id, known.get(name)?))).collect();
     let teller = Teller { run: &run, graph, state, words, known: &known, of_task, ways };
     let mut causes = Vec::new();
     for id in &teller.ways.order {
@@ -115,7 +118,7 @@ struct Ways<'a> {
 impl<'a> Ways<'a> {
     fn down_from(graph: &'a TaskGraph, label: &'a Label) -> Self {
         let mut ways = Self { graph, label, order: Vec::new(), before: HashMap::new() };
-        for output in graph.requested().flat_map(|target| graph.offers(target)) {
+        for output in graph.find_target(label).into_iter().flat_map(|it| graph.offers(it)) {
             ways.add(output.task, output.task);
         }
         let mut next = 0;
@@ -160,13 +163,13 @@ struct Teller<'a> {
     /// The last successes of at least all tasks.
     known: &'a HashMap<String, Success>,
     /// Task -> its last success.
-    of_task: Vec<Option<&'a Success>>,
+    of_task: HashMap<TaskId, &'a Success>,
     ways: Ways<'a>,
 }
 
 impl Teller<'_> {
     fn success(&self, id: TaskId) -> Option<&Success> {
-        self.of_task[id.0]
+        self.of_task.get(&id).copied()
     }
 
     fn record(&self, key: ActionKey) -> Result<Option<KeyRecord>, EnvironmentError> {

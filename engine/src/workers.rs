@@ -16,6 +16,10 @@ use vwfb_rules::task::ToolDef;
 
 use crate::plan::TaskId;
 
+/// A result that took this long is made durable before it is told of; shorter ones are together,
+/// some milliseconds later.
+const PRECIOUS: Duration = Duration::from_millis(250);
+
 /// One action to run, with all that running it needs.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -35,6 +39,8 @@ pub struct Job {
     pub retries: u32,
     /// Whether it runs even if the store has a result for its key.
     pub forced: bool,
+    /// Whether another run would make other bytes.
+    pub sampled: bool,
 }
 
 /// How a job ended.
@@ -211,9 +217,9 @@ impl Pool {
         }
     }
 
-    /// Whether another job can start now.
-    pub(crate) const fn has_room(&self) -> bool {
-        self.busy < self.limit
+    /// Whether another job can start now, or wait for a worker where fewer than `ahead` do.
+    pub(crate) const fn has_room(&self, ahead: usize) -> bool {
+        self.busy < self.limit + ahead
     }
 
     /// Whether no job runs.
@@ -224,7 +230,7 @@ impl Pool {
     /// Starts a job; its report will come.
     pub(crate) fn start(&mut self, job: Box<Job>, cancel: CancelToken) {
         self.busy += 1;
-        if self.threads.len() < self.busy {
+        if self.threads.len() < self.busy.min(self.limit) {
             self.threads.push(self.thread());
         }
         let work = self.work.as_ref().expect("the pool is open until it is dropped");
@@ -299,7 +305,13 @@ fn locked(shared: &Shared, worker: &mut dyn Worker, job: &Job, cancel: &CancelTo
         Ok(result) => result,
         Err(failure) => return Ending::Failed(failure),
     };
-    match store.commit_soon(lock, &result) {
+    // What took long, or cannot be made again, is not risked for the time that a sync takes.
+    let precious = job.sampled || Duration::from_millis(result.duration_ms) >= PRECIOUS;
+    let kept = store.commit_soon(lock, &result);
+    if precious && let Err(error) = store.flush() {
+        return Ending::StoreFailed(chain(&error));
+    }
+    match kept {
         Ok(kept) => Ending::Ran(kept),
         Err(error) => Ending::StoreFailed(chain(&error)),
     }

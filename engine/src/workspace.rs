@@ -1,21 +1,22 @@
 //! One open workspace: its database, store and memory, and what can be asked of it.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Mode, OFlags};
 use vwfb_cas::{Clock, Digest, OpenError, Store};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::vars::Overrides;
 
-use crate::answers::Answers;
 use crate::build::{Build, Hands, Options, Placed};
 use crate::check::{Loaded, load};
 use crate::db::{Database, Db, Machine};
 use crate::disk::Disk;
-use crate::event::{Counts, Event, Reporter};
+use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use crate::forecast::{Forecast, forecast};
 use crate::graph::TaskGraph;
 use crate::outputs::OutputFolder;
@@ -23,8 +24,9 @@ use crate::package::workspace;
 use crate::platform::{cpu_level, platform};
 use crate::query::RealisedGraph;
 use crate::roots::{gone_workspaces, publish};
-use crate::run::{Ground, Known, Run};
-use crate::stamps::Stamps;
+use crate::run::{Ended, Ground, Known, Run};
+use crate::snapshot::{self, Difference, Facts, Snapshot, World, merge};
+use crate::stamps::{Recorded, Stamps};
 use crate::state::{State, StateError};
 use crate::system::Text;
 use crate::tools::Tools;
@@ -66,10 +68,12 @@ pub struct Workspace {
     tools: Arc<Tools>,
     disk: Arc<Disk>,
     clock: Arc<dyn Clock + Send + Sync>,
+    /// Whether any query was asked, after which a snapshot is not looked at.
+    asked: bool,
 }
 
 /// What a build came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Built {
     /// Where the outputs of each requested target that has them are.
     pub placed: Vec<Placed>,
@@ -97,6 +101,35 @@ pub struct Request<'a> {
     pub exit_code: fn(Result<&Built, &EnvironmentError>) -> u8,
 }
 
+/// Whether the last finished state may stand for what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evaluate {
+    /// Only what is not as it was.
+    Changes,
+    /// Everything: the same answers, later.
+    Everything,
+}
+
+/// A request that is ready to be built.
+pub struct Prepared {
+    /// The targets that the patterns mean, and all they need; empty if something is wrong.
+    pub graph: TaskGraph,
+    /// What is wrong.
+    pub loaded: Loaded,
+    patterns: Vec<Pattern>,
+    place: Option<snapshot::Place>,
+    resumed: Option<Resumed>,
+}
+
+/// What is left of a snapshot besides its graph.
+struct Resumed {
+    known: Known,
+    facts: Facts,
+    difference: Difference,
+    /// Whether the file has to be written again though no task runs.
+    stale: bool,
+}
+
 impl Workspace {
     /// Opens the workspace at `place`.
     ///
@@ -109,7 +142,7 @@ impl Workspace {
         let store = Arc::new(Store::open(&place.store)?);
         let config = configuration(&place.overrides);
         let state = Arc::new(State::open(&place.root.join(".vwfb"), config)?);
-        let stamps = Arc::new(Stamps::new(state.stamps()?));
+        let stamps = Arc::new(Stamps::new(Arc::clone(&state) as Arc<dyn Recorded>));
         let tools = Arc::new(Tools::new(place.root.clone(), Arc::clone(&stamps)));
         let disk = Arc::new(Disk::new(
             place.root.clone(),
@@ -128,7 +161,7 @@ impl Workspace {
             place.overrides.clone(),
             machine,
         );
-        Ok(Self { place, db, store, state, stamps, tools, disk, clock })
+        Ok(Self { place, db, store, state, stamps, tools, disk, clock, asked: false })
     }
 
     /// Ends the work on it, in a process that is about to end: store and memory are closed, and
@@ -212,24 +245,111 @@ impl Workspace {
         TaskGraph::of(&self.db, targets)
     }
 
-    /// What a build of `graph` would do.
+    /// Makes a build of what `patterns` mean ready: from the last finished state where that stands,
+    /// else from the queries.
+    pub fn prepare(&mut self, patterns: &[Pattern], evaluate: Evaluate) -> Prepared {
+        let place = snapshot::Place::of(&self.place.root.join(".vwfb"), &self.db, patterns).ok();
+        let may = evaluate == Evaluate::Changes && !std::mem::replace(&mut self.asked, true);
+        if let Some(place) = place.as_ref().filter(|_| may)
+            && let Some((graph, resumed)) = self.resume(place, patterns)
+        {
+            let (loaded, patterns) = (Loaded::default(), patterns.to_vec());
+            let (place, resumed) = (Some(place.clone()), Some(resumed));
+            return Prepared { graph, loaded, patterns, place, resumed };
+        }
+        let loaded = self.load(patterns);
+        let graph = match loaded.has_errors() {
+            true => TaskGraph::default(),
+            false => self.graph(&loaded.targets),
+        };
+        // What a problem is about is not all in the facts.
+        let place = place.filter(|_| loaded.problems.is_empty());
+        Prepared { graph, loaded, patterns: patterns.to_vec(), place, resumed: None }
+    }
+
+    /// The state in the snapshot at `place` as far as it stands.
+    fn resume(
+        &mut self,
+        place: &snapshot::Place,
+        patterns: &[Pattern],
+    ) -> Option<(TaskGraph, Resumed)> {
+        let mut snapshot = Snapshot::load(place)?;
+        let [closures, stamps] = &snapshot.tools;
+        self.tools.restore(closures);
+        self.stamps.restore_tools(stamps);
+        let output_folder = self.relative_output_folder();
+        let root_fd = open_folder(&self.place.root)?;
+        let world = self.world(&root_fd, &output_folder)?;
+        let difference = snapshot.facts.look(&snapshot.graph, &world)?;
+        if !difference.packages.is_empty()
+            && !merge(&self.db, &snapshot.graph, &difference.packages, patterns)
+        {
+            return None;
+        }
+        let mut suspects = snapshot.suspects(&difference);
+        let mark = self.state.successes_mark().ok()?;
+        let in_step = snapshot.mark == Some(mark);
+        if !in_step {
+            let now = Known::of(&self.state, &snapshot.graph).ok()?.answers;
+            snapshot.answers.doubt(&now, snapshot.graph.shape(), &mut suspects);
+            snapshot.answers = now;
+        }
+        let stale = difference.refreshed || !in_step || !self.disk.listings().is_empty();
+        let known = Known { answers: snapshot.answers, suspects: Some(suspects), mark: Some(mark) };
+        Some((snapshot.graph, Resumed { known, facts: snapshot.facts, difference, stale }))
+    }
+
+    fn world<'a>(&'a self, root_fd: &'a OwnedFd, output_folder: &'a Path) -> Option<World<'a>> {
+        Some(World {
+            root: &self.place.root,
+            root_fd,
+            output_folder: output_folder.to_str()?,
+            disk: &self.disk,
+            stamps: &self.stamps,
+        })
+    }
+
+    /// What a build of `prepared` would do.
     ///
     /// # Errors
     /// If the store or the workspace's memory cannot be read.
-    pub fn forecast(&mut self, graph: &TaskGraph) -> Result<Vec<Forecast>, EnvironmentError> {
-        let known = self.known(graph)?;
-        let fates = forecast(self.ground(graph), known)?;
+    pub fn forecast(&mut self, prepared: &Prepared) -> Result<Vec<Forecast>, EnvironmentError> {
+        let known = self.known(prepared)?;
+        let fates = forecast(self.ground(&prepared.graph), known)?;
         self.record_stamps()?;
         Ok(fates)
     }
 
-    /// Why a build of `label` would run something, or last did.
+    /// Makes ready what one label needs, perhaps among more: any last finished state that has the
+    /// label will do.
+    pub fn prepare_label(&mut self, label: &Label) -> Prepared {
+        let folders = std::iter::successors(Some(label.package.clone()), WsPath::parent);
+        let mut requests = vec![Pattern::Target(label.clone())];
+        requests.push(Pattern::Package(label.package.clone()));
+        requests.extend(folders.map(Pattern::Below));
+        for request in requests {
+            let patterns = [request];
+            let folder = self.place.root.join(".vwfb");
+            let Ok(place) = snapshot::Place::of(&folder, &self.db, &patterns) else { continue };
+            let resumed = self.resume(&place, &patterns);
+            if let Some((graph, resumed)) =
+                resumed.filter(|(it, _)| it.find_target(label).is_some())
+            {
+                let (loaded, patterns) = (Loaded::default(), patterns.to_vec());
+                let (place, resumed) = (Some(place), Some(resumed));
+                return Prepared { graph, loaded, patterns, place, resumed };
+            }
+        }
+        self.prepare(&[Pattern::Target(label.clone())], Evaluate::Everything)
+    }
+
+    /// Why a build of `label`, which `prepared` has, would run something, or last did.
     ///
     /// # Errors
     /// If the store or the workspace's memory cannot be read.
-    pub fn why(&mut self, label: &Label) -> Result<Why, EnvironmentError> {
-        let graph = self.graph(std::slice::from_ref(label));
-        why(self.ground(&graph), label)
+    pub fn why(&mut self, prepared: &Prepared, label: &Label) -> Result<Why, EnvironmentError> {
+        let known = self.known(prepared)?;
+        why(self.ground(&prepared.graph), known, label)
     }
 
     /// Forgets what is known of `labels`, of everything if there are none,
@@ -250,34 +370,38 @@ impl Workspace {
         Ok(keys.len())
     }
 
-    /// Builds the requested targets of `graph` and puts their outputs in place.
+    /// Builds what `prepared` asks for and puts its outputs in place.
     ///
     /// # Errors
     /// If something of the machine keeps it from going on at all.
     pub fn build(
         &mut self,
-        graph: &TaskGraph,
+        prepared: Prepared,
         request: &Request<'_>,
         reporter: &mut dyn Reporter,
     ) -> Result<Built, EnvironmentError> {
         let begun = Instant::now();
-        let targets: Vec<Label> =
-            graph.requested().map(|target| graph.target_label(target)).collect();
-        let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        let targets: Vec<String> = prepared.patterns.iter().map(ToString::to_string).collect();
         let run = self
             .state
-            .begin_run(self.clock.now().0, &names.join(" "), &request.sandbox)
+            .begin_run(self.clock.now().0, &targets.join(" "), &request.sandbox)
             .map_err(|error| EnvironmentError::of(&error))?;
         reporter.event(&Event::RunStarted {
             run,
             targets,
-            tasks: graph.tasks(),
+            tasks: prepared.graph.tasks(),
             sandbox: request.sandbox.clone(),
         });
         // What earlier runs made is this workspace's, also if they were killed before they said so.
         self.publish_roots()?;
         let mut counts = Counts::default();
-        let built = self.build_graph(graph, request, reporter, run, &mut counts);
+        let built = match &prepared.resumed {
+            Some(resumed) if resumed.is_done() => {
+                counts = all_unchanged(&prepared.graph, resumed, reporter);
+                self.nothing_to_do(prepared, counts)
+            }
+            _ => self.build_prepared(prepared, request, reporter, run, &mut counts),
+        };
         // A run that the machine stopped has its record and its last event too.
         let exit_code = (request.exit_code)(built.as_ref());
         let recorded = self
@@ -291,14 +415,45 @@ impl Workspace {
     }
 }
 
+impl Resumed {
+    /// Whether no task may have another key and every output is in place.
+    fn is_done(&self) -> bool {
+        let suspects = self.known.suspects.as_deref().unwrap_or(&[true]);
+        !suspects.contains(&true) && !self.difference.in_place.contains(&false)
+    }
+}
+
+/// Tells of every task that it is unchanged.
+fn all_unchanged(graph: &TaskGraph, resumed: &Resumed, reporter: &mut dyn Reporter) -> Counts {
+    let result = TaskResult::Unchanged;
+    let mut counts = Counts::default();
+    counts.add_many(result, graph.tasks());
+    if reporter.wants_unchanged() {
+        for id in graph.shape().tasks() {
+            let (label, key) = (graph.label(id), resumed.known.answers.key(id));
+            reporter.event(&Event::TaskFinished(Box::new(TaskFinished::quiet(label, key, result))));
+        }
+    } else {
+        reporter.counted(result, graph.tasks());
+    }
+    counts
+}
+
+fn open_folder(path: &Path) -> Option<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).ok()
+}
+
 impl Workspace {
     fn ground<'a>(&'a mut self, graph: &'a TaskGraph) -> Ground<'a> {
         Ground { db: &mut self.db, store: &self.store, state: &self.state, graph }
     }
 
-    fn known(&self, graph: &TaskGraph) -> Result<Known, EnvironmentError> {
-        let known = self.state.successes().map_err(|error| EnvironmentError::of(&error))?;
-        Ok(Known { answers: Answers::of(graph, &known), suspects: None })
+    fn known(&self, prepared: &Prepared) -> Result<Known, EnvironmentError> {
+        match &prepared.resumed {
+            Some(resumed) => Ok(resumed.known.clone()),
+            None => Known::of(&self.state, &prepared.graph),
+        }
     }
 
     fn relative_output_folder(&self) -> PathBuf {
@@ -309,9 +464,9 @@ impl Workspace {
         }
     }
 
-    fn build_graph(
+    fn build_prepared(
         &mut self,
-        graph: &TaskGraph,
+        prepared: Prepared,
         request: &Request<'_>,
         reporter: &mut dyn Reporter,
         run: u64,
@@ -330,22 +485,60 @@ impl Workspace {
             runner: Arc::clone(&request.runner),
         });
         let hands = Hands { shared, placer: &placer, inbox: request.inbox };
-        let known = self.known(graph)?;
-        let mut build =
-            Build::begin(Run::begin(self.ground(graph), reporter, known), request.options, hands);
+        let known = self.known(&prepared)?;
+        let ground = self.ground(&prepared.graph);
+        let mut build = Build::begin(Run::begin(ground, reporter, known), request.options, hands);
         build.run.number = run;
-        let placed = build.finish();
+        let in_place = prepared.resumed.as_ref().map(|it| it.difference.in_place.as_slice());
+        let placed = build.finish(in_place.unwrap_or_default());
         *counts = build.run.counts;
-        let built = Built {
-            placed: placed?,
-            counts: build.run.counts,
-            environment_failed: build.run.environment_failed,
-            input_failed: build.run.input_failed,
-            interrupted: build.interrupted,
-        };
-        drop(build);
+        let (built, state) = build.over();
         self.record_stamps()?;
+        let built = Built { placed: placed?, ..built };
+        self.save(prepared, state);
         Ok(built)
+    }
+
+    /// What a build comes to in which every fact is as it was.
+    fn nothing_to_do(
+        &mut self,
+        prepared: Prepared,
+        counts: Counts,
+    ) -> Result<Built, EnvironmentError> {
+        let folder = self.output_folder();
+        let graph = &prepared.graph;
+        let placed = graph.requested().map(|target| Placed {
+            label: graph.target_label(target),
+            paths: graph.offers(target).map(|offer| folder.join(offer.path)).collect(),
+        });
+        let placed = placed.collect();
+        if let Some(Resumed { known, stale: true, .. }) = &prepared.resumed {
+            let settled = vec![1; graph.tasks()];
+            let ended = Ended { answers: known.answers.clone(), settled, mark: known.mark };
+            self.record_stamps()?;
+            self.save(prepared, ended);
+        }
+        Ok(Built { placed, counts, ..Built::default() })
+    }
+
+    /// Writes down the state after a run, for the next one. A failure costs that one time.
+    fn save(&mut self, prepared: Prepared, ended: Ended) {
+        let Prepared { graph, place: Some(place), resumed, .. } = prepared else { return };
+        let output_folder = self.relative_output_folder();
+        let Some(root_fd) = open_folder(&self.place.root) else { return };
+        let Some(world) = self.world(&root_fd, &output_folder) else { return };
+        let facts = match resumed {
+            Some(Resumed { mut facts, difference, .. }) => {
+                facts.refresh(&graph, &world, &difference.in_place);
+                facts.absorb(&self.db, &graph, &world).map(|()| facts)
+            }
+            None => Facts::of(&self.db, &graph, &world),
+        };
+        let Some(facts) = facts else { return };
+        let Ended { answers, settled, mark } = ended;
+        let tools = [self.tools.saved(), self.stamps.tools()];
+        let snapshot = Snapshot { graph, answers, settled, facts, mark, tools };
+        let _without = snapshot.save(&place);
     }
 
     fn record_stamps(&self) -> Result<(), EnvironmentError> {

@@ -187,7 +187,7 @@ impl Outcome {
             return Err(format!("`{label}` has problems and so no task to show"));
         }
         let graph = TaskGraph::of(&self.database, &loaded.targets);
-        let task = graph.find(&label).map(|id| show::task(&graph.node(id).def));
+        let task = graph.find(&label).map(|id| show::task(&graph.def(&self.database, id)));
         Ok(task.unwrap_or_else(|| "none\n".to_owned()))
     }
 
@@ -222,8 +222,8 @@ impl Outcome {
 fn outputs(graph: &TaskGraph) -> String {
     let mut text = String::new();
     for requested in graph.requested() {
-        text.push_str(&format!("{}\n", requested.label));
-        for output in &requested.outputs {
+        text.push_str(&format!("{}\n", graph.target_label(requested)));
+        for output in graph.offers(requested) {
             text.push_str(&format!("  {} = {}\n", output.name, output.path));
         }
     }

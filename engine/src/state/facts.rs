@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{OptionalExtension, params};
 use vwfb_cas::Digest;
+use vwfb_cas::profile::{self, Counter};
 
 use super::{State, StateError, digest};
 use crate::stamp::{Stamp, Stamped};
+use crate::stamps::Recorded;
 
 impl State {
     /// Every stat record, by absolute path.
@@ -30,6 +32,23 @@ impl State {
         })
     }
 
+    /// The stat record of one absolute path.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn stamp(&self, path: &str) -> Result<Option<Stamped>, StateError> {
+        self.with(|db| {
+            let mut select =
+                db.prepare_cached("SELECT stamp, digest FROM stamps WHERE path = ?1")?;
+            let row = select.query_row([path], |row| {
+                let (stamp, bytes): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+                Ok(Stamp::decode(&stamp).zip(digest(&bytes)))
+            });
+            let found = row.optional()?.flatten();
+            Ok(found.map(|(stamp, digest)| Stamped { stamp, digest }))
+        })
+    }
+
     /// Records stats, in one transaction.
     ///
     /// # Errors
@@ -37,11 +56,13 @@ impl State {
     pub fn record_stamps(&self, new: &BTreeMap<String, Stamped>) -> Result<(), StateError> {
         self.with(|db| {
             let transaction = db.transaction()?;
-            for (path, stamped) in new {
-                transaction.execute(
-                    "INSERT OR REPLACE INTO stamps VALUES (?1, ?2, ?3)",
-                    params![path, stamped.stamp.encode(), stamped.digest.as_bytes().as_slice()],
-                )?;
+            {
+                let mut insert =
+                    transaction.prepare("INSERT OR REPLACE INTO stamps VALUES (?1, ?2, ?3)")?;
+                for (path, stamped) in new {
+                    let digest = stamped.digest.as_bytes().as_slice();
+                    insert.execute(params![path, stamped.stamp.encode(), digest])?;
+                }
             }
             transaction.commit()
         })
@@ -93,5 +114,18 @@ impl State {
             }
             Ok(components)
         })
+    }
+}
+
+/// What cannot be read is not known: the files are read again.
+impl Recorded for State {
+    fn stamp(&self, path: &str) -> Option<Stamped> {
+        Self::stamp(self, path).ok().flatten()
+    }
+
+    fn stamps(&self) -> HashMap<String, Stamped> {
+        let stamps = Self::stamps(self).unwrap_or_default();
+        profile::count(Counter::StateRows, stamps.len() as u64);
+        stamps
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{OptionalExtension, params};
 use vwfb_cas::{ActionKey, Digest};
 
-use super::{State, StateError};
+use super::{State, StateError, mark_successes};
 
 impl State {
     /// The labels of those `keys` that a label of this workspace ever answered, the last where
@@ -35,6 +35,7 @@ impl State {
         let keys = self.keys("SELECT key FROM records UNION SELECT key FROM successes", [])?;
         self.with(|db| {
             db.execute_batch("DELETE FROM successes; DELETE FROM attempts; DELETE FROM records;")?;
+            mark_successes(db)?;
             Ok(keys)
         })
     }
@@ -58,6 +59,7 @@ impl State {
                     delete.execute([label])?;
                 }
             }
+            mark_successes(db)?;
             Ok(keys)
         })
     }
@@ -69,7 +71,9 @@ impl State {
     /// See [`State::begin_run`].
     pub fn retain_labels(&self, present: &BTreeSet<String>) -> Result<usize, StateError> {
         self.with(|db| {
-            let transaction = db.transaction()?;
+            // It reads before it writes, and another process must not write in between.
+            let transaction =
+                db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             let mut labels: Vec<String> = Vec::new();
             let mut select = transaction.prepare("SELECT DISTINCT label FROM successes")?;
             for label in select.query_map([], |row| row.get(0))? {
@@ -80,6 +84,7 @@ impl State {
             for label in labels.iter().filter(|label| !present.contains(*label)) {
                 gone += transaction.execute("DELETE FROM successes WHERE label = ?1", [label])?;
             }
+            mark_successes(&transaction)?;
             transaction.commit()?;
             Ok(gone)
         })
@@ -92,11 +97,13 @@ impl State {
     /// See [`State::begin_run`].
     pub fn drop_idle_configurations(&self, since_ms: i64) -> Result<usize, StateError> {
         self.with(|db| {
-            db.execute(
+            let gone = db.execute(
                 "DELETE FROM successes WHERE config != ?1
                  AND config NOT IN (SELECT config FROM runs WHERE started_ms >= ?2)",
                 params![self.config.as_bytes().as_slice(), since_ms],
-            )
+            )?;
+            mark_successes(db)?;
+            Ok(gone)
         })
     }
 

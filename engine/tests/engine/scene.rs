@@ -12,10 +12,10 @@ use vwfb_engine::event::{Event, TaskResult};
 use vwfb_engine::forecast::Forecast;
 use vwfb_engine::why::Why;
 use vwfb_engine::workers::{Inbox, Job, Runner, Worker};
-use vwfb_engine::workspace::{Place, Request, Workspace};
+use vwfb_engine::workspace::{Evaluate, Place, Request, Workspace};
 use vwfb_exec::action::Command;
 use vwfb_exec::{CancelToken, Cause, Failure};
-use vwfb_rules::label::WsPath;
+use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::vars::{Overrides, VarOverride};
 
@@ -24,6 +24,8 @@ pub(crate) struct Scene {
     folder: TempDir,
     overrides: Overrides,
     options: Options,
+    /// Whether builds may begin with the last snapshot.
+    pub(crate) evaluate: Evaluate,
     /// The scripts that were run, in order, over all builds.
     pub(crate) runs: Arc<Mutex<Vec<String>>>,
 }
@@ -68,7 +70,9 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let options =
             Options { jobs: 2, fail_fast: false, confined: true, resources: BTreeMap::new() };
-        let scene = Self { folder, overrides: Overrides::default(), options, runs: Arc::default() };
+        let (overrides, runs) = (Overrides::default(), Arc::default());
+        let evaluate = Evaluate::Changes;
+        let scene = Self { folder, overrides, options, evaluate, runs };
         fs::create_dir(scene.root()).unwrap();
         scene.write("WORKSPACE.kdl", "workspace \"scene\"\n").write("BUILD.kdl", build);
         scene
@@ -134,9 +138,8 @@ impl Scene {
 
     /// Builds `pattern` in an open workspace.
     pub(crate) fn build_in(&self, workspace: &mut Workspace, pattern: &str) -> Seen {
-        let loaded = workspace.load(&patterns(pattern));
-        assert!(!loaded.has_errors(), "{:#?}", loaded.problems);
-        let graph = workspace.graph(&loaded.targets);
+        let prepared = workspace.prepare(&patterns(pattern), self.evaluate);
+        assert!(!prepared.loaded.has_errors(), "{:#?}", prepared.loaded.problems);
         let inbox = Inbox::default();
         let runner = FakeRunner {
             store: Arc::clone(workspace.store()),
@@ -151,7 +154,7 @@ impl Scene {
             exit_code: |_| 0,
         };
         let mut events: Vec<Event> = Vec::new();
-        let built = workspace.build(&graph, &request, &mut events).unwrap();
+        let built = workspace.build(prepared, &request, &mut events).unwrap();
         let mut seen = Seen {
             results: BTreeMap::new(),
             reasons: BTreeMap::new(),
@@ -175,17 +178,17 @@ impl Scene {
     /// What a build of `pattern` would do.
     pub(crate) fn forecast(&self, pattern: &str) -> Vec<Forecast> {
         let mut workspace = self.open();
-        let loaded = workspace.load(&patterns(pattern));
-        let graph = workspace.graph(&loaded.targets);
-        workspace.forecast(&graph).unwrap()
+        let prepared = workspace.prepare(&patterns(pattern), self.evaluate);
+        workspace.forecast(&prepared).unwrap()
     }
 
     /// Why a build of `label` would run something.
     pub(crate) fn why(&self, label: &str) -> Why {
         let mut workspace = self.open();
-        let loaded = workspace.load(&patterns(label));
-        assert!(!loaded.has_errors(), "{:#?}", loaded.problems);
-        workspace.why(&loaded.targets[0]).unwrap()
+        let label = Label::parse(label, &WsPath::root()).unwrap();
+        let prepared = workspace.prepare_label(&label);
+        assert!(!prepared.loaded.has_errors(), "{:#?}", prepared.loaded.problems);
+        workspace.why(&prepared, &label).unwrap()
     }
 }
 

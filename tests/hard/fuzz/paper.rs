@@ -68,7 +68,7 @@ pub(crate) fn problems(text: &str) -> Vec<Diagnostic> {
     let loaded = load(&db, &[Pattern::Package(WsPath::new("p").unwrap())]);
     if !loaded.has_errors() {
         let graph = TaskGraph::of(&db, &loaded.targets);
-        assert_eq!(graph.requested().len(), loaded.targets.len());
+        assert_eq!(graph.requested().count(), loaded.targets.len());
     }
     loaded.problems
 }

@@ -1,0 +1,546 @@
+//! What a finished state rests on: every answer of the disk that a query was given, and how each
+//! is looked at again.
+//!
+//! A file is vouched for by its stamp (size, times, inode, device, mode), never by its folder's; a
+//! folder's own stamp vouches only for the names in it, which is all that finding packages asks
+//! for. Globs, listings, folders that are sources, and tools are simply asked for again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rayon::prelude::*;
+use vwfb_cas::{Artifact, Digest, TreeId};
+use vwfb_rules::label::WsPath;
+use vwfb_rules::scope::SourceKind;
+use vwfb_rules::task::ToolDef;
+
+use super::files::{FileId, Files, NewFile, split};
+use crate::columns::{Reader, Strings, Writer};
+use crate::db::Database;
+use crate::disk::{Disk, folder_stamp};
+use crate::graph::TaskGraph;
+use crate::package::BUILD_FILE;
+use crate::stamp::{Stamp, Stamped};
+use crate::stamps::Stamps;
+use crate::system::{Content, System, Text};
+use crate::trees::file;
+
+/// Stands for no file of the table.
+const NONE: u32 = u32::MAX;
+
+/// The facts under one graph.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Facts {
+    files: Files,
+    /// The rule files.
+    texts: Vec<u32>,
+    /// Source of the graph -> its file; `NONE` for a folder.
+    sources: Vec<u32>,
+    /// Requested offer, in the order of the graph -> its file; `NONE` for a folder.
+    outputs: Vec<u32>,
+    /// Sources that are folders, with their digests.
+    trees: Asked,
+    /// Paths of which only the kind was asked for.
+    kinds: Asked,
+    folders: Asked,
+    globs: Asked,
+    packages: Asked,
+    tools: Asked,
+    /// The folders that were looked into for packages.
+    walked: Strings,
+    walked_stamps: Vec<[u8; 32]>,
+}
+
+/// Questions with digests of their answers.
+#[derive(Debug, Clone, Default)]
+struct Asked {
+    questions: Strings,
+    answers: Vec<[u8; 32]>,
+}
+
+/// What is not as it was.
+#[derive(Debug, Default)]
+pub(crate) struct Difference {
+    /// Sources of the graph with other bytes.
+    pub(crate) sources: Vec<u32>,
+    /// Packages whose text is another.
+    pub(crate) packages: Vec<WsPath>,
+    /// Requested offer -> whether its stamp says that it is in place.
+    pub(crate) in_place: Vec<bool>,
+    /// Whether a stamp is not the recorded one though the bytes are.
+    pub(crate) refreshed: bool,
+}
+
+/// Where facts are looked at.
+pub(crate) struct World<'a> {
+    pub(crate) root: &'a Path,
+    pub(crate) root_fd: &'a OwnedFd,
+    /// Relative to the root.
+    pub(crate) output_folder: &'a str,
+    pub(crate) disk: &'a Disk,
+    pub(crate) stamps: &'a Stamps,
+}
+
+impl World<'_> {
+    fn stamped(&self, path: &str) -> Option<Stamped> {
+        self.stamps.known(&self.root.join(path))
+    }
+}
+
+impl Facts {
+    /// Every fact that `db` was given on the way to `graph`; `None` if one of them is nothing that
+    /// can be looked at again.
+    pub(crate) fn of(db: &Database, graph: &TaskGraph, world: &World<'_>) -> Option<Self> {
+        let mut facts = Self::default();
+        let mut files = BTreeMap::new();
+        let mut add = |path: &str, digest: Option<Digest>| {
+            let stamped = world.stamped(path).filter(|it| Some(it.digest) == digest);
+            files.insert(split(path), NewFile { stamped });
+        };
+        let met = db.met();
+        let texts = met.texts.iter().filter(|(path, _)| !path.is_built_in());
+        let mut text_paths = Vec::new();
+        let mut absent = BTreeSet::new();
+        for (path, text) in texts {
+            match text {
+                Text::Present(text) => {
+                    add(path.as_str(), Some(Digest::of(text.as_bytes())));
+                    text_paths.push(path.as_str());
+                }
+                Text::Absent => drop(absent.insert(path.as_str())),
+                Text::Unreadable(_) => return None,
+            }
+        }
+        let mut source_paths = Vec::new();
+        for source in graph.sources.iter() {
+            let path = WsPath::new(source).ok()?;
+            match db.content_met(&path)? {
+                Content::Present(Artifact::File(file)) => {
+                    add(source, Some(file.blob.digest()));
+                    source_paths.push(Some(source));
+                }
+                Content::Present(Artifact::Tree(tree)) => {
+                    facts.trees.push(source, *tree.digest().as_bytes());
+                    source_paths.push(None);
+                }
+                Content::Absent | Content::Unreadable(_) => return None,
+            }
+        }
+        let outputs = requested_paths(graph, world.output_folder);
+        for output in &outputs {
+            files.insert(split(output), NewFile { stamped: None });
+        }
+        facts.files = Files::of(&files);
+        let rows: BTreeMap<&(String, String), u32> = files.keys().zip(0..).collect();
+        let row = |path: &str| rows.get(&split(path)).copied().unwrap_or(NONE);
+        facts.texts = text_paths.into_iter().map(row).collect();
+        facts.sources = source_paths.iter().map(|path| path.map_or(NONE, row)).collect();
+        facts.outputs = outputs.iter().map(|path| row(path)).collect();
+        let known: BTreeSet<&str> = graph.sources.iter().collect();
+        for (path, kind) in met.kinds {
+            if kind != SourceKind::File || !known.contains(path.as_str()) {
+                facts.kinds.push(path.as_str(), kind_digest(kind));
+            }
+        }
+        for path in absent {
+            facts.kinds.push(path, kind_digest(SourceKind::Absent));
+        }
+        for (path, entries) in &met.folders {
+            facts.folders.push(path.as_str(), list_digest(entries.iter().map(String::as_str)));
+        }
+        for glob in met.globs {
+            let question = format!("{}\n{}", glob.package(db), glob.pattern(db));
+            let answer = glob_digest(world.disk, glob.package(db), glob.pattern(db));
+            let (files, left_out) = (glob.files(db), glob.left_out(db));
+            let given = list_digest(
+                files.iter().map(WsPath::as_str).chain(left_out.iter().map(String::as_str)),
+            );
+            // What changed since it was asked for is looked at by the next build.
+            if given != answer {
+                return None;
+            }
+            facts.globs.push(&question, answer);
+        }
+        for (tool, fingerprint) in met.tools {
+            let fingerprint = fingerprint.as_ref().ok()?;
+            facts.tools.push(&tool_text(tool), *fingerprint.as_bytes());
+        }
+        facts.add_listings(world.disk);
+        Some(facts)
+    }
+
+    fn add_listings(&mut self, disk: &Disk) {
+        for (top, listing) in disk.listings() {
+            let packages = listing.packages.iter().map(WsPath::as_str);
+            self.packages.push(top.as_str(), list_digest(packages));
+            for (folder, stamp) in &listing.folders {
+                self.walked.push(folder.as_str());
+                self.walked_stamps.push(stamp_digest(stamp));
+            }
+        }
+    }
+
+    /// Whether the facts fit `graph`.
+    pub(crate) fn fit(&self, graph: &TaskGraph) -> bool {
+        let offers: usize = graph.requested().map(|id| graph.offers(id).count()).sum();
+        let files = self.files.len();
+        let is_file = |row: &u32| *row == NONE || (*row as usize) < files;
+        self.sources.len() == graph.sources.len()
+            && self.outputs.len() == offers
+            && self.texts.iter().all(|row| (*row as usize) < files)
+            && self.sources.iter().chain(&self.outputs).all(is_file)
+    }
+
+    /// Looks at every fact again. Digests and stamps of sources and texts are brought up to date;
+    /// `None` if something is not as it was that only evaluating everything can tell about.
+    pub(crate) fn look(&mut self, graph: &TaskGraph, world: &World<'_>) -> Option<Difference> {
+        let same = self.files.look(world.root_fd);
+        let is_same = |row: &u32| *row != NONE && same[*row as usize];
+        // Nothing is placed through a link, so nothing is in place behind one.
+        let linked = Path::new(world.output_folder)
+            .ancestors()
+            .any(|part| !part.as_os_str().is_empty() && world.root.join(part).is_symlink());
+        let mut difference = Difference {
+            in_place: self.outputs.iter().map(|row| is_same(row) && !linked).collect(),
+            ..Difference::default()
+        };
+        if !self.structure_holds(world) {
+            return None;
+        }
+        let texts: Vec<u32> = self.texts.iter().copied().filter(|row| !is_same(row)).collect();
+        for row in texts {
+            self.look_at_text(FileId(row), world, &mut difference)?;
+        }
+        let suspects: Vec<(u32, u32)> =
+            (0..).zip(self.sources.iter().copied()).filter(|(_, row)| !is_same(row)).collect();
+        let contents: Vec<(u32, u32, Content)> = suspects
+            .into_par_iter()
+            .map(|(source, row)| {
+                let path = WsPath::new(graph.sources.get(source)).expect("a source is a path");
+                (source, row, world.disk.content(&path))
+            })
+            .collect();
+        for (source, row, content) in contents {
+            let changed = self.look_at_source(graph.sources.get(source), row, &content, world)?;
+            if changed {
+                difference.sources.push(source);
+            }
+            difference.refreshed = true;
+        }
+        Some(difference)
+    }
+
+    fn look_at_text(
+        &mut self,
+        row: FileId,
+        world: &World<'_>,
+        difference: &mut Difference,
+    ) -> Option<()> {
+        let path = self.files.path(row);
+        let Text::Present(text) = world.disk.text(&WsPath::new(&path).ok()?) else { return None };
+        let digest = Digest::of(text.as_bytes());
+        if digest != self.files.digest(row) {
+            let (folder, name) = split(&path);
+            if name != BUILD_FILE {
+                return None;
+            }
+            difference.packages.push(WsPath::new(&folder).ok()?);
+        }
+        difference.refreshed = true;
+        self.files.set(row, world.stamped(&path).filter(|it| it.digest == digest));
+        Some(())
+    }
+
+    /// Whether the content of a source is another; `None` if it is another kind of thing.
+    fn look_at_source(
+        &mut self,
+        path: &str,
+        row: u32,
+        content: &Content,
+        world: &World<'_>,
+    ) -> Option<bool> {
+        match content {
+            Content::Present(Artifact::File(now)) if row != NONE => {
+                let id = FileId(row);
+                let same = now.blob.digest() == self.files.digest(id)
+                    && now.executable == self.files.executable(id);
+                let stamped = world.stamped(path).filter(|it| file(it) == *now);
+                // Without a stamp there is no digest to compare with, so there always is one.
+                self.files.set(id, Some(stamped?));
+                Some(!same)
+            }
+            Content::Present(Artifact::Tree(TreeId(digest))) if row == NONE => {
+                let asked = self.trees.find(path)?;
+                let same = self.trees.answers[asked] == *digest.as_bytes();
+                self.trees.answers[asked] = *digest.as_bytes();
+                Some(!same)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether everything but texts and sources is as it was.
+    fn structure_holds(&self, world: &World<'_>) -> bool {
+        let disk = world.disk;
+        self.kinds.hold(|path| Some(kind_digest(disk.kind(&WsPath::new(path).ok()?))))
+            && self.folders.hold(|path| {
+                let path = WsPath::new(path).ok()?;
+                Some(list_digest(disk.entries(&path).iter().map(String::as_str)))
+            })
+            && self.globs.hold(|question| {
+                let (package, pattern) = question.split_once('\n')?;
+                Some(glob_digest(disk, &WsPath::new(package).ok()?, pattern))
+            })
+            && self.tools.hold(|text| {
+                let fingerprint = disk.fingerprint(&tool(text)).ok()?;
+                Some(*fingerprint.as_bytes())
+            })
+            && (self.walk_holds(world) || self.packages_hold(world))
+    }
+
+    /// Whether no folder of the workspace has other names than it had.
+    fn walk_holds(&self, world: &World<'_>) -> bool {
+        let unsettled = stamp_digest(&Stamp::default());
+        self.walked.iter().zip(&self.walked_stamps).all(|(folder, before)| {
+            let now = folder_stamp(&world.root.join(folder));
+            *before != unsettled && now.is_ok_and(|now| stamp_digest(&now) == *before)
+        })
+    }
+
+    fn packages_hold(&self, world: &World<'_>) -> bool {
+        self.packages.hold(|top| {
+            let packages = world.disk.packages(&WsPath::new(top).ok()?);
+            Some(list_digest(packages.iter().map(WsPath::as_str)))
+        })
+    }
+
+    /// Takes note of the stamps of outputs that were looked at or written, and of folders that were
+    /// listed again.
+    pub(crate) fn refresh(&mut self, graph: &TaskGraph, world: &World<'_>, in_place: &[bool]) {
+        let paths = requested_paths(graph, world.output_folder);
+        for ((row, path), in_place) in self.outputs.iter().zip(paths).zip(in_place) {
+            if *row != NONE && !in_place {
+                self.files.set(FileId(*row), world.stamped(&path));
+            }
+        }
+        if !world.disk.listings().is_empty() {
+            self.packages = Asked::default();
+            self.walked = Strings::default();
+            self.walked_stamps.clear();
+            self.add_listings(world.disk);
+        }
+    }
+
+    /// Adds what `db` was asked since; `None` if that cannot be added.
+    pub(crate) fn absorb(
+        &mut self,
+        db: &Database,
+        graph: &TaskGraph,
+        world: &World<'_>,
+    ) -> Option<()> {
+        self.absorb_sources(db, graph, world)?;
+        let (met, disk) = (db.met(), world.disk);
+        let texts: BTreeMap<String, u32> =
+            self.texts.iter().map(|row| (self.files.path(FileId(*row)), *row)).collect();
+        for (path, text) in met.texts.iter().filter(|(path, _)| !path.is_built_in()) {
+            let known = texts.get(path.as_str()).copied();
+            match text {
+                // What was evaluated is what the facts say, also if it changed in between.
+                Text::Present(text)
+                    if known.is_some_and(|row| {
+                        self.files.digest(FileId(row)) == Digest::of(text.as_bytes())
+                    }) => {}
+                Text::Absent if known.is_none() => {
+                    self.kinds.add(path.as_str(), kind_digest(SourceKind::Absent))?;
+                }
+                _ => return None,
+            }
+        }
+        if !met.kinds.is_empty() {
+            let sources: BTreeSet<&str> = graph.sources.iter().collect();
+            for (path, kind) in met.kinds {
+                if kind != SourceKind::File || !sources.contains(path.as_str()) {
+                    self.kinds.add(path.as_str(), kind_digest(kind))?;
+                }
+            }
+        }
+        for (path, entries) in &met.folders {
+            let digest = list_digest(entries.iter().map(String::as_str));
+            self.folders.add(path.as_str(), digest)?;
+        }
+        for glob in met.globs {
+            let question = format!("{}\n{}", glob.package(db), glob.pattern(db));
+            let digest = glob_digest(disk, glob.package(db), glob.pattern(db));
+            self.globs.add(&question, digest)?;
+        }
+        for (tool, fingerprint) in met.tools {
+            self.tools.add(&tool_text(tool), *fingerprint.as_ref().ok()?.as_bytes())?;
+        }
+        Some(())
+    }
+
+    /// Takes up the contents that keys were made of, which may have changed since they were looked
+    /// at.
+    fn absorb_sources(
+        &mut self,
+        db: &Database,
+        graph: &TaskGraph,
+        world: &World<'_>,
+    ) -> Option<()> {
+        let met = db.contents_met();
+        for (source, row) in graph.sources.iter().zip(self.sources.clone()) {
+            match (met.get(source), row) {
+                (None, _) => {}
+                (Some(Content::Present(Artifact::Tree(tree))), NONE) => {
+                    let asked = self.trees.find(source)?;
+                    self.trees.answers[asked] = *tree.digest().as_bytes();
+                }
+                (Some(Content::Present(Artifact::File(used))), row) if row != NONE => {
+                    let stamped = world.stamped(source).filter(|it| file(it) == *used);
+                    self.files.set(FileId(row), stamped);
+                }
+                (Some(_), _) => return None,
+            }
+        }
+        Some(())
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer) {
+        self.files.write(to);
+        to.column(&self.texts);
+        to.column(&self.sources);
+        to.column(&self.outputs);
+        for asked in self.asked() {
+            to.strings(&asked.questions);
+            to.column(&asked.answers);
+        }
+        to.strings(&self.walked);
+        to.column(&self.walked_stamps);
+    }
+
+    const fn asked(&self) -> [&Asked; 6] {
+        let Self { trees, kinds, folders, globs, packages, tools, .. } = self;
+        [trees, kinds, folders, globs, packages, tools]
+    }
+
+    pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let facts = Self {
+            files: Files::read(from)?,
+            texts: from.column()?,
+            sources: from.column()?,
+            outputs: from.column()?,
+            trees: Asked::read(from)?,
+            kinds: Asked::read(from)?,
+            folders: Asked::read(from)?,
+            globs: Asked::read(from)?,
+            packages: Asked::read(from)?,
+            tools: Asked::read(from)?,
+            walked: from.strings()?,
+            walked_stamps: from.column()?,
+        };
+        (facts.walked.len() == facts.walked_stamps.len()).then_some(facts)
+    }
+}
+
+impl Asked {
+    fn push(&mut self, question: &str, answer: [u8; 32]) {
+        self.questions.push(question);
+        self.answers.push(answer);
+    }
+
+    /// Adds a question that may have been asked before; `None` if its answer was another.
+    fn add(&mut self, question: &str, answer: [u8; 32]) -> Option<()> {
+        match self.find(question) {
+            Some(at) => (self.answers[at] == answer).then_some(()),
+            None => {
+                self.push(question, answer);
+                Some(())
+            }
+        }
+    }
+
+    fn find(&self, question: &str) -> Option<usize> {
+        self.questions.iter().position(|it| it == question)
+    }
+
+    /// Whether every question is answered as it was; no answer is another one.
+    fn hold(&self, ask: impl Fn(&str) -> Option<[u8; 32]>) -> bool {
+        let mut asked = self.questions.iter().zip(&self.answers);
+        asked.all(|(question, answer)| ask(question) == Some(*answer))
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let asked = Self { questions: from.strings()?, answers: from.column()? };
+        (asked.questions.len() == asked.answers.len()).then_some(asked)
+    }
+}
+
+/// Where the requested outputs are put, relative to the workspace, offer by offer.
+pub(crate) fn requested_paths(graph: &TaskGraph, output_folder: &str) -> Vec<String> {
+    let offers = graph.requested().flat_map(|target| graph.offers(target));
+    offers.map(|offer| format!("{output_folder}/{}", offer.path)).collect()
+}
+
+fn list_digest<'a>(items: impl Iterator<Item = &'a str>) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    for item in items {
+        hasher.update(item.as_bytes());
+        hasher.update(b"\n");
+    }
+    *hasher.finalize().as_bytes()
+}
+
+fn glob_digest(disk: &Disk, package: &WsPath, pattern: &str) -> [u8; 32] {
+    let (files, left_out) = (disk.glob(package, pattern), disk.left_out(package, pattern));
+    list_digest(files.iter().map(WsPath::as_str).chain(left_out.iter().map(String::as_str)))
+}
+
+fn kind_digest(kind: SourceKind) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest[0] = match kind {
+        SourceKind::Absent => 1,
+        SourceKind::File => 2,
+        SourceKind::Directory => 3,
+    };
+    digest
+}
+
+/// A folder's stamp as an answer; all unsettled stamps are the same one.
+fn stamp_digest(stamp: &Stamp) -> [u8; 32] {
+    let fields = if stamp.is_settled() { stamp.fields() } else { Stamp::default().fields() };
+    let mut digest = [0; 32];
+    digest[..8].copy_from_slice(&fields.modified_ns.to_le_bytes());
+    digest[8..16].copy_from_slice(&fields.changed_ns.to_le_bytes());
+    digest[16..24].copy_from_slice(&fields.inode.to_le_bytes());
+    digest[24..].copy_from_slice(&fields.device.to_le_bytes());
+    digest
+}
+
+/// A tool as one text: its name, programs and data, a line each.
+fn tool_text(tool: &ToolDef) -> String {
+    let mut text = tool.name.clone();
+    for (mark, items) in [("p", &tool.programs), ("d", &tool.data)] {
+        for item in items {
+            text.push_str(&format!("\n{mark}{item}"));
+        }
+    }
+    text
+}
+
+fn tool(text: &str) -> ToolDef {
+    let mut lines = text.split('\n');
+    let mut tool = ToolDef {
+        name: lines.next().unwrap_or_default().to_owned(),
+        programs: Vec::new(),
+        data: Vec::new(),
+    };
+    for line in lines {
+        match line.split_at_checked(1) {
+            Some(("p", program)) => tool.programs.push(program.to_owned()),
+            Some((_, data)) => tool.data.push(data.to_owned()),
+            None => {}
+        }
+    }
+    tool
+}
