@@ -153,6 +153,9 @@ impl Store {
                 rebuild::adopt(&layout, rows, now)?;
             }
             let dead = lease::reap(&layout, rows)?;
+            if dead.is_unclean {
+                rebuild::recover(&layout, rows, now)?;
+            }
             let lease = Lease::take(&layout, rows)?;
             let stable = rows.oldest_lease()?.unwrap_or(lease.start);
             Ok::<_, OpenError>((lease, rows.unclean()?, stable, dead))
@@ -278,7 +281,7 @@ impl Drop for Store {
     }
 }
 
-fn sync_file_system(root: &Path) -> Result<(), IoError> {
+pub(crate) fn sync_file_system(root: &Path) -> Result<(), IoError> {
     let folder = File::open(root).at("open", root)?;
     rustix::fs::syncfs(&folder).map_err(io::Error::from).at("sync", root)
 }
