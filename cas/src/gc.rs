@@ -17,6 +17,7 @@ use crate::layout;
 use crate::lease;
 use crate::pack::{Frame, Kind, Place};
 use crate::pending::{Form, Gate};
+use crate::rebuild;
 use crate::store::Store;
 
 use plan::{Limits, Plan, State};
@@ -118,6 +119,9 @@ impl Store {
         let mut records = Vec::new();
         let (plan, dead) = self.index.write(Outlive::PowerCut, |rows| {
             let dead = lease::reap(&self.layout, rows)?;
+            if dead.is_unclean {
+                rebuild::recover(&self.layout, rows, self.now())?;
+            }
             let plan = self.plan(rows, options)?;
             if options.dry_run {
                 return Ok((plan, dead));

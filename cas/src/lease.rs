@@ -54,6 +54,8 @@ impl Lease {
 pub(crate) struct Dead {
     /// Their scratch folders, to be removed.
     pub(crate) scratch: Vec<PathBuf>,
+    /// Whether any died with its lease.
+    pub(crate) is_unclean: bool,
 }
 
 /// Finds the leases whose processes died and forgets them, so that from now on every blob is
@@ -70,7 +72,7 @@ pub(crate) fn reap(layout: &Layout, rows: &Rows<'_>) -> Result<Dead, IndexError>
     if unclean {
         rows.mark_unclean()?;
     }
-    orphans(layout, &rows.leases()?)
+    Ok(Dead { is_unclean: unclean, ..orphans(layout, &rows.leases()?)? })
 }
 
 /// Whether any process has the store open.
@@ -107,7 +109,8 @@ fn orphans(layout: &Layout, live: &[String]) -> Result<Dead, IndexError> {
     let scratch = layout.scratch();
     let mut left = names(&scratch)?;
     left.retain(|name| !live.contains(name));
-    Ok(Dead { scratch: left.into_iter().map(|name| scratch.join(name)).collect() })
+    let scratch = left.into_iter().map(|name| scratch.join(name)).collect();
+    Ok(Dead { scratch, is_unclean: false })
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, IoError> {

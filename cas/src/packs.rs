@@ -204,19 +204,19 @@ impl Packs {
             done => done.at("write", &path),
         }
     }
+}
 
-    /// Locks a pack against writers if it has none; `None` too if it is gone.
-    pub(crate) fn lock_unused(&self, id: PackId) -> Result<Option<File>, IoError> {
-        let path = self.layout.pack(id);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            opened => opened.at("open", &path)?,
-        };
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).at("lock", &path),
-        }
+/// Locks a pack against writers if it has none; `None` too if it is gone.
+pub(crate) fn lock_unused(layout: &Layout, id: PackId) -> Result<Option<File>, IoError> {
+    let path = layout.pack(id);
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.at("open", &path)?,
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error).at("lock", &path),
     }
 }
 

@@ -94,6 +94,8 @@ impl Store {
             Some(row) => Some(row),
             None => self.index.read(|rows| rows.object(at.form.0, at.form.1))?.map(|row| row.row),
         };
+        // Who wrote them may have been killed before they were synced.
+        self.wrote();
         self.note(gate, |state| {
             state.batch.checks.extend(row);
             state.verified.insert(at.form);

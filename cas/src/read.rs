@@ -202,6 +202,7 @@ impl Store {
                     let Object { size, place, .. } = *object;
                     let is_checked = object.checked > self.unclean || state.verified.contains(form);
                     let known = Known { size, place, is_checked, may_be_tree: true };
+                    self.relies_on(object);
                     state.absent.remove(form);
                     state.known.insert(*form, known);
                 }

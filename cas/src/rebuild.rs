@@ -15,6 +15,7 @@ use crate::layout::{self, Layout};
 use crate::pack::{self, Frame, Kind, PackId, Place, Slot};
 use crate::packs;
 use crate::record;
+use crate::store;
 
 /// What the index did not know.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,6 +60,25 @@ pub(crate) fn adopt(
         rows.mark_unclean()?;
     }
     Ok(adopted)
+}
+
+/// Takes up what killed processes appended to their packs and did not note any more, so that a kill
+/// loses no result that was told of. The caller holds the store's lock.
+pub(crate) fn recover(layout: &Layout, rows: &Rows<'_>, now: UnixMillis) -> Result<(), IndexError> {
+    let mut records = Vec::new();
+    for id in rows.open_packs()? {
+        // A pack with a lock is one that somebody appends to.
+        let Some(_locked) = packs::lock_unused(layout, id)? else { continue };
+        adopt_pack(layout, rows, id, &mut records, now)?;
+        // Its end may be torn: nobody appends to it any more.
+        rows.close_pack(id, i64::MAX.cast_unsigned())?;
+    }
+    if records.is_empty() {
+        return Ok(());
+    }
+    // A result is seen only when its bytes outlive a power cut.
+    store::sync_file_system(layout.root())?;
+    records.iter().try_for_each(|record| adopt_result(layout, rows, record, now).map(drop))
 }
 
 fn adopt_blobs(layout: &Layout, rows: &Rows<'_>, now: UnixMillis) -> Result<u64, IndexError> {
@@ -127,8 +147,10 @@ fn is_unknown(rows: &Rows<'_>, blob: BlobId, executable: bool) -> Result<bool, I
     Ok(rows.object(blob, executable)?.is_none_or(|object| object.missing))
 }
 
-/// The object in this form; if its bytes are in a pack, it is there in both.
+/// The object in this form, also if its file has no row yet; if its bytes are in a pack, it is there
+/// in both forms.
 fn object(
+    layout: &Layout,
     rows: &Rows<'_>,
     blob: BlobId,
     executable: bool,
@@ -140,6 +162,12 @@ fn object(
     {
         let file = FileRef { blob, size: twin.size, executable };
         rows.put_object(&file, twin.place, Sequence::NEVER, now)?;
+    }
+    if is_unknown(rows, blob, executable)?
+        && let Ok(metadata) = fs::symlink_metadata(layout.blob(blob, executable))
+    {
+        let file = FileRef { blob, size: metadata.len(), executable };
+        rows.put_object(&file, Place::File, Sequence::NEVER, now)?;
     }
     rows.object(blob, executable)
 }
@@ -158,7 +186,7 @@ fn adopt_result(
         match artifact {
             Artifact::Tree(tree) if !adopt_edges(layout, rows, *tree, now)? => return Ok(false),
             Artifact::Tree(_) => {}
-            Artifact::File(file) => drop(object(rows, file.blob, file.executable, now)?),
+            Artifact::File(file) => drop(object(layout, rows, file.blob, file.executable, now)?),
         }
     }
     match needed(rows, result)? {
@@ -175,10 +203,10 @@ fn adopt_edges(
     tree: TreeId,
     now: UnixMillis,
 ) -> Result<bool, IndexError> {
-    let Some(parent) = rows.object(tree.blob(), false)? else { return Ok(false) };
+    let Some(parent) = object(layout, rows, tree.blob(), false, now)? else { return Ok(false) };
     let Some(entries) = read_tree(layout, &parent, tree) else { return Ok(false) };
     for (blob, executable) in entries.objects() {
-        let Some(child) = object(rows, blob, executable, now)? else { return Ok(false) };
+        let Some(child) = object(layout, rows, blob, executable, now)? else { return Ok(false) };
         rows.put_edge(parent.row, child.row)?;
     }
     for entry in entries.entries.values() {

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::dir;
 use crate::error::{AtPath, IoError};
-use crate::index::{Index, IndexError, Outlive, Sequence};
+use crate::index::{Index, IndexError, Object, Outlive, Sequence};
 use crate::layout::{FORMAT, Layout};
 use crate::lease::{self, Dead, Lease};
 use crate::lock::KeyLocks;
@@ -89,6 +89,9 @@ pub struct Core {
     pub(crate) lease: Lease,
     /// Blobs verified at this moment or before are verified again when they are first used.
     pub(crate) unclean: Sequence,
+    /// What was put before this moment was put by processes that ended and synced it, or is to be
+    /// verified.
+    stable: Sequence,
     pub(crate) options: StoreOptions,
     /// Whether files were written, not packs, since the last sync.
     unsynced: AtomicBool,
@@ -141,7 +144,7 @@ impl Store {
         let (layout, lock) = Layout::prepare(root)?;
         let index = Index::open(layout.index(), layout.lock_file(), lock)?;
         let now = options.clock.now();
-        let (lease, unclean, dead) = index.write(Outlive::Process, |rows| {
+        let (lease, unclean, stable, dead) = index.write(Outlive::Process, |rows| {
             if rows.make_tables()? {
                 // Who lost its index would not protect what it uses.
                 if lease::any_alive(&layout)? {
@@ -150,7 +153,12 @@ impl Store {
                 rebuild::adopt(&layout, rows, now)?;
             }
             let dead = lease::reap(&layout, rows)?;
-            Ok::<_, OpenError>((Lease::take(&layout, rows)?, rows.unclean()?, dead))
+            if dead.is_unclean {
+                rebuild::recover(&layout, rows, now)?;
+            }
+            let lease = Lease::take(&layout, rows)?;
+            let stable = rows.oldest_lease()?.unwrap_or(lease.start);
+            Ok::<_, OpenError>((lease, rows.unclean()?, stable, dead))
         })?;
         let core = Core {
             packs: Packs::new(layout.clone()),
@@ -161,6 +169,7 @@ impl Store {
             landing: Mutex::default(),
             lease,
             unclean,
+            stable,
             options: options.clone(),
             unsynced: AtomicBool::new(false),
             names: AtomicU64::new(0),
@@ -242,7 +251,15 @@ impl Core {
         self.unsynced.store(true, Ordering::Release);
     }
 
-    /// Makes all that this process wrote to the store so far outlive a power cut.
+    /// Notes that a result may come to name bytes that another process has not synced yet.
+    pub(crate) fn relies_on(&self, object: &Object) {
+        if object.checked >= self.stable || object.checked <= self.unclean {
+            self.wrote();
+        }
+    }
+
+    /// Makes all that this process wrote to the store so far, and all that others wrote of what it
+    /// relies on, outlive a power cut.
     pub(crate) fn sync(&self) -> Result<(), IoError> {
         self.packs.sync()?;
         // First, so that what others write meanwhile counts as not synced.
@@ -264,7 +281,7 @@ impl Drop for Store {
     }
 }
 
-fn sync_file_system(root: &Path) -> Result<(), IoError> {
+pub(crate) fn sync_file_system(root: &Path) -> Result<(), IoError> {
     let folder = File::open(root).at("open", root)?;
     rustix::fs::syncfs(&folder).map_err(io::Error::from).at("sync", root)
 }
@@ -285,5 +302,22 @@ mod tests {
         fs::rename(&away, &root).unwrap();
         store.sync().unwrap();
         assert!(!store.unsynced.load(Ordering::Acquire));
+    }
+
+    #[test]
+    fn what_another_process_may_not_have_synced_is_synced_with_the_next_result() {
+        use crate::artifact::Artifact;
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("store");
+        let before = Store::open(&root).unwrap();
+        let old = Artifact::File(before.put_bytes(b"old").unwrap());
+        drop(before);
+        let (store, other) = (Store::open(&root).unwrap(), Store::open(&root).unwrap());
+        let new = Artifact::File(other.put_bytes(b"new").unwrap());
+        other.flush().unwrap();
+        assert!(store.has(&old).unwrap());
+        assert!(!store.unsynced.load(Ordering::Acquire));
+        assert!(store.has(&new).unwrap());
+        assert!(store.unsynced.load(Ordering::Acquire));
     }
 }

@@ -42,7 +42,7 @@ impl Store {
         let _shut = Gate::shut(&self.layout.gate())?;
         let live = self.index.read(live)?;
         for id in packs::all(&self.layout)? {
-            let Some(pack) = self.packs.lock_unused(id)? else { continue };
+            let Some(pack) = packs::lock_unused(&self.layout, id)? else { continue };
             let path = self.layout.pack(id);
             let length = pack.metadata().at("stat", &path)?.len();
             let is_needed = match live.get(&id) {

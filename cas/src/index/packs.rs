@@ -20,6 +20,15 @@ impl Rows<'_> {
         })
     }
 
+    /// Packs that were not closed: they are written to, or their writer was killed.
+    pub(crate) fn open_packs(&self) -> Result<Vec<PackId>, IndexError> {
+        self.run(|sql| {
+            sql.prepare("SELECT id FROM pack WHERE closed_at IS NULL ORDER BY id")?
+                .query_map([], |row| row.get(0).map(PackId))?
+                .collect()
+        })
+    }
+
     /// Gives a new pack its number; it counts as being written to.
     pub(crate) fn add_pack(&self) -> Result<PackId, IndexError> {
         self.run(|sql| {
