@@ -75,6 +75,12 @@ class Bench:
         slow = tasks <= SNAKEMAKE_LIMIT and (shape == "wide" or not self.quick)
         return ["vwfb", "ninja", "make"] + (["snakemake"] if slow else [])
 
+    def shapes_of(self, tasks):
+        """The shapes of a size: of the largest only one, as every vwfb build is a real one."""
+        if tasks <= PEER_LIMIT:
+            return self.shapes
+        return [shape for shape in self.shapes if shape == "layered"]
+
     def layered(self, most=None):
         """The largest layered graph within a limit, or None."""
         sizes = [size for size in self.sizes if most is None or size <= most]
@@ -118,7 +124,7 @@ class Bench:
 def null(bench):
     """Nothing has changed since the last build."""
     for tasks in bench.sizes:
-        for shape in bench.shapes:
+        for shape in bench.shapes_of(tasks):
             graph = bench.graph(shape, tasks)
             # snakemake is not run as often, and never between the others.
             names = bench.all_tools(shape, tasks)
@@ -135,7 +141,7 @@ def leaf_changed(bench):
     """The first line of one source changes, and with it all that follows from it."""
     limits = {"wide": None, "layered": PEER_LIMIT, "chain": SNAKEMAKE_LIMIT}
     for tasks in bench.sizes:
-        for shape in bench.shapes:
+        for shape in bench.shapes_of(tasks):
             too_large = limits[shape] is not None and tasks > limits[shape]
             if too_large or (bench.quick and shape == "chain"):
                 continue
@@ -159,7 +165,7 @@ def leaf_changed(bench):
 def leaf_same(bench):
     """A line is appended to one source, of which only the first is used."""
     for tasks in bench.sizes:
-        for shape in bench.shapes:
+        for shape in bench.shapes_of(tasks):
             if shape == "wide":
                 continue
             graph = bench.graph(shape, tasks)

@@ -72,7 +72,7 @@ launcher's own and is shown as `<`.
 vwfb comes to its state by building. What ninja, make and snakemake need to find everything up to date
 (outputs, and ninja's log) is written by the generator, and the first null build checks that they
 agree; full builds are real for every tool. Left out because they take minutes: full builds of 100,000
-tasks, and snakemake above 1,000.
+tasks, wide and chain graphs of that size, and snakemake above 1,000.
 """
 
 
