@@ -121,11 +121,14 @@ impl<'a> Build<'a> {
 
     /// Runs everything, and puts the requested outputs in place.
     /// Those of which `in_place` is true, offer by offer, are there already.
-    pub(crate) fn finish(&mut self, in_place: &[bool]) -> Result<Vec<Placed>, EnvironmentError> {
+    pub(crate) fn finish(
+        &mut self,
+        in_place: &dyn Fn() -> Vec<bool>,
+    ) -> Result<Vec<Placed>, EnvironmentError> {
         loop {
             self.drive()?;
             let mut lost = Vec::new();
-            let placed = self.place(in_place, &mut lost)?;
+            let placed = self.place(&in_place(), &mut lost)?;
             if lost.is_empty() {
                 return Ok(placed);
             }

@@ -117,6 +117,8 @@ pub struct Facts {
     globs: Table<(WsPath, String), Glob>,
     tools: Table<ToolDef, Tool>,
     targets: Table<Label, Target>,
+    /// Contents that were looked at before any query asked.
+    looked: Mutex<HashMap<String, Content>>,
 }
 
 type Table<K, V> = Mutex<BTreeMap<K, V>>;
@@ -155,14 +157,24 @@ impl dyn Db + '_ {
 
     pub(crate) fn path_kind(&self, path: &WsPath) -> SourceKind {
         let facts = self.facts();
-        entry(&facts.kinds, path, || PathKind::new(self, path.clone(), facts.system.kind(path)))
-            .kind(self)
+        entry(&facts.kinds, path, || {
+            let looked = match lock(&facts.looked).get(path.as_str()) {
+                Some(Content::Present(Artifact::File(_))) => Some(SourceKind::File),
+                Some(Content::Present(Artifact::Tree(_))) => Some(SourceKind::Directory),
+                _ => None,
+            };
+            let kind = looked.unwrap_or_else(|| facts.system.kind(path));
+            PathKind::new(self, path.clone(), kind)
+        })
+        .kind(self)
     }
 
     pub(crate) fn path_content(&self, path: &WsPath) -> &Content {
         let facts = self.facts();
         entry(&facts.contents, path, || {
-            PathContent::new(self, path.clone(), facts.system.content(path))
+            let looked = lock(&facts.looked).get(path.as_str()).cloned();
+            let content = looked.unwrap_or_else(|| facts.system.content(path));
+            PathContent::new(self, path.clone(), content)
         })
         .content(self)
     }
@@ -206,6 +218,7 @@ impl Facts {
             globs: Table::default(),
             tools: Table::default(),
             targets: Table::default(),
+            looked: Mutex::default(),
         }
     }
 
@@ -288,7 +301,8 @@ impl Database {
         let Self { storage, facts, ran: _ } = self;
         std::mem::forget(storage);
         if let Some(facts) = Arc::into_inner(facts) {
-            let Facts { system, texts, kinds, contents, folders, globs, tools, targets } = facts;
+            let Facts { system, texts, kinds, contents, folders, globs, tools, targets, looked: _ } =
+                facts;
             drop(system);
             std::mem::forget((texts, kinds, contents, folders, globs, tools, targets));
         }
@@ -354,6 +368,25 @@ impl Database {
         }
     }
 
+    /// Says what stands at some paths, so that queries are not told what comes later.
+    pub(crate) fn looked_at(&self, contents: HashMap<String, Content>) {
+        *lock(&self.facts.looked) = contents;
+    }
+
+    /// The texts of rule files, read on every core and kept.
+    pub(crate) fn prefetch_texts(&self, paths: &[WsPath]) -> Vec<Text> {
+        let facts = &self.facts;
+        let texts: Vec<Text> = paths.par_iter().map(|path| facts.text(path)).collect();
+        let known = paths.iter().zip(texts);
+        known
+            .map(|(path, text)| {
+                entry(&facts.texts, path, || RuleText::new(self, path.clone(), text))
+                    .text(self)
+                    .clone()
+            })
+            .collect()
+    }
+
     /// What stands at a path, if that was asked for.
     pub(crate) fn content_met(&self, path: &WsPath) -> Option<&Content> {
         let fact = lock(&self.facts.contents).get(path).copied();
@@ -375,6 +408,7 @@ impl Database {
     /// Asks the system again for every fact of the workspace, and sets those that differ.
     pub fn refresh(&mut self) {
         let facts = Arc::clone(&self.facts);
+        lock(&facts.looked).clear();
         let system = &facts.system;
         system.look_again();
         for fact in values(&facts.texts) {

@@ -168,6 +168,11 @@ impl<'a> Run<'a> {
         self.keyed[id.0].as_ref().expect("a task has its key when it is queued")
     }
 
+    /// The key and action of a task, if it was asked for them.
+    pub(crate) fn keyed_now(&self, id: TaskId) -> Option<&Arc<Keyed>> {
+        self.keyed[id.0].as_ref()
+    }
+
     /// Whether `key` is what a running task would be asked to answer now.
     pub(crate) fn is_current(&self, id: TaskId, key: vwfb_cas::ActionKey) -> bool {
         self.plan.step(id) == Step::Running

@@ -8,6 +8,7 @@ mod facts;
 mod files;
 mod merge;
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt;
@@ -25,6 +26,7 @@ use crate::columns::{Reader, Writer};
 use crate::db::Database;
 use crate::graph::TaskGraph;
 use crate::plan::TaskId;
+use crate::system::Content;
 
 /// Begins every file; another layout gets another number.
 const MAGIC: &[u8] = b"vwfb-snapshot 1\n";
@@ -62,7 +64,7 @@ impl Place {
         // Another vwfb may make other keys of the same facts.
         let exe = fs::metadata("/proc/self/exe")?;
         let program = [exe.dev(), exe.ino(), exe.size()];
-        let built = (program, exe.mtime(), exe.mtime_nsec());
+        let built = (program, exe.mtime(), exe.mtime_nsec(), exe.ctime(), exe.ctime_nsec());
         let name = Digest::of(request.as_bytes()).to_hex();
         Ok(Self {
             path: folder.join("snapshots").join(&name[..32]),
@@ -145,6 +147,25 @@ impl Snapshot {
             }
         }
         suspects
+    }
+}
+
+impl Snapshot {
+    /// The contents of the sources of every task that may be asked for its key: the suspects and
+    /// what is behind them.
+    pub(crate) fn contents(&self, suspects: &[bool]) -> HashMap<String, Content> {
+        let mut reached = suspects.to_vec();
+        let shape = self.graph.shape();
+        for id in shape.tasks() {
+            reached[id.0] = reached[id.0] || shape.inputs(id).any(|need| reached[need.0]);
+        }
+        let tasks = (0..reached.len()).filter(|task| reached[*task]);
+        let sources = tasks.flat_map(|task| self.graph.reads.get(task)).copied();
+        let content = |source| {
+            let content = self.facts.content(&self.graph, source)?;
+            Some((self.graph.sources.get(source).to_owned(), content))
+        };
+        sources.filter_map(content).collect()
     }
 }
 

@@ -41,7 +41,7 @@ CREATE TABLE attempts (label TEXT NOT NULL, config BLOB NOT NULL, run INTEGER NO
 CREATE TABLE stamps (path TEXT PRIMARY KEY, stamp BLOB NOT NULL, digest BLOB NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE marks (successes INTEGER NOT NULL, published INTEGER NOT NULL, store TEXT NOT NULL);
-INSERT INTO marks VALUES (1, 0, '');
+INSERT INTO marks SELECT abs(random() / 4), 0, '';
 CREATE TABLE closures (fingerprint BLOB NOT NULL, path TEXT NOT NULL, digest BLOB NOT NULL,
     PRIMARY KEY (fingerprint, path)) WITHOUT ROWID;
 ";

@@ -94,7 +94,9 @@ pub(crate) fn why(
         let asked = run.known_key(*id).filter(|_| !matches!(run.plan.step(*id), Step::Waiting));
         let before = teller.success(*id).map(|success| success.key);
         if let Some(key) = asked.filter(|key| before != Some(*key)) {
-            let mut cause = teller.cause(*id, before, key, &run.keyed(*id).record)?;
+            // Only what was not asked for can have another answer: recorded since, by another run.
+            let Some(keyed) = run.keyed_now(*id) else { continue };
+            let mut cause = teller.cause(*id, before, key, &keyed.record)?;
             cause.stored = run.plan.step(*id) == Step::Settled(TaskResult::Cached);
             causes.push(cause);
         }

@@ -280,7 +280,7 @@ impl Workspace {
         let output_folder = self.relative_output_folder();
         let root_fd = open_folder(&self.place.root)?;
         let world = self.world(&root_fd, &output_folder)?;
-        let mut difference = snapshot.facts.look(&snapshot.graph, &world)?;
+        let mut difference = snapshot.facts.look(&self.db, &snapshot.graph, &world)?;
         if !difference.packages.is_empty()
             && !merge(&self.db, &snapshot.graph, &difference.packages, patterns)
         {
@@ -293,8 +293,23 @@ impl Workspace {
             let now = Known::of(&self.state, &snapshot.graph).ok()?.answers;
             snapshot.answers.doubt(&now, snapshot.graph.shape(), &mut suspects);
             snapshot.answers = now;
-            // What was in place was the output of other successes.
-            difference.in_place.fill(false);
+        }
+        let mut offer = 0;
+        for target in snapshot.graph.requested() {
+            for offered in snapshot.graph.offers(target) {
+                let artifact = snapshot.answers.artifact(offered.task, offered.name);
+                difference.in_place[offer] &=
+                    artifact.is_some_and(|artifact| snapshot.facts.output_is(offer, &artifact));
+                offer += 1;
+            }
+        }
+        // What runs is made from what was looked at, and not from what comes later.
+        let done = !suspects.contains(&true) && !difference.in_place.contains(&false);
+        if !done {
+            if !snapshot.facts.hold_texts(&self.db) {
+                return None;
+            }
+            self.db.looked_at(snapshot.contents(&suspects));
         }
         let stale = difference.refreshed || !in_step || !self.disk.listings().is_empty();
         let known = Known { answers: snapshot.answers, suspects: Some(suspects), mark: Some(mark) };
@@ -417,6 +432,9 @@ impl Workspace {
     }
 }
 
+/// How long after they were looked at outputs are taken to be where they were.
+const GLANCE: Duration = Duration::from_millis(250);
+
 impl Resumed {
     /// Whether no task may have another key and every output is in place.
     fn is_done(&self) -> bool {
@@ -487,6 +505,9 @@ impl Workspace {
             runner: Arc::clone(&request.runner),
         });
         let hands = Hands { shared, placer: &placer, inbox: request.inbox };
+        let (root, output_folder) = (self.place.root.clone(), self.relative_output_folder());
+        let (disk, stamps) = (Arc::clone(&self.disk), Arc::clone(&self.stamps));
+        let root_fd = open_folder(&root);
         let known = match prepared.resumed.as_mut() {
             Some(resumed) => std::mem::take(&mut resumed.known),
             None => Known::of(&self.state, &prepared.graph)?,
@@ -494,8 +515,25 @@ impl Workspace {
         let ground = self.ground(&prepared.graph);
         let mut build = Build::begin(Run::begin(ground, reporter, known), request.options, hands);
         build.run.number = run;
-        let in_place = prepared.resumed.as_ref().map(|it| it.difference.in_place.as_slice());
-        let placed = build.finish(in_place.unwrap_or_default());
+        let began = Instant::now();
+        let in_place = || match &prepared.resumed {
+            // What people remove during a long build is put back by it.
+            Some(resumed) if began.elapsed() > GLANCE => {
+                let before = &resumed.difference.in_place;
+                let world = root_fd.as_ref().zip(output_folder.to_str());
+                let world = world.map(|(root_fd, output_folder)| World {
+                    root: &root,
+                    root_fd,
+                    output_folder,
+                    disk: &disk,
+                    stamps: &stamps,
+                });
+                world.map_or_else(Vec::new, |it| resumed.facts.still_in_place(before, &it))
+            }
+            Some(resumed) => resumed.difference.in_place.clone(),
+            None => Vec::new(),
+        };
+        let placed = build.finish(&in_place);
         *counts = build.run.counts;
         let (built, state) = build.over();
         self.record_stamps()?;
@@ -529,18 +567,18 @@ impl Workspace {
     /// Writes down the state after a run, for the next one. A failure costs that one time.
     fn save(&mut self, prepared: Prepared, ended: Ended) {
         let Prepared { graph, place: Some(place), resumed, .. } = prepared else { return };
+        let Ended { answers, mut settled, mark } = ended;
         let output_folder = self.relative_output_folder();
         let Some(root_fd) = open_folder(&self.place.root) else { return };
         let Some(world) = self.world(&root_fd, &output_folder) else { return };
         let facts = match resumed {
             Some(Resumed { mut facts, difference, .. }) => {
                 facts.refresh(&graph, &world, &difference.in_place);
-                facts.absorb(&self.db, &graph, &world).map(|()| facts)
+                facts.absorb(&self.db, &graph, &world, &mut settled).map(|()| facts)
             }
             None => Facts::of(&self.db, &graph, &world),
         };
         let Some(facts) = facts else { return };
-        let Ended { answers, settled, mark } = ended;
         let tools = [self.tools.saved(), self.stamps.tools()];
         let snapshot = Snapshot { graph, answers, settled, facts, mark, tools };
         let _without = snapshot.save(&place);

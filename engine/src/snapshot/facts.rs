@@ -17,7 +17,7 @@ use vwfb_rules::task::ToolDef;
 
 use super::files::{FileId, Files, NewFile, split};
 use crate::columns::{Reader, Strings, Writer};
-use crate::db::Database;
+use crate::db::{Database, Db, Glob};
 use crate::disk::{Disk, folder_stamp};
 use crate::graph::TaskGraph;
 use crate::package::BUILD_FILE;
@@ -32,9 +32,11 @@ const NONE: u32 = u32::MAX;
 /// The facts under one graph.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
+    /// Sources and outputs.
     files: Files,
-    /// The rule files.
-    texts: Vec<u32>,
+    /// The rule files. One that is a source too is in both: it may change for one and not for the
+    /// other.
+    rules: Files,
     /// Source of the graph -> its file; `NONE` for a folder.
     sources: Vec<u32>,
     /// Requested offer, in the order of the graph -> its file; `NONE` for a folder.
@@ -94,19 +96,18 @@ impl Facts {
     pub(crate) fn of(db: &Database, graph: &TaskGraph, world: &World<'_>) -> Option<Self> {
         let mut facts = Self::default();
         let mut files = BTreeMap::new();
-        let mut add = |path: &str, digest: Option<Digest>| {
-            let stamped = world.stamped(path).filter(|it| Some(it.digest) == digest);
-            files.insert(split(path), NewFile { stamped });
+        let mut rules = BTreeMap::new();
+        let file_of = |path: &str, digest: Digest| {
+            let stamped = world.stamped(path).filter(|it| it.digest == digest);
+            (split(path), NewFile { stamped })
         };
         let met = db.met();
         let texts = met.texts.iter().filter(|(path, _)| !path.is_built_in());
-        let mut text_paths = Vec::new();
         let mut absent = BTreeSet::new();
         for (path, text) in texts {
             match text {
                 Text::Present(text) => {
-                    add(path.as_str(), Some(Digest::of(text.as_bytes())));
-                    text_paths.push(path.as_str());
+                    rules.extend([file_of(path.as_str(), Digest::of(text.as_bytes()))]);
                 }
                 Text::Absent => drop(absent.insert(path.as_str())),
                 Text::Unreadable(_) => return None,
@@ -117,7 +118,7 @@ impl Facts {
             let path = WsPath::new(source).ok()?;
             match db.content_met(&path)? {
                 Content::Present(Artifact::File(file)) => {
-                    add(source, Some(file.blob.digest()));
+                    files.extend([file_of(source, file.blob.digest())]);
                     source_paths.push(Some(source));
                 }
                 Content::Present(Artifact::Tree(tree)) => {
@@ -132,9 +133,9 @@ impl Facts {
             files.insert(split(output), NewFile { stamped: None });
         }
         facts.files = Files::of(&files);
+        facts.rules = Files::of(&rules);
         let rows: BTreeMap<&(String, String), u32> = files.keys().zip(0..).collect();
         let row = |path: &str| rows.get(&split(path)).copied().unwrap_or(NONE);
-        facts.texts = text_paths.into_iter().map(row).collect();
         facts.sources = source_paths.iter().map(|path| path.map_or(NONE, row)).collect();
         facts.outputs = outputs.iter().map(|path| row(path)).collect();
         let known: BTreeSet<&str> = graph.sources.iter().collect();
@@ -151,16 +152,7 @@ impl Facts {
         }
         for glob in met.globs {
             let question = format!("{}\n{}", glob.package(db), glob.pattern(db));
-            let answer = glob_digest(world.disk, glob.package(db), glob.pattern(db));
-            let (files, left_out) = (glob.files(db), glob.left_out(db));
-            let given = list_digest(
-                files.iter().map(WsPath::as_str).chain(left_out.iter().map(String::as_str)),
-            );
-            // What changed since it was asked for is looked at by the next build.
-            if given != answer {
-                return None;
-            }
-            facts.globs.push(&question, answer);
+            facts.globs.push(&question, glob_digest(db, glob));
         }
         for (tool, fingerprint) in met.tools {
             let fingerprint = fingerprint.as_ref().ok()?;
@@ -188,29 +180,31 @@ impl Facts {
         let is_file = |row: &u32| *row == NONE || (*row as usize) < files;
         self.sources.len() == graph.sources.len()
             && self.outputs.len() == offers
-            && self.texts.iter().all(|row| (*row as usize) < files)
             && self.sources.iter().chain(&self.outputs).all(is_file)
     }
 
     /// Looks at every fact again. Digests and stamps of sources and texts are brought up to date;
     /// `None` if something is not as it was that only evaluating everything can tell about.
-    pub(crate) fn look(&mut self, graph: &TaskGraph, world: &World<'_>) -> Option<Difference> {
+    pub(crate) fn look(
+        &mut self,
+        db: &Database,
+        graph: &TaskGraph,
+        world: &World<'_>,
+    ) -> Option<Difference> {
         let same = self.files.look(world.root_fd);
         let is_same = |row: &u32| *row != NONE && same[*row as usize];
-        // Nothing is placed through a link, so nothing is in place behind one.
-        let linked = Path::new(world.output_folder)
-            .ancestors()
-            .any(|part| !part.as_os_str().is_empty() && world.root.join(part).is_symlink());
         let mut difference = Difference {
-            in_place: self.outputs.iter().map(|row| is_same(row) && !linked).collect(),
+            in_place: self.outputs_in_place(&same, world),
             ..Difference::default()
         };
-        if !self.structure_holds(world) {
+        if !self.structure_holds(db, world) {
             return None;
         }
-        let texts: Vec<u32> = self.texts.iter().copied().filter(|row| !is_same(row)).collect();
-        for row in texts {
-            self.look_at_text(FileId(row), world, &mut difference)?;
+        let rules = self.rules.look(world.root_fd);
+        for (row, same) in (0..).zip(rules) {
+            if !same {
+                self.look_at_text(FileId(row), world, &mut difference)?;
+            }
         }
         let suspects: Vec<(u32, u32)> =
             (0..).zip(self.sources.iter().copied()).filter(|(_, row)| !is_same(row)).collect();
@@ -231,16 +225,67 @@ impl Facts {
         Some(difference)
     }
 
+    /// Requested offer -> whether its file is as it was stamped.
+    fn outputs_in_place(&self, same: &[bool], world: &World<'_>) -> Vec<bool> {
+        // Nothing is placed through a link, so nothing is in place behind one.
+        let linked = Path::new(world.output_folder)
+            .ancestors()
+            .any(|part| !part.as_os_str().is_empty() && world.root.join(part).is_symlink());
+        let in_place = |row: &u32| !linked && *row != NONE && same[*row as usize];
+        self.outputs.iter().map(in_place).collect()
+    }
+
+    /// The same for outputs that were in place before, now.
+    pub(crate) fn still_in_place(&self, before: &[bool], world: &World<'_>) -> Vec<bool> {
+        let now = self.outputs_in_place(&self.files.look(world.root_fd), world);
+        now.iter().zip(before).map(|(now, before)| *now && *before).collect()
+    }
+
+    /// Whether the file of the requested offer `offer` holds `artifact` by its recorded digest.
+    pub(crate) fn output_is(&self, offer: usize, artifact: &Artifact) -> bool {
+        let (row, Artifact::File(wanted)) = (self.outputs[offer], artifact) else { return false };
+        row != NONE
+            && self.files.digest(FileId(row)) == wanted.blob.digest()
+            && self.files.executable(FileId(row)) == wanted.executable
+    }
+
+    /// What was looked at of a source of the graph.
+    pub(crate) fn content(&self, graph: &TaskGraph, source: u32) -> Option<Content> {
+        let row = self.sources[source as usize];
+        if row == NONE {
+            let asked = self.trees.find(graph.sources.get(source))?;
+            let tree = TreeId(Digest::from_bytes(self.trees.answers[asked]));
+            return Some(Content::Present(Artifact::Tree(tree)));
+        }
+        let file = self.files.file(FileId(row))?;
+        Some(Content::Present(Artifact::File(file)))
+    }
+
+    /// Whether every rule file has the text that it was seen to have, which `db` keeps from now on.
+    pub(crate) fn hold_texts(&self, db: &Database) -> bool {
+        let rows = 0..u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
+        let paths: Vec<WsPath> =
+            rows.clone().filter_map(|row| WsPath::new(&self.rules.path(FileId(row))).ok()).collect();
+        let texts = db.prefetch_texts(&paths);
+        texts.len() == self.rules.len()
+            && rows.zip(texts).all(|(row, text)| match text {
+                Text::Present(text) => {
+                    self.rules.digest(FileId(row)) == Digest::of(text.as_bytes())
+                }
+                Text::Absent | Text::Unreadable(_) => false,
+            })
+    }
+
     fn look_at_text(
         &mut self,
         row: FileId,
         world: &World<'_>,
         difference: &mut Difference,
     ) -> Option<()> {
-        let path = self.files.path(row);
+        let path = self.rules.path(row);
         let Text::Present(text) = world.disk.text(&WsPath::new(&path).ok()?) else { return None };
         let digest = Digest::of(text.as_bytes());
-        if digest != self.files.digest(row) {
+        if digest != self.rules.digest(row) {
             let (folder, name) = split(&path);
             if name != BUILD_FILE {
                 return None;
@@ -248,7 +293,7 @@ impl Facts {
             difference.packages.push(WsPath::new(&folder).ok()?);
         }
         difference.refreshed = true;
-        self.files.set(row, world.stamped(&path).filter(|it| it.digest == digest));
+        self.rules.set(row, world.stamped(&path).filter(|it| it.digest == digest));
         Some(())
     }
 
@@ -280,20 +325,21 @@ impl Facts {
         }
     }
 
-    /// Whether everything but texts and sources is as it was.
-    fn structure_holds(&self, world: &World<'_>) -> bool {
-        let disk = world.disk;
-        self.kinds.hold(|path| Some(kind_digest(disk.kind(&WsPath::new(path).ok()?))))
+    /// Whether everything but texts and sources is as it was. What is asked for stays the answer
+    /// for as long as `db` lives.
+    fn structure_holds(&self, db: &Database, world: &World<'_>) -> bool {
+        let db: &dyn Db = db;
+        self.kinds.hold(|path| Some(kind_digest(db.path_kind(&WsPath::new(path).ok()?))))
             && self.folders.hold(|path| {
-                let path = WsPath::new(path).ok()?;
-                Some(list_digest(disk.entries(&path).iter().map(String::as_str)))
+                let entries = db.folder(&WsPath::new(path).ok()?);
+                Some(list_digest(entries.iter().map(String::as_str)))
             })
             && self.globs.hold(|question| {
                 let (package, pattern) = question.split_once('\n')?;
-                Some(glob_digest(disk, &WsPath::new(package).ok()?, pattern))
+                Some(glob_digest(db, db.glob(&WsPath::new(package).ok()?, pattern)))
             })
             && self.tools.hold(|text| {
-                let fingerprint = disk.fingerprint(&tool(text)).ok()?;
+                let fingerprint = db.fingerprint(&tool(text)).as_ref().ok()?;
                 Some(*fingerprint.as_bytes())
             })
             && (self.walk_holds(world) || self.packages_hold(world))
@@ -332,24 +378,32 @@ impl Facts {
         }
     }
 
-    /// Adds what `db` was asked since; `None` if that cannot be added.
+    /// Adds what `db` was asked since; `None` if that cannot be added. What reads a source that
+    /// changed since it was looked at is not `settled`.
     pub(crate) fn absorb(
         &mut self,
         db: &Database,
         graph: &TaskGraph,
         world: &World<'_>,
+        settled: &mut [u8],
     ) -> Option<()> {
-        self.absorb_sources(db, graph, world)?;
-        let (met, disk) = (db.met(), world.disk);
+        let changed = self.absorb_sources(db, graph, world)?;
+        for (task, settled) in settled.iter_mut().enumerate().filter(|_| !changed.is_empty()) {
+            if graph.reads.get(task).iter().any(|source| changed.contains(source)) {
+                *settled = 0;
+            }
+        }
+        let met = db.met();
+        let rows = 0..u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
         let texts: BTreeMap<String, u32> =
-            self.texts.iter().map(|row| (self.files.path(FileId(*row)), *row)).collect();
+            rows.map(|row| (self.rules.path(FileId(row)), row)).collect();
         for (path, text) in met.texts.iter().filter(|(path, _)| !path.is_built_in()) {
             let known = texts.get(path.as_str()).copied();
             match text {
                 // What was evaluated is what the facts say, also if it changed in between.
                 Text::Present(text)
                     if known.is_some_and(|row| {
-                        self.files.digest(FileId(row)) == Digest::of(text.as_bytes())
+                        self.rules.digest(FileId(row)) == Digest::of(text.as_bytes())
                     }) => {}
                 Text::Absent if known.is_none() => {
                     self.kinds.add(path.as_str(), kind_digest(SourceKind::Absent))?;
@@ -371,8 +425,7 @@ impl Facts {
         }
         for glob in met.globs {
             let question = format!("{}\n{}", glob.package(db), glob.pattern(db));
-            let digest = glob_digest(disk, glob.package(db), glob.pattern(db));
-            self.globs.add(&question, digest)?;
+            self.globs.add(&question, glob_digest(db, glob))?;
         }
         for (tool, fingerprint) in met.tools {
             self.tools.add(&tool_text(tool), *fingerprint.as_ref().ok()?.as_bytes())?;
@@ -380,35 +433,43 @@ impl Facts {
         Some(())
     }
 
-    /// Takes up the contents that keys were made of, which may have changed since they were looked
-    /// at.
+    /// Takes up the contents that keys were made of; the sources that changed since they were
+    /// looked at.
     fn absorb_sources(
         &mut self,
         db: &Database,
         graph: &TaskGraph,
         world: &World<'_>,
-    ) -> Option<()> {
+    ) -> Option<BTreeSet<u32>> {
         let met = db.contents_met();
-        for (source, row) in graph.sources.iter().zip(self.sources.clone()) {
-            match (met.get(source), row) {
-                (None, _) => {}
-                (Some(Content::Present(Artifact::Tree(tree))), NONE) => {
+        let mut changed = BTreeSet::new();
+        if met.is_empty() {
+            return Some(changed);
+        }
+        for (number, source) in (0..).zip(graph.sources.iter()) {
+            let Some(used) = met.get(source) else { continue };
+            if self.content(graph, number).as_ref() == Some(*used) {
+                continue;
+            }
+            changed.insert(number);
+            match (used, self.sources[number as usize]) {
+                (Content::Present(Artifact::Tree(tree)), NONE) => {
                     let asked = self.trees.find(source)?;
                     self.trees.answers[asked] = *tree.digest().as_bytes();
                 }
-                (Some(Content::Present(Artifact::File(used))), row) if row != NONE => {
+                (Content::Present(Artifact::File(used)), row) if row != NONE => {
                     let stamped = world.stamped(source).filter(|it| file(it) == *used);
                     self.files.set(FileId(row), stamped);
                 }
-                (Some(_), _) => return None,
+                _ => return None,
             }
         }
-        Some(())
+        Some(changed)
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {
         self.files.write(to);
-        to.column(&self.texts);
+        self.rules.write(to);
         to.column(&self.sources);
         to.column(&self.outputs);
         for asked in self.asked() {
@@ -427,7 +488,7 @@ impl Facts {
     pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
         let facts = Self {
             files: Files::read(from)?,
-            texts: from.column()?,
+            rules: Files::read(from)?,
             sources: from.column()?,
             outputs: from.column()?,
             trees: Asked::read(from)?,
@@ -491,8 +552,8 @@ fn list_digest<'a>(items: impl Iterator<Item = &'a str>) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-fn glob_digest(disk: &Disk, package: &WsPath, pattern: &str) -> [u8; 32] {
-    let (files, left_out) = (disk.glob(package, pattern), disk.left_out(package, pattern));
+fn glob_digest(db: &dyn Db, glob: Glob) -> [u8; 32] {
+    let (files, left_out) = (glob.files(db), glob.left_out(db));
     list_digest(files.iter().map(WsPath::as_str).chain(left_out.iter().map(String::as_str)))
 }
 

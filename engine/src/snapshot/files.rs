@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
-use vwfb_cas::Digest;
+use vwfb_cas::{BlobId, Digest, FileRef};
 use vwfb_cas::profile::{self, Counter};
 
 use crate::columns::{Reader, Strings, Writer, narrow};
@@ -101,6 +101,14 @@ impl Files {
 
     pub(crate) fn executable(&self, FileId(row): FileId) -> bool {
         self.modes[row as usize] & 0o100 != 0
+    }
+
+    /// A file as artifacts name it; `None` if nothing is known of its bytes.
+    pub(crate) fn file(&self, id: FileId) -> Option<FileRef> {
+        let row = id.0 as usize;
+        let known = self.digests[row] != [0; 32];
+        let (blob, size) = (BlobId(self.digest(id)), self.sizes[row]);
+        known.then(|| FileRef { blob, size, executable: self.executable(id) })
     }
 
     /// The path of a file, relative to the workspace.
