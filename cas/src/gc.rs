@@ -105,6 +105,11 @@ impl Store {
         Ok(self.index.write(Outlive::PowerCut, |rows| rows.set_roots(workspace, &wanted))?)
     }
 
+    /// Whether `workspace` published roots.
+    pub fn has_roots(&self, workspace: &str) -> Result<bool, GcError> {
+        Ok(self.index.read(|rows| rows.has_roots(workspace))?)
+    }
+
     /// The workspaces that published roots.
     pub fn root_workspaces(&self) -> Result<Vec<String>, GcError> {
         Ok(self.index.read(|rows| rows.root_workspaces())?)

@@ -419,11 +419,7 @@ impl<'a> Build<'a> {
         }
     }
 
-    fn take_up_for_output(
-        &mut self,
-        producer: TaskId,
-        path: &str,
-    ) -> Result<(), EnvironmentError> {
+    fn take_up_for_output(&mut self, producer: TaskId, path: &str) -> Result<(), EnvironmentError> {
         self.run
             .take_up(producer)
             .map_err(|why| EnvironmentError(format!("cannot put `{path}` in place: {why}")))

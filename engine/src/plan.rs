@@ -380,7 +380,11 @@ mod tests {
             inputs.push(needs.iter().copied());
             gates.push([]);
         }
-        Plan::new(Arc::new(Shape::of(inputs, gates)), vec![None; 4], |id| if id == C { 10 } else { 1 })
+        Plan::new(
+            Arc::new(Shape::of(inputs, gates)),
+            vec![None; 4],
+            |id| if id == C { 10 } else { 1 },
+        )
     }
 
     fn run(plan: &mut Plan, id: TaskId) {

@@ -15,8 +15,8 @@ pub(crate) fn publish(store: &Store, state: &State) -> Result<(), EnvironmentErr
     let told_to = store.root().to_string_lossy();
     let told = state.is_published(&told_to).map_err(|error| EnvironmentError::of(&error))?;
     // A store that was made anew knows nobody.
-    let known = || store.root_workspaces().map_err(|error| EnvironmentError::of(&error));
-    if told && known()?.iter().any(|known| **known == *name) {
+    let known = || store.has_roots(&name).map_err(|error| EnvironmentError::of(&error));
+    if told && known()? {
         return Ok(());
     }
     let mark = state.successes_mark().map_err(|error| EnvironmentError::of(&error))?;

@@ -17,5 +17,7 @@ mod model;
 mod query;
 #[path = "engine/reuse.rs"]
 mod reuse;
+#[path = "engine/snapshot.rs"]
+mod snapshot;
 #[path = "engine/why.rs"]
 mod why;

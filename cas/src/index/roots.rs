@@ -59,6 +59,17 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// Whether that workspace published anything.
+    pub(crate) fn has_roots(&self, workspace: &str) -> Result<bool, IndexError> {
+        self.run(|db| {
+            db.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM root_result WHERE workspace = ?1)
+                 OR EXISTS (SELECT 1 FROM root_object WHERE workspace = ?1)",
+            )?
+            .query_row([workspace], |row| row.get(0))
+        })
+    }
+
     /// The workspaces that published anything.
     pub(crate) fn root_workspaces(&self) -> Result<Vec<String>, IndexError> {
         self.run(|sql| {

@@ -193,10 +193,8 @@ impl Facts {
     ) -> Option<Difference> {
         let same = self.files.look(world.root_fd);
         let is_same = |row: &u32| *row != NONE && same[*row as usize];
-        let mut difference = Difference {
-            in_place: self.outputs_in_place(&same, world),
-            ..Difference::default()
-        };
+        let mut difference =
+            Difference { in_place: self.outputs_in_place(&same, world), ..Difference::default() };
         if !self.structure_holds(db, world) {
             return None;
         }
@@ -264,8 +262,10 @@ impl Facts {
     /// Whether every rule file has the text that it was seen to have, which `db` keeps from now on.
     pub(crate) fn hold_texts(&self, db: &Database) -> bool {
         let rows = 0..u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
-        let paths: Vec<WsPath> =
-            rows.clone().filter_map(|row| WsPath::new(&self.rules.path(FileId(row))).ok()).collect();
+        let paths: Vec<WsPath> = rows
+            .clone()
+            .filter_map(|row| WsPath::new(&self.rules.path(FileId(row))).ok())
+            .collect();
         let texts = db.prefetch_texts(&paths);
         texts.len() == self.rules.len()
             && rows.zip(texts).all(|(row, text)| match text {

@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
-use vwfb_cas::{BlobId, Digest, FileRef};
 use vwfb_cas::profile::{self, Counter};
+use vwfb_cas::{BlobId, Digest, FileRef};
 
 use crate::columns::{Reader, Strings, Writer, narrow};
 use crate::stamp::{Stamp, Stamped};

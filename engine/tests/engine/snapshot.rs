@@ -1,0 +1,144 @@
+//! Builds that begin with the last snapshot, where it would be easy to believe it too much.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::scene::{Scene, Seen};
+
+/// Builds until the snapshot has a stamp for everything and is believed.
+fn settled(scene: &Scene, pattern: &str) -> Seen {
+    for _ in 0..2 {
+        sleep(Duration::from_millis(40));
+        scene.build(pattern);
+    }
+    sleep(Duration::from_millis(40));
+    scene.build(pattern)
+}
+
+#[test]
+fn a_source_that_changes_during_a_build_is_seen_by_all_who_read_it() {
+    let scene = Scene::new(
+        r#"
+        task "y" { srcs "s.txt"; out "y"; script "join {out}" }
+        task "z" { srcs "z.txt"; out "z"; script "clobber s.txt two" }
+        task "x" { srcs "s.txt" ":z"; out "x"; script "join {out}" }
+        "#,
+    );
+    scene.write("s.txt", "one").write("z.txt", "1");
+    settled(&scene, "//...");
+    scene.write("s.txt", "one");
+    settled(&scene, "//...");
+    scene.write("z.txt", "2");
+    scene.build("//...");
+    sleep(Duration::from_millis(40));
+    scene.build("//...");
+    assert_eq!([scene.output("y"), scene.output("x")], ["two", "two2"].map(str::to_owned));
+}
+
+#[test]
+fn what_was_made_but_never_put_in_place_is_put_there_later() {
+    let scene = Scene::new(
+        r#"
+        task "t" { srcs "s.txt"; out "t"; script "join {out}" }
+        task "u" { srcs "u.txt"; out "u"; script "fail-if bad {out}" }
+        filegroup "f" { srcs ":t" ":u" }
+        "#,
+    );
+    scene.write("s.txt", "1").write("u.txt", "good");
+    settled(&scene, "//:f").expect("unchanged t u");
+    scene.write("s.txt", "2").write("u.txt", "bad");
+    scene.build("//:f").expect("ran t; failed u");
+    sleep(Duration::from_millis(40));
+    scene.write("u.txt", "good");
+    scene.build("//:f").expect("unchanged t u");
+    assert_eq!(scene.output("t"), "2");
+}
+
+#[test]
+fn a_rule_file_that_is_a_source_too_changes_for_both() {
+    let scene = Scene::new("task \"own\" { out \"own\"; script \"join\" }\n");
+    let text = "task \"a\" { out \"a\"; script \"join 1\" }\n";
+    scene.write("a/BUILD.kdl", text).write(
+        "b/BUILD.kdl",
+        "task \"b\" { srcs \"//a/BUILD.kdl\"; out \"b\"; script \"join {out}\" }\n",
+    );
+    settled(&scene, "//...").expect("unchanged own a b");
+    let edited = text.replace("join 1", "join 2");
+    scene.write("a/BUILD.kdl", &edited);
+    scene.build("//...").expect("ran a b; unchanged own");
+    assert_eq!(scene.output("b/b"), edited);
+}
+
+#[test]
+fn rule_files_that_break_during_a_build_break_the_next_one() {
+    let scene =
+        Scene::new("task \"z\" { srcs \"z.txt\"; out \"z\"; script \"clobber b/BUILD.kdl {{\" }\n");
+    let text = "task \"x\" { srcs \"//:z\"; out \"x\"; script \"join {out}\" }\n";
+    scene.write("z.txt", "1").write("b/BUILD.kdl", text);
+    scene.build("//...");
+    scene.write("b/BUILD.kdl", text);
+    settled(&scene, "//...").expect("unchanged z x");
+    scene.write("z.txt", "2");
+    scene.build("//...").expect("ran z x");
+    assert_eq!(scene.output("b/x"), "2");
+    let mut workspace = scene.open();
+    let everything = [vwfb_rules::pattern::Pattern::Below(vwfb_rules::label::WsPath::root())];
+    let prepared = workspace.prepare(&everything, vwfb_engine::workspace::Evaluate::Changes);
+    assert!(prepared.loaded.has_errors());
+}
+
+#[test]
+fn a_memory_that_was_lost_is_not_taken_for_that_of_the_snapshot() {
+    let scene = Scene::new(
+        r#"
+        task "a" { srcs "s.txt"; out "a"; script "join {out}" }
+        task "b" { srcs "s.txt"; out "b"; script "join {out}" }
+        "#,
+    );
+    scene.write("s.txt", "1");
+    settled(&scene, "//:a").expect("unchanged a");
+    for suffix in ["", "-wal", "-shm"] {
+        let _gone = std::fs::remove_file(scene.root().join(format!(".vwfb/state.db{suffix}")));
+    }
+    scene.build("//:b");
+    scene.build("//:a").expect("cached a");
+    assert!(scene.why("//:a").current);
+}
+
+#[test]
+fn another_request_in_between_does_not_leave_its_output_behind() {
+    let scene = Scene::new(
+        r#"
+        task "x" { srcs "s.txt"; out "x"; script "join {out}" }
+        task "y" { srcs ":x"; out "y"; script "join {out}" }
+        "#,
+    );
+    scene.write("s.txt", "1");
+    settled(&scene, "//:x").expect("unchanged x");
+    scene.write("s.txt", "2");
+    scene.build("//:y").expect("ran x y");
+    sleep(Duration::from_millis(40));
+    scene.build("//:x").expect("unchanged x");
+    assert_eq!(scene.output("x"), "2");
+}
+
+#[test]
+fn a_damaged_snapshot_is_not_used() {
+    let scene = Scene::new("task \"a\" { srcs \"s.txt\"; out \"a\"; script \"join {out}\" }\n");
+    scene.write("s.txt", "1");
+    settled(&scene, "//...").expect("unchanged a");
+    let folder = scene.root().join(".vwfb/snapshots");
+    let path = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&path).unwrap();
+    for length in [0, 15, 40, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        scene.build("//...").expect("unchanged a");
+    }
+    let mut flipped = whole;
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    std::fs::write(&path, flipped).unwrap();
+    scene.write("s.txt", "2");
+    scene.build("//...").expect("ran a");
+    assert_eq!(scene.output("a"), "2");
+}
