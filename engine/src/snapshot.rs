@@ -103,7 +103,7 @@ impl Snapshot {
     /// # Errors
     /// If the file cannot be written.
     pub(crate) fn save(&self, place: &Place) -> io::Result<()> {
-        let _timed = Timed::new(Phase::Load);
+        let _timed = Timed::new(Phase::Store);
         let mut body = Writer::default();
         let mark: Vec<u64> = self.mark.iter().map(|mark| mark.cast_unsigned()).collect();
         body.column(&mark);

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use vwfb_cas::Digest;
-use vwfb_cas::profile::{self, Counter};
+use vwfb_cas::profile::{Counter, Phase, Timed, count};
 
 use crate::columns::{Reader, Strings, Writer, narrow};
 use crate::stamp::{Stamp, Stamped};
@@ -117,7 +117,6 @@ impl Files {
             .with_min_len(8)
             .map(|folder| self.look_into(root, folder))
             .collect();
-        profile::count(Counter::FilesStatted, self.len() as u64);
         folders.concat()
     }
 
@@ -128,6 +127,8 @@ impl Files {
             "" => ".",
             path => path,
         };
+        let _looking = Timed::new(Phase::Stat);
+        count(Counter::FilesStatted, rows.len() as u64);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let Ok(opened) = openat(root, path, flags, Mode::empty()) else {
             return vec![false; rows.len()];
