@@ -390,9 +390,8 @@ impl<'a> Build<'a> {
         for target in graph.requested() {
             let offers: Vec<_> = graph.offers(target).zip(in_place.by_ref()).collect();
             let outputs = offers.into_iter().map(|(offer, in_place)| {
-                let Step::Settled(result) = self.run.plan.step(offer.task) else { return None };
-                let stands = matches!(result, TaskResult::Unchanged | TaskResult::CutOff);
-                let artifact = (!in_place || !stands).then(|| {
+                let Step::Settled(_) = self.run.plan.step(offer.task) else { return None };
+                let artifact = (!in_place || self.run.has_moved(offer.task)).then(|| {
                     let artifact = self.run.answers.artifact(offer.task, offer.name);
                     artifact.expect("a settled task has every output it declares")
                 });

@@ -175,6 +175,11 @@ impl<'a> Run<'a> {
             && action(self.ground.db, self.target(id)).as_ref().is_ok_and(|keyed| keyed.key == key)
     }
 
+    /// Whether a task's outcome is not what it was before this run.
+    pub(crate) fn has_moved(&self, id: TaskId) -> bool {
+        self.moved[id.0]
+    }
+
     /// The key of a task, if it is known.
     pub(crate) fn known_key(&self, id: TaskId) -> Option<vwfb_cas::ActionKey> {
         let settled = matches!(self.plan.step(id), Step::Settled(_));

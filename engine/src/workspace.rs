@@ -280,7 +280,7 @@ impl Workspace {
         let output_folder = self.relative_output_folder();
         let root_fd = open_folder(&self.place.root)?;
         let world = self.world(&root_fd, &output_folder)?;
-        let difference = snapshot.facts.look(&snapshot.graph, &world)?;
+        let mut difference = snapshot.facts.look(&snapshot.graph, &world)?;
         if !difference.packages.is_empty()
             && !merge(&self.db, &snapshot.graph, &difference.packages, patterns)
         {
@@ -293,6 +293,8 @@ impl Workspace {
             let now = Known::of(&self.state, &snapshot.graph).ok()?.answers;
             snapshot.answers.doubt(&now, snapshot.graph.shape(), &mut suspects);
             snapshot.answers = now;
+            // What was in place was the output of other successes.
+            difference.in_place.fill(false);
         }
         let stale = difference.refreshed || !in_step || !self.disk.listings().is_empty();
         let known = Known { answers: snapshot.answers, suspects: Some(suspects), mark: Some(mark) };
