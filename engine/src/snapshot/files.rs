@@ -112,6 +112,7 @@ impl Files {
     /// Looks at every file without reading any: whether each is as its stamp says. Those that are
     /// not, or whose stamp vouches for nothing, are to be read.
     pub(crate) fn look(&self, root: &OwnedFd) -> Vec<bool> {
+        let _waiting = Timed::waiting();
         let folders: Vec<Vec<bool>> = (0..self.ends.len())
             .into_par_iter()
             .with_min_len(8)
