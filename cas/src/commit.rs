@@ -10,6 +10,7 @@ use crate::index::{IndexError, ObjectRow, Outlive, Rows, Sequence};
 use crate::lock::KeyLock;
 use crate::pack::{Frame, Kind};
 use crate::pending::{Failed, Gate, Queued, UsedResult};
+use crate::profile::{Phase, Timed};
 use crate::record;
 use crate::store::Store;
 
@@ -68,6 +69,7 @@ impl Store {
         &self,
         results: &[(ActionKey, ActionResult)],
     ) -> Result<Vec<ActionResult>, CommitError> {
+        let _storing = Timed::new(Phase::Store);
         let gate = self.gate()?;
         let queued = results.iter().map(|(key, result)| self.queued(*key, result, None, &gate));
         let queued = queued.collect::<Result<Vec<_>, _>>()?;
@@ -85,6 +87,7 @@ impl Store {
         lock: KeyLock,
         result: &ActionResult,
     ) -> Result<ActionResult, CommitError> {
+        let _storing = Timed::new(Phase::Store);
         let key = lock.key();
         if !lock.is_vacant()
             && let Some(first) = self.lookup_rows(&[key])?.pop().flatten()
@@ -156,6 +159,7 @@ impl Store {
     }
 
     fn lookup_rows(&self, keys: &[ActionKey]) -> Result<Vec<Option<ActionResult>>, IndexError> {
+        let _asking = Timed::new(Phase::Lookup);
         let gate = self.gate()?;
         let mut found = match keys {
             // Mostly there is none, and one statement tells.

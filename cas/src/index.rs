@@ -22,6 +22,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::IoError;
 use crate::layout;
+use crate::profile::{Counter, Phase, Timed, count};
 
 pub(crate) use leases::Sequence;
 pub(crate) use objects::{Object, ObjectRow};
@@ -112,6 +113,7 @@ impl Index {
         &self,
         body: impl FnOnce(&Rows<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        let _asking = Timed::new(Phase::Lookup);
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let reader = self.opened(&mut reader)?;
         let transaction = reader.transaction().map_err(|source| self.failure(source))?;
@@ -124,6 +126,7 @@ impl Index {
         &self,
         body: impl FnOnce(&Rows<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        let _asking = Timed::new(Phase::Lookup);
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         body(&Rows::new(self.opened(&mut reader)?, &self.path))
     }
@@ -144,6 +147,7 @@ impl Index {
         outlive: Outlive,
         body: impl FnOnce(&Rows<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        let _writing = Timed::new(Phase::Store);
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let Writer { lock, lock_path, connection } = &mut *writer;
         let _held = Held::take(lock, lock_path).map_err(IndexError::from)?;
@@ -162,6 +166,7 @@ impl Index {
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
         let value = body(&Rows::new(&transaction, &self.path))?;
         transaction.commit().map_err(fail)?;
+        count(Counter::Transactions, 1);
         Ok(value)
     }
 
@@ -225,6 +230,25 @@ pub(crate) struct Rows<'a> {
 impl<'a> Rows<'a> {
     fn new(connection: &'a Connection, path: &'a Path) -> Self {
         Self { connection, path, moment: Cell::new(None) }
+    }
+
+    /// Reads one row, or learns that there is none.
+    fn row<T>(
+        &self,
+        body: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, IndexError> {
+        count(Counter::IndexRows, 1);
+        self.run(body)
+    }
+
+    /// Reads all rows of some kind.
+    fn rows<T>(
+        &self,
+        body: impl FnOnce(&Connection) -> rusqlite::Result<Vec<T>>,
+    ) -> Result<Vec<T>, IndexError> {
+        let rows = self.run(body)?;
+        count(Counter::IndexRows, rows.len() as u64);
+        Ok(rows)
     }
 
     fn run<T>(

@@ -11,6 +11,7 @@ use crate::digest::ActionKey;
 use crate::error::IoError;
 use crate::index::{IndexError, Outlive, Rows};
 use crate::pending::{Batch, Failed, Gate, NewObject, Queued, State};
+use crate::profile::{Phase, Timed};
 use crate::store::{Core, Store};
 
 /// What became of each result of a batch.
@@ -78,6 +79,7 @@ impl Core {
 
     /// The last `strict` results fail the whole batch if one of them fails.
     fn write(&self, batch: &Batch, strict: usize) -> Result<Standing, CommitError> {
+        let _storing = Timed::new(Phase::Store);
         let outlive = match batch.results.is_empty() {
             true => Outlive::Process,
             false => {

@@ -13,6 +13,7 @@ use crate::dir::Dir;
 use crate::error::{AtPath, IoError};
 use crate::index::IndexError;
 use crate::layout;
+use crate::profile::{Phase, Timed};
 use crate::read::{Blob, ReadError};
 use crate::store::Store;
 
@@ -71,6 +72,7 @@ impl Store {
         to: &Path,
         placement: Placement,
     ) -> Result<(), MaterialiseError> {
+        let _placing = Timed::new(Phase::Materialise);
         let (folder, name) = split(to)?;
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         self.place(artifact, &Dir::open(folder)?, name, placement)
@@ -85,6 +87,7 @@ impl Store {
         relative: &Path,
         placement: Placement,
     ) -> Result<(), MaterialiseError> {
+        let _placing = Timed::new(Phase::Materialise);
         let (folder, name) = split(relative)?;
         let folder = Dir::open(base)?.make_below(folder)?;
         self.place(artifact, &folder, name, placement)

@@ -11,6 +11,7 @@ use crate::error::{AtPath, IoError};
 use crate::index::{Index, IndexError, Outlive, Rows};
 use crate::layout::Layout;
 use crate::pack::{self, Frame, Kind, PackId, Slot};
+use crate::profile::{Counter, count};
 
 /// A pack this long, in bytes, is not appended to any more.
 const FULL: u64 = 64 << 20;
@@ -106,6 +107,7 @@ impl Packs {
             let path = self.layout.pack(id);
             let file = File::options().read(true).write(true).create_new(true).open(&path);
             let file = file.at("create", &path)?;
+            count(Counter::FilesStored, 1);
             file.lock().at("lock", &path)?;
             Ok(Writer { id, file: Arc::new(file), end: 0, is_new: true })
         })

@@ -71,15 +71,15 @@ pub enum Counter {
     PackagesParsed,
     /// Queries that were executed, not found in memory.
     QueriesExecuted,
-    /// Rows of the workspace's state that were read.
+    /// Rows of the workspace's state that were read or searched for, of the tables that grow.
     StateRows,
-    /// Rows of the store's index that were read.
+    /// Rows of the store's index that were read or searched for, of the tables that grow.
     IndexRows,
     /// Transactions that wrote to the state or the index.
     Transactions,
     /// Processes that were started for tasks.
     ProcessesSpawned,
-    /// Files that were created in the store.
+    /// Files that were created in the store for content: packs, and blobs with a file of their own.
     FilesStored,
 }
 

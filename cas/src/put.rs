@@ -14,6 +14,7 @@ use crate::layout;
 use crate::pack::{Frame, Kind, Place, Slot};
 use crate::packs::Found;
 use crate::pending::{Form, Gate, Known, NewObject};
+use crate::profile::{Counter, Phase, Timed, count};
 use crate::quarantine;
 use crate::read::Located;
 use crate::stage::{self, Staged, Take};
@@ -66,11 +67,13 @@ pub enum PutError {
 impl Store {
     /// Stores bytes as a plain file.
     pub fn put_bytes(&self, bytes: &[u8]) -> Result<FileRef, PutError> {
+        let _storing = Timed::new(Phase::Store);
         self.put_memory(bytes, false, Vec::new())
     }
 
     /// Stores the regular file at `path`, executable if its owner may execute it.
     pub fn put_file(&self, path: &Path, take: Take) -> Result<FileRef, PutError> {
+        let _storing = Timed::new(Phase::Store);
         let file = self.take_in(path, None)?;
         if take == Take::Move {
             layout::remove(path)?;
@@ -82,6 +85,7 @@ impl Store {
     ///
     /// Where the store has those bytes already, the file is not read again.
     pub fn put_known(&self, path: &Path, expected: BlobId) -> Result<FileRef, PutError> {
+        let _storing = Timed::new(Phase::Store);
         let metadata = fs::symlink_metadata(path).at("stat", path)?;
         if !metadata.is_file() {
             return Err(PutError::NotRegular { path: path.to_owned() });
@@ -98,6 +102,7 @@ impl Store {
     /// Stores the folder at `path` with all below it: regular files with their executable bit,
     /// folders, empty ones too, and symbolic links that stay inside it.
     pub fn put_tree(&self, path: &Path, take: Take) -> Result<TreeId, PutError> {
+        let _storing = Timed::new(Phase::Store);
         let tree = self.walk(path, 0)?;
         if take == Take::Move {
             crate::dir::remove_all(path)?;
@@ -147,6 +152,8 @@ impl Store {
             let mut bytes = Vec::with_capacity(source.size as usize + 1);
             (&mut source.file).take(packed + 1).read_to_end(&mut bytes).at("read", path)?;
             if bytes.len() as u64 <= packed {
+                count(Counter::FilesHashed, 1);
+                count(Counter::BytesHashed, bytes.len() as u64);
                 check(BlobId(Digest::of(&bytes)))?;
                 return self.put_memory(&bytes, source.executable, Vec::new());
             }

@@ -10,6 +10,7 @@ use crate::error::{AtPath, IoError};
 use crate::index::{IndexError, Object, ObjectRow, Rows};
 use crate::pack::Place;
 use crate::pending::{Form, Gate, Known};
+use crate::profile::{Phase, Timed};
 use crate::store::Store;
 
 /// A blob cannot be read.
@@ -180,6 +181,7 @@ impl Store {
         if self.are_known(forms) {
             return Ok(vec![true; forms.len()]);
         }
+        let _asking = Timed::new(Phase::Lookup);
         let (mut found, any_broken) = self.standings(forms)?;
         if any_broken {
             // What one of them lacks may have been put again.

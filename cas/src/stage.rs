@@ -10,6 +10,7 @@ use crate::artifact::FileRef;
 use crate::digest::{BlobId, Digest};
 use crate::error::{AtPath, IoError};
 use crate::layout;
+use crate::profile::{Counter, Phase, Timed, count};
 use crate::put::PutError;
 use crate::store::Store;
 
@@ -82,6 +83,8 @@ impl Store {
             }
             hash_whole(&staged.path).at("read", &staged.path)?
         };
+        count(Counter::FilesHashed, 1);
+        count(Counter::BytesHashed, size);
         staged.file = FileRef { blob, size, executable };
         seal(&target, &staged)?;
         Ok(staged)
@@ -111,6 +114,7 @@ fn is_no_file(error: &io::Error) -> bool {
 }
 
 fn create(path: &Path) -> Result<File, IoError> {
+    count(Counter::FilesStored, 1);
     File::options()
         .create_new(true)
         .read(true)
@@ -148,6 +152,7 @@ fn copy(
 /// The digest and number of the bytes of a file that nobody else writes, by all cores.
 fn hash_whole(path: &Path) -> io::Result<(BlobId, u64)> {
     let mut hasher = blake3::Hasher::new();
+    let _hashing = Timed::new(Phase::Hash);
     hasher.update_mmap_rayon(path)?;
     Ok((BlobId(Digest::from_bytes(*hasher.finalize().as_bytes())), hasher.count()))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use vwfb_cas::profile::{self, Counter};
+use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_cas::{Artifact, Digest, Entry, PutError, ReadError, Store, Take, TreeId};
 use vwfb_rules::label::WsPath;
 use vwfb_rules::scope::SourceKind;
@@ -50,7 +50,7 @@ impl Disk {
     }
 
     fn artifact(&self, path: &Path) -> io::Result<Artifact> {
-        if fs::metadata(path)?.is_dir() {
+        if metadata(path)?.is_dir() {
             return tree_id(&fs::canonicalize(path)?, &self.stamps).map(Artifact::Tree);
         }
         self.stamps.of(path).map(|stamped| Artifact::File(file(&stamped)))
@@ -75,7 +75,7 @@ impl System for Disk {
     }
 
     fn kind(&self, path: &WsPath) -> SourceKind {
-        match fs::metadata(self.path(path)) {
+        match metadata(&self.path(path)) {
             Ok(metadata) if metadata.is_dir() => SourceKind::Directory,
             Err(error) if is_absence(&error) => SourceKind::Absent,
             // What cannot be looked at is said when its content is asked for.
@@ -92,6 +92,8 @@ impl System for Disk {
     }
 
     fn entries(&self, path: &WsPath) -> Arc<[String]> {
+        let _looking = Timed::new(Phase::Stat);
+        count(Counter::FoldersListed, 1);
         let Ok(entries) = fs::read_dir(self.path(path)) else { return Arc::default() };
         let mut names: Vec<String> = entries
             .filter_map(Result::ok)
@@ -106,6 +108,7 @@ impl System for Disk {
     }
 
     fn glob(&self, package: &WsPath, pattern: &str) -> Arc<[WsPath]> {
+        let _looking = Timed::new(Phase::Stat);
         let mut files = Vec::new();
         for entry in self.walk_package(package).flatten() {
             let path = self.ws_path(entry.path());
@@ -119,6 +122,7 @@ impl System for Disk {
     }
 
     fn left_out(&self, package: &WsPath, pattern: &str) -> Arc<[String]> {
+        let _looking = Timed::new(Phase::Stat);
         let root = self.path(package);
         let mut left_out = Vec::new();
         for entry in self.walk_package(package) {
@@ -138,6 +142,7 @@ impl System for Disk {
     }
 
     fn packages(&self, path: &WsPath) -> Vec<WsPath> {
+        let _looking = Timed::new(Phase::Stat);
         let mut packages = Vec::new();
         let folders = self.folders(path, &mut packages);
         packages.sort();
@@ -193,7 +198,7 @@ impl Disk {
                 folders.push((folder, Stamp::default()));
                 continue;
             };
-            profile::count(Counter::FoldersListed, 1);
+            count(Counter::FoldersListed, 1);
             let (mut inner, mut is_package, mut is_workspace) = (Vec::new(), false, false);
             for entry in entries.filter_map(Result::ok) {
                 let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
@@ -232,6 +237,10 @@ impl Disk {
                         || !entry.file_type().is_dir()
                         || !entry.path().join(BUILD_FILE).is_file())
             })
+            .inspect(|entry| {
+                let is_folder = entry.as_ref().is_ok_and(|entry| entry.file_type().is_dir());
+                count(if is_folder { Counter::FoldersListed } else { Counter::FilesStatted }, 1);
+            })
             .filter(|entry| !entry.as_ref().is_ok_and(|entry| !entry.path().is_file()))
     }
 }
@@ -251,8 +260,14 @@ fn is_of_the_workspace(entry: &DirEntry) -> bool {
 #[expect(clippy::disallowed_methods, reason = "the stamp's own clock, which no key sees")]
 pub(crate) fn folder_stamp(path: &Path) -> io::Result<Stamp> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos());
-    let metadata = fs::metadata(path)?;
+    let metadata = metadata(path)?;
     Ok(Stamp::of(&metadata, i128::try_from(now).unwrap_or(i128::MAX)))
+}
+
+fn metadata(path: &Path) -> io::Result<fs::Metadata> {
+    let _looking = Timed::new(Phase::Stat);
+    count(Counter::FilesStatted, 1);
+    fs::metadata(path)
 }
 
 fn is_absence(error: &io::Error) -> bool {

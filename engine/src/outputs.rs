@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use vwfb_cas::profile::{Counter, count};
 use vwfb_cas::{Artifact, Destination, IoError, MaterialiseError, Store};
 
 use crate::build::{Placer, Unplaced};
@@ -37,6 +38,7 @@ impl OutputFolder {
     }
 
     fn is_in_place(&self, destination: &Path, artifact: &Artifact) -> bool {
+        count(Counter::FilesStatted, 1);
         let Ok(found) = fs::symlink_metadata(destination) else { return false };
         match artifact {
             Artifact::File(wanted) => {

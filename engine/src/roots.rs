@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{Roots, Store};
 
 use crate::run::EnvironmentError;
@@ -10,6 +11,7 @@ use crate::state::{STATE_FILE, State};
 /// Tells the store which results the workspace of `state` stands on: the last success of every
 /// label in every configuration. A store that was told of these already is not told again.
 pub(crate) fn publish(store: &Store, state: &State) -> Result<(), EnvironmentError> {
+    let _telling = Timed::new(Phase::Store);
     // By the path of its memory: where that is gone, nobody needs what it named.
     let name = state.path().to_string_lossy();
     let told_to = store.root().to_string_lossy();

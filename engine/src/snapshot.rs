@@ -105,7 +105,7 @@ impl Snapshot {
     /// # Errors
     /// If the file cannot be written.
     pub(crate) fn save(&self, place: &Place) -> io::Result<()> {
-        let _timed = Timed::new(Phase::Load);
+        let _timed = Timed::new(Phase::Store);
         // About what a task, its source and its output take: growing would copy it again.
         let mut body = Writer(Vec::with_capacity(self.graph.tasks() * 512));
         let mark: Vec<u64> = self.mark.iter().map(|mark| mark.cast_unsigned()).collect();

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use vwfb_cas::Digest;
+use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_exec::FileDigests;
 
 use crate::columns::Reader;
@@ -103,7 +104,7 @@ impl Stamps {
     pub(crate) fn text(&self, path: &Path) -> io::Result<String> {
         for _ in 0..TRIES {
             let before = stamp(path)?;
-            let text = fs::read_to_string(path)?;
+            let text = read(path)?;
             if stamp(path)?.same_file(&before) {
                 let digest = Digest::of(text.as_bytes());
                 self.note(path, Stamped { stamp: before, digest });
@@ -169,6 +170,7 @@ impl FileDigests for Stamps {
     }
 
     fn digest_of(&self, path: &Path, metadata: &Metadata) -> io::Result<Digest> {
+        count(Counter::FilesStatted, 1);
         // Whether an earlier stamp vouches for this one does not depend on when this one is taken.
         let now = Stamp::of(metadata, 0);
         match path.to_str().and_then(|name| self.vouched(name, &now)) {
@@ -183,6 +185,8 @@ impl FileDigests for Stamps {
 
 #[expect(clippy::disallowed_methods, reason = "the stamp's own clock, which no key sees")]
 fn stamp(path: &Path) -> io::Result<Stamp> {
+    let _looking = Timed::new(Phase::Stat);
+    count(Counter::FilesStatted, 1);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos());
     let metadata = fs::metadata(path)?;
     if metadata.is_file() {
@@ -192,9 +196,20 @@ fn stamp(path: &Path) -> io::Result<Stamp> {
     }
 }
 
+fn read(path: &Path) -> io::Result<String> {
+    let _reading = Timed::new(Phase::Load);
+    let text = fs::read_to_string(path)?;
+    count(Counter::FilesHashed, 1);
+    count(Counter::BytesHashed, text.len() as u64);
+    Ok(text)
+}
+
 fn hash(path: &Path) -> io::Result<Digest> {
+    let _hashing = Timed::new(Phase::Hash);
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(File::open(path)?)?;
+    count(Counter::FilesHashed, 1);
+    count(Counter::BytesHashed, hasher.count());
     Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
 }
 

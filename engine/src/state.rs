@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_cas::{ActionKey, BlobId, Digest, FileRef};
 use vwfb_rules::label::Label;
 
@@ -170,11 +171,26 @@ impl State {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Reads.
     fn with<T>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StateError> {
-        let worked = work(&mut self.connection());
+        let _reading = Timed::new(Phase::Load);
+        self.told(work(&mut self.connection()))
+    }
+
+    /// Writes, in one transaction.
+    fn change<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StateError> {
+        let _writing = Timed::new(Phase::Store);
+        count(Counter::Transactions, 1);
+        self.told(work(&mut self.connection()))
+    }
+
+    fn told<T>(&self, worked: rusqlite::Result<T>) -> Result<T, StateError> {
         worked.map_err(|source| {
             if is_damage(&source) {
                 // The next run begins with a new one.
@@ -189,7 +205,7 @@ impl State {
     /// # Errors
     /// If the database cannot be written; so for every method here.
     pub fn begin_run(&self, now_ms: i64, targets: &str, sandbox: &str) -> Result<u64, StateError> {
-        self.with(|db| {
+        self.change(|db| {
             db.execute(
                 "INSERT INTO runs (started_ms, targets, sandbox, config) VALUES (?1, ?2, ?3, ?4)",
                 params![now_ms, targets, sandbox, self.config.as_bytes().as_slice()],
@@ -213,7 +229,7 @@ impl State {
             .iter()
             .map(|result| format!("{}={}", result.as_str(), counts.of(*result)))
             .collect();
-        self.with(|db| {
+        self.change(|db| {
             db.execute(
                 "UPDATE runs SET finished_ms = ?2, counts = ?3, exit_code = ?4 WHERE id = ?1",
                 params![run.cast_signed(), now_ms, counts.join(" "), exit_code],
@@ -241,6 +257,7 @@ impl State {
                     successes.insert(label, success);
                 }
             }
+            count(Counter::StateRows, successes.len() as u64);
             Ok(successes)
         })
     }
@@ -269,7 +286,7 @@ impl State {
     /// # Errors
     /// See [`State::begin_run`].
     pub fn published(&self, mark: i64, store: &str) -> Result<(), StateError> {
-        self.with(|db| {
+        self.change(|db| {
             db.execute("UPDATE marks SET published = ?1, store = ?2", params![mark, store])?;
             Ok(())
         })
@@ -287,6 +304,7 @@ impl State {
             for row in rows {
                 keys.extend(digest(&row?).map(ActionKey));
             }
+            count(Counter::StateRows, keys.len() as u64);
             Ok(keys)
         })
     }
@@ -297,7 +315,7 @@ impl State {
     /// # Errors
     /// See [`State::begin_run`].
     pub fn record_successes(&self, run: u64, new: &[NewSuccess<'_>]) -> Result<i64, StateError> {
-        self.with(|db| {
+        self.change(|db| {
             let transaction = db.transaction()?;
             for success in new {
                 insert_success(&transaction, self.config, run, success)?;
@@ -313,6 +331,7 @@ impl State {
     /// # Errors
     /// See [`State::begin_run`].
     pub fn record(&self, key: ActionKey) -> Result<Option<Vec<u8>>, StateError> {
+        count(Counter::StateRows, 1);
         self.with(|db| {
             db.query_row(
                 "SELECT record FROM records WHERE key = ?1",
@@ -328,7 +347,7 @@ impl State {
     /// # Errors
     /// See [`State::begin_run`].
     pub fn record_attempts(&self, attempts: &[(String, Attempt)]) -> Result<(), StateError> {
-        self.with(|db| {
+        self.change(|db| {
             let transaction = db.transaction()?;
             for (label, attempt) in attempts {
                 let log = attempt.log.map(|log| log.blob.digest().as_bytes().to_vec());
@@ -355,6 +374,7 @@ impl State {
     /// # Errors
     /// See [`State::begin_run`].
     pub fn attempt(&self, label: &str) -> Result<Option<Attempt>, StateError> {
+        count(Counter::StateRows, 1);
         self.with(|db| {
             db.query_row(
                 "SELECT run, result, reason, log, log_size FROM attempts

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_cas::{BlobId, Entry, FileRef, Tree, TreeId};
 
 use crate::stamp::Stamped;
@@ -18,6 +19,7 @@ const DEPTH: usize = 200;
 /// If something in it cannot be read, is neither file, folder nor link, or has a name that is not
 /// UTF-8.
 pub(crate) fn tree_id(path: &Path, stamps: &Stamps) -> io::Result<TreeId> {
+    let _looking = Timed::new(Phase::Stat);
     folder(path, stamps, DEPTH)
 }
 
@@ -26,6 +28,7 @@ fn folder(path: &Path, stamps: &Stamps, left: usize) -> io::Result<TreeId> {
         return Err(io::Error::other(format!("folders are nested more than {DEPTH} deep")));
     };
     let mut tree = Tree::default();
+    count(Counter::FoldersListed, 1);
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         let name = entry

@@ -9,6 +9,7 @@ mod build;
 mod docs;
 mod events;
 mod exits;
+mod guard;
 mod inspect;
 mod queries;
 mod shells;

@@ -37,7 +37,7 @@ fn a_build_counts_what_it_does() {
     assert_eq!(counted(&first, "packages-parsed"), 1);
     assert!(counted(&first, "queries-executed") > 0);
     assert_eq!(counted(&first, "processes-spawned"), 3);
-    for phase in ["load", "queries"] {
+    for phase in first["phases"].as_object().unwrap().keys() {
         assert!(first["phases"][phase]["times"].as_u64().unwrap() > 0, "{phase}");
     }
     world.write("p/greeting.txt", "other\n");

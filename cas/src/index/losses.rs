@@ -72,7 +72,7 @@ impl Rows<'_> {
         if !self.any_missing()? {
             return Ok(Vec::new());
         }
-        self.run(|sql| {
+        self.rows(|sql| {
             let mut found = Vec::new();
             let mut held = sql.prepare(&format!(
                 "{BROKEN} SELECT key, record, digest, executable, missing FROM broken

@@ -75,7 +75,7 @@ impl Rows<'_> {
         blob: BlobId,
         executable: bool,
     ) -> Result<Option<Object>, IndexError> {
-        self.run(|sql| {
+        self.row(|sql| {
             sql.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM object WHERE digest = ? AND executable = ?"
             ))?
@@ -89,7 +89,7 @@ impl Rows<'_> {
         &self,
         (blob, executable): (BlobId, bool),
     ) -> Result<Option<(Object, bool)>, IndexError> {
-        self.run(|sql| {
+        self.row(|sql| {
             sql.prepare_cached(&format!(
                 "SELECT {COLUMNS}, EXISTS(SELECT 1 FROM object WHERE missing) FROM object
                  WHERE digest = ? AND executable = ?"
@@ -102,7 +102,7 @@ impl Rows<'_> {
     }
 
     pub(crate) fn objects(&self) -> Result<Vec<Object>, IndexError> {
-        self.run(|sql| {
+        self.rows(|sql| {
             sql.prepare(&format!("SELECT {COLUMNS} FROM object ORDER BY id"))?
                 .query_map([], object)?
                 .collect()
@@ -218,7 +218,7 @@ impl Rows<'_> {
 
     /// Every tree with every object it names.
     pub(crate) fn edges(&self) -> Result<Vec<(ObjectRow, ObjectRow)>, IndexError> {
-        self.run(|sql| {
+        self.rows(|sql| {
             sql.prepare("SELECT parent, child FROM edge")?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()

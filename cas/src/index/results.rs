@@ -47,7 +47,7 @@ impl Rows<'_> {
         &self,
         key: ActionKey,
     ) -> Result<Option<(ActionResult, Sequence)>, IndexError> {
-        let found: Option<(Vec<u8>, Sequence)> = self.run(|sql| {
+        let found: Option<(Vec<u8>, Sequence)> = self.row(|sql| {
             sql.prepare_cached("SELECT record, used FROM result WHERE key = ?")?
                 .query_row([key.digest().as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()
@@ -57,7 +57,7 @@ impl Rows<'_> {
 
     /// Whether there is a result under `key`.
     pub(crate) fn has_result(&self, key: ActionKey) -> Result<bool, IndexError> {
-        self.run(|sql| {
+        self.row(|sql| {
             sql.prepare_cached("SELECT EXISTS(SELECT 1 FROM result WHERE key = ?)")?
                 .query_row([key.digest().as_bytes()], |row| row.get(0))
         })
@@ -65,7 +65,7 @@ impl Rows<'_> {
 
     /// The record of a result, and the pack entry that also has it.
     pub(crate) fn record(&self, key: ActionKey) -> Result<Option<(Vec<u8>, Slot)>, IndexError> {
-        self.run(|sql| {
+        self.row(|sql| {
             sql.prepare_cached("SELECT record, pack, place FROM result WHERE key = ?")?
                 .query_row([key.digest().as_bytes()], |row| {
                     Ok((row.get(0)?, slot(row.get(1)?, row.get(2)?)))
@@ -78,7 +78,7 @@ impl Rows<'_> {
     pub(crate) fn record_slots(
         &self,
     ) -> Result<Vec<(ResultRow, ActionKey, Slot, u64)>, IndexError> {
-        self.run(|sql| {
+        self.rows(|sql| {
             sql.prepare("SELECT id, key, pack, place, length(record) FROM result")?
                 .query_map([], |row| {
                     let key = ActionKey(Digest::from_bytes(row.get(1)?));
@@ -99,7 +99,7 @@ impl Rows<'_> {
     }
 
     pub(crate) fn results(&self) -> Result<Vec<ResultInfo>, IndexError> {
-        self.run(|sql| {
+        self.rows(|sql| {
             sql.prepare("SELECT id, key, used, used_at, record FROM result ORDER BY id")?
                 .query_map([], |row| {
                     let made = record::decode(row.get_ref(4)?.as_blob()?);
@@ -118,7 +118,7 @@ impl Rows<'_> {
 
     /// Every result with every object it names.
     pub(crate) fn result_objects(&self) -> Result<Vec<(ResultRow, ObjectRow)>, IndexError> {
-        self.run(|sql| {
+        self.rows(|sql| {
             sql.prepare("SELECT result, object FROM result_object")?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, StatementStatus, params};
 
 use super::{IndexError, Rows};
 use crate::artifact::Artifact;
 use crate::digest::{ActionKey, BlobId, Digest};
 use crate::gc::Roots;
+use crate::profile::{Counter, count};
 
 /// What a workspace needs kept, each thing once.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl From<&Roots> for RootSet {
 impl Rows<'_> {
     /// What `workspace` needs kept.
     pub(crate) fn roots(&self, workspace: &str) -> Result<RootSet, IndexError> {
-        self.run(|sql| {
+        let found = self.run(|sql| {
             let keys = sql
                 .prepare("SELECT key FROM root_result WHERE workspace = ?")?
                 .query_map([workspace], |row| Ok(ActionKey(Digest::from_bytes(row.get(0)?))))?
@@ -38,7 +39,9 @@ impl Rows<'_> {
                 })?
                 .collect::<Result<_, _>>()?;
             Ok(RootSet { keys, objects })
-        })
+        })?;
+        count(Counter::IndexRows, (found.keys.len() + found.objects.len()) as u64);
+        Ok(found)
     }
 
     /// Replaces what `workspace` needs kept, writing only what differs.
@@ -70,15 +73,29 @@ impl Rows<'_> {
         })
     }
 
-    /// The workspaces that published anything.
+    /// The workspaces that published anything, found without reading what each published.
     pub(crate) fn root_workspaces(&self) -> Result<Vec<String>, IndexError> {
         self.run(|sql| {
-            sql.prepare(
-                "SELECT workspace FROM root_result UNION SELECT workspace FROM root_object
-                 ORDER BY workspace",
-            )?
-            .query_map([], |row| row.get(0))?
-            .collect()
+            let mut select = sql.prepare_cached(
+                "WITH RECURSIVE
+                   with_result(name) AS (
+                     SELECT min(workspace) FROM root_result
+                     UNION ALL
+                     SELECT (SELECT min(workspace) FROM root_result WHERE workspace > name)
+                     FROM with_result WHERE name IS NOT NULL),
+                   with_object(name) AS (
+                     SELECT min(workspace) FROM root_object
+                     UNION ALL
+                     SELECT (SELECT min(workspace) FROM root_object WHERE workspace > name)
+                     FROM with_object WHERE name IS NOT NULL)
+                 SELECT name FROM with_result WHERE name IS NOT NULL
+                 UNION SELECT name FROM with_object WHERE name IS NOT NULL
+                 ORDER BY name",
+            )?;
+            let names = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let steps = select.reset_status(StatementStatus::FullscanStep);
+            count(Counter::IndexRows, u64::try_from(steps).unwrap_or_default());
+            Ok(names)
         })
     }
 }

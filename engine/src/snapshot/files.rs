@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
-use vwfb_cas::profile::{self, Counter};
+use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_cas::{BlobId, Digest, FileRef};
 
 use crate::columns::{Reader, Strings, Writer, narrow};
@@ -120,12 +120,12 @@ impl Files {
     /// Looks at every file without reading any: whether each is as its stamp says. Those that are
     /// not, or whose stamp vouches for nothing, are to be read.
     pub(crate) fn look(&self, root: &OwnedFd) -> Vec<bool> {
+        let _waiting = Timed::waiting();
         let folders: Vec<Vec<bool>> = (0..self.ends.len())
             .into_par_iter()
             .with_min_len(8)
             .map(|folder| self.look_into(root, folder))
             .collect();
-        profile::count(Counter::FilesStatted, self.len() as u64);
         folders.concat()
     }
 
@@ -136,6 +136,8 @@ impl Files {
             "" => ".",
             path => path,
         };
+        let _looking = Timed::new(Phase::Stat);
+        count(Counter::FilesStatted, rows.len() as u64);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let Ok(opened) = openat(root, path, flags, Mode::empty()) else {
             return vec![false; rows.len()];

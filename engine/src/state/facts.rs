@@ -28,6 +28,7 @@ impl State {
                     stamps.insert(path, Stamped { stamp, digest });
                 }
             }
+            profile::count(Counter::StateRows, stamps.len() as u64);
             Ok(stamps)
         })
     }
@@ -37,6 +38,7 @@ impl State {
     /// # Errors
     /// See [`State::begin_run`].
     pub fn stamp(&self, path: &str) -> Result<Option<Stamped>, StateError> {
+        profile::count(Counter::StateRows, 1);
         self.with(|db| {
             let mut select =
                 db.prepare_cached("SELECT stamp, digest FROM stamps WHERE path = ?1")?;
@@ -54,7 +56,7 @@ impl State {
     /// # Errors
     /// See [`State::begin_run`].
     pub fn record_stamps(&self, new: &BTreeMap<String, Stamped>) -> Result<(), StateError> {
-        self.with(|db| {
+        self.change(|db| {
             let transaction = db.transaction()?;
             {
                 let mut insert =
@@ -77,14 +79,16 @@ impl State {
         fingerprint: Digest,
         components: &BTreeMap<String, Digest>,
     ) -> Result<(), StateError> {
-        self.with(|db| {
-            let known: Option<i64> = db
-                .prepare_cached("SELECT 1 FROM closures WHERE fingerprint = ?1 LIMIT 1")?
+        profile::count(Counter::StateRows, 1);
+        let known: Option<i64> = self.with(|db| {
+            db.prepare_cached("SELECT 1 FROM closures WHERE fingerprint = ?1 LIMIT 1")?
                 .query_row([fingerprint.as_bytes().as_slice()], |row| row.get(0))
-                .optional()?;
-            if known.is_some() {
-                return Ok(());
-            }
+                .optional()
+        })?;
+        if known.is_some() {
+            return Ok(());
+        }
+        self.change(|db| {
             let transaction = db.transaction()?;
             for (path, digest) in components {
                 transaction.execute(
@@ -112,6 +116,7 @@ impl State {
                 let (path, bytes) = row?;
                 components.extend(digest(&bytes).map(|digest| (path, digest)));
             }
+            profile::count(Counter::StateRows, components.len() as u64);
             Ok(components)
         })
     }
@@ -124,8 +129,6 @@ impl Recorded for State {
     }
 
     fn stamps(&self) -> HashMap<String, Stamped> {
-        let stamps = Self::stamps(self).unwrap_or_default();
-        profile::count(Counter::StateRows, stamps.len() as u64);
-        stamps
+        Self::stamps(self).unwrap_or_default()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, params};
+use vwfb_cas::profile::{Counter, count};
 use vwfb_cas::{ActionKey, Digest};
 
 use super::{State, StateError, mark_successes};
@@ -14,6 +15,7 @@ impl State {
     /// # Errors
     /// See [`State::begin_run`].
     pub fn labels(&self, keys: &[ActionKey]) -> Result<BTreeMap<ActionKey, String>, StateError> {
+        count(Counter::StateRows, keys.len() as u64);
         self.with(|db| {
             let mut select = db.prepare("SELECT label FROM records WHERE key = ?1")?;
             let mut labels = BTreeMap::new();
@@ -33,7 +35,7 @@ impl State {
     /// See [`State::begin_run`].
     pub fn forget(&self) -> Result<Vec<ActionKey>, StateError> {
         let keys = self.keys("SELECT key FROM records UNION SELECT key FROM successes", [])?;
-        self.with(|db| {
+        self.change(|db| {
             db.execute_batch("DELETE FROM successes; DELETE FROM attempts; DELETE FROM records;")?;
             mark_successes(db)?;
             Ok(keys)
@@ -52,7 +54,7 @@ impl State {
                        UNION SELECT key FROM successes WHERE label = ?1";
             keys.extend(self.keys(all, [label])?);
         }
-        self.with(|db| {
+        self.change(|db| {
             for table in ["successes", "attempts", "records"] {
                 let mut delete = db.prepare(&format!("DELETE FROM {table} WHERE label = ?1"))?;
                 for label in labels {
@@ -70,7 +72,7 @@ impl State {
     /// # Errors
     /// See [`State::begin_run`].
     pub fn retain_labels(&self, present: &BTreeSet<String>) -> Result<usize, StateError> {
-        self.with(|db| {
+        self.change(|db| {
             // It reads before it writes, and another process must not write in between.
             let transaction =
                 db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -79,6 +81,7 @@ impl State {
             for label in select.query_map([], |row| row.get(0))? {
                 labels.push(label?);
             }
+            count(Counter::StateRows, labels.len() as u64);
             drop(select);
             let mut gone = 0;
             for label in labels.iter().filter(|label| !present.contains(*label)) {
@@ -96,7 +99,7 @@ impl State {
     /// # Errors
     /// See [`State::begin_run`].
     pub fn drop_idle_configurations(&self, since_ms: i64) -> Result<usize, StateError> {
-        self.with(|db| {
+        self.change(|db| {
             let gone = db.execute(
                 "DELETE FROM successes WHERE config != ?1
                  AND config NOT IN (SELECT config FROM runs WHERE started_ms >= ?2)",
@@ -115,7 +118,11 @@ impl State {
         self.with(|db| {
             let mut select = db.prepare(select)?;
             let rows = select.query_map(values, |row| row.get::<_, [u8; 32]>(0))?;
-            rows.map(|row| row.map(|bytes| ActionKey(Digest::from_bytes(bytes)))).collect()
+            let keys: Vec<ActionKey> = rows
+                .map(|row| row.map(|bytes| ActionKey(Digest::from_bytes(bytes))))
+                .collect::<Result<_, _>>()?;
+            count(Counter::StateRows, keys.len() as u64);
+            Ok(keys)
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, params};
-use vwfb_cas::profile::{Counter, Phase, Timed, count};
+use vwfb_cas::profile::{Counter, count};
 
 use super::{State, StateError, Success, success};
 
@@ -20,7 +20,6 @@ impl State {
         if labels.len() > MOST_SEARCHED {
             return self.successes();
         }
-        let _reading = Timed::new(Phase::Load);
         count(Counter::StateRows, labels.len() as u64);
         self.with(|db| {
             // In one transaction: it is a third of the cost.
