@@ -24,7 +24,6 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::session::{Context, Session, no_target};
 use crate::sources::Sources;
-use crate::trash;
 use crate::ui::Ui;
 
 /// The argument that makes this program a task launcher.
@@ -140,8 +139,6 @@ fn build(
     report.summary();
     let built = built?;
     print_outputs(&ctx.ui, &built.placed)?;
-    // What cannot go now goes with the next build.
-    let _later = trash::empty(&root);
     Ok(Exit::of_build(&built))
 }
 

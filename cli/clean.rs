@@ -1,13 +1,12 @@
 //! `vwfb clean`: removes the output folder, and with `--expunge` also results.
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::args::CleanArgs;
 use crate::error::{CommandError, Exit};
 use crate::session::{Context, Session};
-use crate::trash;
 use crate::units;
 
 /// Cleans.
@@ -18,9 +17,6 @@ pub(crate) fn run(ctx: &Context, args: &CleanArgs) -> Result<Exit, CommandError>
     let session = Session::open(ctx, &args.vars)?;
     if args.labels.is_empty() {
         outputs(ctx)?;
-        let root = session.workspace.root();
-        let emptied = trash::empty(root);
-        emptied.map_err(|source| failed(&root.join(".vwfb/trash"), source))?;
         for folder in [".vwfb/logs", ".vwfb/failed"] {
             remove(&session.workspace.root().join(folder))?;
         }
@@ -53,13 +49,10 @@ fn told(ctx: &Context, count: usize) {
 }
 
 fn outputs(ctx: &Context) -> Result<Exit, CommandError> {
-    let root = ctx.located()?.root;
-    let folder = root.join("vwfb-out");
-    if trash::discard(&root, &folder).map_err(|source| failed(&folder, source))? {
+    let folder = ctx.located()?.root.join("vwfb-out");
+    if remove(&folder)? {
         ctx.ui.status(format_args!("removed {}", folder.display()));
     } else {
-        // Nothing comes back soon: what was discarded before can go.
-        trash::empty(&root).map_err(|source| failed(&folder, source))?;
         ctx.ui.status(format_args!("there is no {}", folder.display()));
     }
     Ok(Exit::SUCCESS)
@@ -70,10 +63,6 @@ fn remove(folder: &Path) -> Result<bool, CommandError> {
     match fs::remove_dir_all(folder) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(failed(folder, source)),
+        Err(source) => Err(CommandError::Io { deed: "remove", path: folder.to_owned(), source }),
     }
-}
-
-fn failed(folder: &Path, source: io::Error) -> CommandError {
-    CommandError::Io { deed: "remove", path: folder.to_owned(), source }
 }

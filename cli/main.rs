@@ -7,7 +7,6 @@ mod labels;
 mod locate;
 mod session;
 mod sources;
-mod trash;
 mod ui;
 mod units;
 

@@ -258,9 +258,20 @@ def restore(bench):
         return
     outputs = graph.root / "vwfb-out"
 
+    kept = bench.new_folder("kept") / "vwfb-out"
+    shutil.copytree(outputs, kept)
+    copied = bench.new_folder("copied") / "vwfb-out"
+    shutil.copytree(outputs, copied)
+
     def cleaned(_number):
         bench.asking(graph, "clean")
+        shutil.rmtree(copied)
         os.sync()
+
+    def copy():
+        argv = ["cp", "-r", str(kept), str(copied)]
+        env = bench.tools["ninja"].env(graph)
+        return bench.launcher.run(argv, graph.root, env, bench.folder / "cp.out")
 
     def moved(_number):
         outputs.rename(bench.new_folder("outputs") / "vwfb-out")
@@ -275,7 +286,8 @@ def restore(bench):
 
     rounds = bench.rounds(5)
     bench.in_turn("restore-moved", graph, rounds, {"vwfb": take}, before=moved)
-    bench.in_turn("restore", graph, rounds, {"vwfb": take}, before=cleaned)
+    runs = {"vwfb": take, "rm -r, cp -r": copy}
+    bench.in_turn("restore", graph, rounds, runs, "rm -r, cp -r", before=cleaned)
 
 
 def first_load(bench):

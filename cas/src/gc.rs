@@ -105,6 +105,13 @@ impl Store {
         Ok(self.index.write(Outlive::PowerCut, |rows| rows.set_roots(workspace, &wanted))?)
     }
 
+    /// Adds results to what `workspace` needs kept, without looking at what that is. What it does
+    /// not need any more stays until it publishes all.
+    pub fn add_roots(&self, workspace: &str, keys: &[ActionKey]) -> Result<(), GcError> {
+        self.settle();
+        Ok(self.index.write(Outlive::PowerCut, |rows| rows.add_roots(workspace, keys))?)
+    }
+
     /// Whether `workspace` published roots.
     pub fn has_roots(&self, workspace: &str) -> Result<bool, GcError> {
         Ok(self.index.read(|rows| rows.has_roots(workspace))?)

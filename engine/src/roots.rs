@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use vwfb_cas::profile::{Phase, Timed};
-use vwfb_cas::{Roots, Store};
+use vwfb_cas::{ActionKey, Roots, Store};
 
 use crate::run::EnvironmentError;
 use crate::state::{STATE_FILE, State};
@@ -12,20 +12,52 @@ use crate::state::{STATE_FILE, State};
 /// label in every configuration. A store that was told of these already is not told again.
 pub(crate) fn publish(store: &Store, state: &State) -> Result<(), EnvironmentError> {
     let _telling = Timed::new(Phase::Store);
-    // By the path of its memory: where that is gone, nobody needs what it named.
-    let name = state.path().to_string_lossy();
-    let told_to = store.root().to_string_lossy();
-    let told = state.is_published(&told_to).map_err(|error| EnvironmentError::of(&error))?;
     // A store that was made anew knows nobody.
-    let known = || store.has_roots(&name).map_err(|error| EnvironmentError::of(&error));
-    if told && known()? {
+    let known = || store.has_roots(&name(state)).map_err(|error| EnvironmentError::of(&error));
+    if is_told(store, state)? && known()? {
         return Ok(());
     }
+    publish_all(store, state)
+}
+
+/// Tells it in any case, and so takes back what the workspace does not stand on any more.
+pub(crate) fn publish_all(store: &Store, state: &State) -> Result<(), EnvironmentError> {
+    let _telling = Timed::new(Phase::Store);
     let mark = state.successes_mark().map_err(|error| EnvironmentError::of(&error))?;
     let keys = state.current_keys().map_err(|error| EnvironmentError::of(&error))?;
     let roots = Roots { keys, artifacts: Vec::new() };
-    store.publish_roots(&name, &roots).map_err(|error| EnvironmentError::of(&error))?;
-    state.published(mark, &told_to).map_err(|error| EnvironmentError::of(&error))
+    let published = store.publish_roots(&name(state), &roots);
+    published.map_err(|error| EnvironmentError::of(&error))?;
+    told(store, state, mark)
+}
+
+/// Tells the store of the results `keys`, which are all that this run recorded since it was told
+/// of the rest; the mark of the successes is `mark` with them.
+pub(crate) fn publish_new(
+    store: &Store,
+    state: &State,
+    keys: &[ActionKey],
+    mark: i64,
+) -> Result<(), EnvironmentError> {
+    let _telling = Timed::new(Phase::Store);
+    let added = store.add_roots(&name(state), keys);
+    added.map_err(|error| EnvironmentError::of(&error))?;
+    told(store, state, mark)
+}
+
+/// By the path of its memory: where that is gone, nobody needs what it named.
+fn name(state: &State) -> String {
+    state.path().to_string_lossy().into_owned()
+}
+
+fn is_told(store: &Store, state: &State) -> Result<bool, EnvironmentError> {
+    let told = state.is_published(&store.root().to_string_lossy());
+    told.map_err(|error| EnvironmentError::of(&error))
+}
+
+fn told(store: &Store, state: &State, mark: i64) -> Result<(), EnvironmentError> {
+    let told = state.published(mark, &store.root().to_string_lossy());
+    told.map_err(|error| EnvironmentError::of(&error))
 }
 
 /// The workspaces that told the store of their roots and are gone from the disk.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vwfb_cas::profile::{Phase, Timed};
-use vwfb_cas::{ActionResult, Artifact, Store};
+use vwfb_cas::{ActionKey, ActionResult, Artifact, Store};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::task::{InputRef, TaskDef};
 
@@ -78,6 +78,8 @@ pub(crate) struct Ended {
     /// The mark of the workspace's successes that these are; `None` if another process recorded
     /// some meanwhile.
     pub(crate) mark: Option<i64>,
+    /// The keys that the run recorded.
+    pub(crate) recorded: Vec<ActionKey>,
 }
 
 /// The state of one run.
@@ -99,6 +101,7 @@ pub(crate) struct Run<'a> {
     suspects: Option<Vec<bool>>,
     /// The mark of the successes in `answers`.
     mark: Option<i64>,
+    recorded_keys: Vec<ActionKey>,
     /// Whether a task's outcome is not what it was before this run.
     moved: Vec<bool>,
     /// Whether the database has a task's outcome.
@@ -133,6 +136,7 @@ impl<'a> Run<'a> {
             answers,
             suspects,
             mark,
+            recorded_keys: Vec::new(),
             moved: vec![false; count],
             brought: vec![false; count],
             doubtful: vec![false; count],
@@ -486,7 +490,8 @@ impl<'a> Run<'a> {
             u8::from(settled && !self.doubtful[id.0])
         };
         let settled = self.ground.graph.shape().tasks().map(settled).collect();
-        Ended { answers: std::mem::take(&mut self.answers), settled, mark: self.mark }
+        let recorded = std::mem::take(&mut self.recorded_keys);
+        Ended { answers: std::mem::take(&mut self.answers), settled, mark: self.mark, recorded }
     }
 
     /// Writes down what this run learnt, not for each task: it costs as much as a short task. What
@@ -534,6 +539,7 @@ impl<'a> Run<'a> {
             let mark = state.record_successes(self.number, &successes);
             let mark = mark.map_err(|error| EnvironmentError::of(&error))?;
             self.mark = self.mark.filter(|before| before + 1 == mark).map(|_| mark);
+            self.recorded_keys.extend(successes.iter().map(|success| success.key));
         }
         let attempts = state.record_attempts(&self.new_attempts);
         attempts.map_err(|error| EnvironmentError::of(&error))?;

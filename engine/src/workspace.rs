@@ -23,7 +23,7 @@ use crate::outputs::OutputFolder;
 use crate::package::workspace;
 use crate::platform::{cpu_level, platform};
 use crate::query::RealisedGraph;
-use crate::roots::{gone_workspaces, publish};
+use crate::roots::{gone_workspaces, publish, publish_all, publish_new};
 use crate::run::{Ended, Ground, Known, Run};
 use crate::snapshot::{self, Difference, Facts, Snapshot, World, merge};
 use crate::stamps::{Recorded, Stamps};
@@ -537,6 +537,11 @@ impl Workspace {
         *counts = build.run.counts;
         let (built, state) = build.over();
         self.record_stamps()?;
+        // All was told when the run began, so only this is new. Not of a sampled task, which told
+        // of itself, nor where another process recorded something meanwhile.
+        if let Some(mark) = state.mark.filter(|_| !state.recorded.is_empty()) {
+            publish_new(&self.store, &self.state, &state.recorded, mark)?;
+        }
         let built = Built { placed: placed?, ..built };
         self.save(prepared, state);
         Ok(built)
@@ -557,7 +562,7 @@ impl Workspace {
         if let Some(Resumed { known, stale: true, .. }) = &mut prepared.resumed {
             let settled = vec![1; prepared.graph.tasks()];
             let Known { answers, mark, .. } = std::mem::take(known);
-            let ended = Ended { answers, settled, mark };
+            let ended = Ended { answers, settled, mark, recorded: Vec::new() };
             self.record_stamps()?;
             self.save(prepared, ended);
         }
@@ -567,7 +572,7 @@ impl Workspace {
     /// Writes down the state after a run, for the next one. A failure costs that one time.
     fn save(&mut self, prepared: Prepared, ended: Ended) {
         let Prepared { graph, place: Some(place), resumed, .. } = prepared else { return };
-        let Ended { answers, mut settled, mark } = ended;
+        let Ended { answers, mut settled, mark, .. } = ended;
         let output_folder = self.relative_output_folder();
         let Some(root_fd) = open_folder(&self.place.root) else { return };
         let Some(world) = self.world(&root_fd, &output_folder) else { return };
@@ -615,7 +620,7 @@ impl Workspace {
                 .drop_idle_configurations(since)
                 .map_err(|error| EnvironmentError::of(&error))?;
         }
-        self.publish_roots()?;
+        publish_all(&self.store, &self.state)?;
         gone_workspaces(&self.store)
     }
 }

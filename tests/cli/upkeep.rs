@@ -22,23 +22,6 @@ fn clean_removes_outputs_and_keeps_results() {
 }
 
 #[test]
-fn what_clean_removed_is_off_the_disk_after_the_next_build_and_large_files_at_once() {
-    let world = World::new();
-    let _built = world.ok(&["build", "//..."]);
-    world.write("vwfb-out/large", &"x".repeat(300_000));
-    let _cleaned = world.ok(&["clean"]);
-    let trash = world.path(".vwfb/trash");
-    let left = walkdir::WalkDir::new(&trash).into_iter().map(Result::unwrap);
-    let files: Vec<_> = left.filter(|entry| entry.file_type().is_file()).collect();
-    assert!(files.iter().all(|entry| entry.file_name() != "large"));
-    let _built = world.ok(&["build", "//..."]);
-    assert!(!trash.exists());
-    let _cleaned = world.ok(&["clean"]);
-    let _cleaned = world.ok(&["clean"]);
-    assert!(!trash.exists(), "a second clean leaves nothing behind");
-}
-
-#[test]
 fn clean_with_expunge_forgets_results() {
     let world = World::new();
     let _built = world.ok(&["build", "//p:copy"]);

@@ -53,6 +53,17 @@ impl Rows<'_> {
         })
     }
 
+    /// Adds to what `workspace` needs kept.
+    pub(crate) fn add_roots(&self, workspace: &str, keys: &[ActionKey]) -> Result<(), IndexError> {
+        self.run(|sql| {
+            let mut add = sql.prepare_cached("INSERT OR IGNORE INTO root_result VALUES(?, ?)")?;
+            for key in keys {
+                add.execute(params![workspace, key.digest().as_bytes()])?;
+            }
+            Ok(())
+        })
+    }
+
     /// Forgets what `workspace` needed kept.
     pub(crate) fn remove_roots(&self, workspace: &str) -> Result<(), IndexError> {
         self.run(|sql| {
