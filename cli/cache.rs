@@ -150,10 +150,14 @@ fn gc(ctx: &Context, args: &GcArgs) -> Result<Exit, CommandError> {
 
 /// Lets the current workspace, if there is one that can be read, give up what it no longer needs.
 fn before_gc(ctx: &Context, args: &GcArgs) -> Result<Option<Vec<String>>, CommandError> {
-    if args.dry_run || ctx.located().is_err() {
+    if ctx.located().is_err() {
         return Ok(None);
     }
     let Ok(session) = Session::open(ctx, &VarArgs::default()) else { return Ok(None) };
+    if args.dry_run {
+        session.workspace.tell_roots()?;
+        return Ok(None);
+    }
     Ok(Some(session.workspace.before_gc(args.max_age)?))
 }
 

@@ -600,6 +600,15 @@ impl Workspace {
         publish(&self.store, &self.state)
     }
 
+    /// Tells the store of everything that this workspace stands on, and so of what it does not
+    /// need any more.
+    ///
+    /// # Errors
+    /// If the store or the workspace's memory cannot be used.
+    pub fn tell_roots(&self) -> Result<(), EnvironmentError> {
+        publish_all(&self.store, &self.state)
+    }
+
     /// Makes ready for a gc: forgets what no target of this workspace stands for any more and,
     /// with an age, what other configurations made that no run was made with since. Returns the
     /// workspaces with roots in the store that are gone from the disk.
@@ -620,7 +629,7 @@ impl Workspace {
                 .drop_idle_configurations(since)
                 .map_err(|error| EnvironmentError::of(&error))?;
         }
-        publish_all(&self.store, &self.state)?;
+        self.tell_roots()?;
         gone_workspaces(&self.store)
     }
 }
