@@ -5,6 +5,7 @@
 
 pub mod artifact;
 pub mod digest;
+pub mod hashing;
 pub mod profile;
 
 mod clock;
