@@ -4,6 +4,7 @@
 //! results under their keys, and loses neither.
 
 pub mod artifact;
+pub mod closing;
 pub mod digest;
 pub mod hashing;
 pub mod profile;
