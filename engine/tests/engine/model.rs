@@ -21,18 +21,39 @@ const TASKS: usize = 6;
 
 #[derive(Debug, Clone)]
 enum Op {
-    Edit { source: usize, text: usize },
-    Delete { source: usize },
-    Command { task: usize, command: usize },
-    Wire { task: usize, sources: u8, tasks: u8 },
-    Gate { task: usize, gate: usize },
-    Drop { task: usize },
-    Rename { task: usize },
+    Edit {
+        source: usize,
+        text: usize,
+    },
+    Delete {
+        source: usize,
+    },
+    Command {
+        task: usize,
+        command: usize,
+    },
+    Wire {
+        task: usize,
+        sources: u8,
+        tasks: u8,
+    },
+    Gate {
+        task: usize,
+        gate: usize,
+    },
+    Drop {
+        task: usize,
+    },
+    Rename {
+        task: usize,
+    },
     Reformat,
     Build,
     WarmBuild,
     Gc,
-    LoseBlob { nth: usize },
+    LoseBlob {
+        nth: usize,
+    },
     RemoveOutputs,
     DeleteStore,
     /// Time passes, after which stamps vouch for what they are of.
