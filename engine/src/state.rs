@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_cas::{ActionKey, BlobId, Digest, FileRef};
@@ -27,9 +26,6 @@ pub(crate) const STATE_FILE: &str = "state.db";
 
 /// The format of `state.db`. It is rebuildable, so another version is emptied, not converted.
 const VERSION: i64 = 4;
-
-/// A log of changes of at most so many bytes is left to the next process, which reads it.
-const SHORT_LOG: u64 = 512 << 10;
 
 const SCHEMA: &str = "
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished_ms INTEGER,
@@ -176,18 +172,6 @@ impl State {
     /// The database file, absolute.
     pub(crate) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Lets this process end without writing its log of changes into the database, if that is
-    /// short: that costs two syncs, and the next process finds the log.
-    pub(crate) fn end_quickly(&self) {
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        if std::fs::metadata(log).is_ok_and(|log| log.len() <= SHORT_LOG) {
-            let leave = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-            // It only saves time.
-            let _later = self.connection().set_db_config(leave, true);
-        }
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {

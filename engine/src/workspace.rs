@@ -169,7 +169,6 @@ impl Workspace {
     /// Ends the work on it, in a process that is about to end: store and memory are closed, and
     /// what is cheaper left to the system is left to it.
     pub fn close(self) {
-        self.state.end_quickly();
         self.db.leave();
     }
 
