@@ -1,4 +1,5 @@
-//! What each task of a graph last came to: its key, its outputs, and how long it took.
+//! What each task of a graph last came to: its key, its outputs, how long it took, and which run
+//! gave it that key.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,6 +16,10 @@ use crate::state::Success;
 pub(crate) struct Answers {
     keys: Vec<Option<ActionKey>>,
     durations: Vec<u64>,
+    /// Task -> the run in which it got its key; 0 if it has none.
+    runs: Vec<u64>,
+    /// Task -> 1 if it had another key before, beside which more than what it reads may differ.
+    own: Vec<u8>,
     /// As they were when this was made.
     packed: Packed,
     /// Those that are known since.
@@ -27,16 +32,14 @@ impl Answers {
         let mut answers = Self::default();
         for label in labels {
             let success = known.get(label);
-            answers.push(success.map(|it| (it.key, &it.outcome)), success.map(|it| it.duration_ms));
+            answers.keys.push(success.map(|it| it.key));
+            answers.durations.push(success.map_or(0, |it| it.duration_ms));
+            answers.runs.push(success.map_or(0, |it| it.run));
+            let own = success.is_some_and(|it| it.own && it.previous_key.is_some());
+            answers.own.push(u8::from(own));
+            answers.packed.push(success.map(|it| &it.outcome));
         }
         answers
-    }
-
-    /// Adds the next task's.
-    pub(crate) fn push(&mut self, success: Option<(ActionKey, &Outcome)>, duration: Option<u64>) {
-        self.keys.push(success.map(|(key, _)| key));
-        self.durations.push(duration.unwrap_or(0));
-        self.packed.push(success.map(|(_, outcome)| outcome));
     }
 
     pub(crate) fn key(&self, id: TaskId) -> Option<ActionKey> {
@@ -50,6 +53,17 @@ impl Answers {
     /// In milliseconds; zero if it never ran.
     pub(crate) fn duration(&self, id: TaskId) -> u64 {
         self.durations[id.0]
+    }
+
+    /// The run in which a task got its key; 0 if it has none.
+    pub(crate) fn run(&self, id: TaskId) -> u64 {
+        self.runs[id.0]
+    }
+
+    /// Whether a task had another key before its present one, beside which something may differ
+    /// that no other task of the same run made.
+    pub(crate) fn has_own_cause(&self, id: TaskId) -> bool {
+        self.own[id.0] == 1
     }
 
     pub(crate) fn outcome(&self, id: TaskId) -> Option<Arc<Outcome>> {
@@ -70,16 +84,14 @@ impl Answers {
     }
 
     /// Says what a task came to now.
-    pub(crate) fn set(
-        &mut self,
-        id: TaskId,
-        key: ActionKey,
-        outcome: Arc<Outcome>,
-        duration_ms: u64,
-    ) {
-        self.keys[id.0] = Some(key);
-        self.durations[id.0] = duration_ms;
-        self.new.insert(id, outcome);
+    pub(crate) fn set(&mut self, id: TaskId, answer: Answer) {
+        let before = self.keys[id.0].replace(answer.key);
+        if before != Some(answer.key) {
+            self.runs[id.0] = answer.run;
+            self.own[id.0] = u8::from(before.is_some() && before != answer.follows);
+        }
+        self.durations[id.0] = answer.duration_ms;
+        self.new.insert(id, answer.outcome);
     }
 
     /// Marks as suspect each task of which `now` says something else, and what reads it.
@@ -100,6 +112,8 @@ impl Answers {
         let keys = self.keys.iter().map(|key| key.map_or(zero, |key| *key.digest().as_bytes()));
         to.column(&keys.collect::<Vec<_>>());
         to.column(&self.durations);
+        to.column(&self.runs);
+        to.column(&self.own);
         if self.new.is_empty() {
             return self.packed.write(to);
         }
@@ -118,10 +132,23 @@ impl Answers {
         let known = |bytes: &[u8; 32]| (*bytes != [0; 32]).then(|| Digest::from_bytes(*bytes));
         let keys: Vec<_> = keys.iter().map(|bytes| known(bytes).map(ActionKey)).collect();
         let durations: Vec<u64> = from.column()?;
+        let (runs, own) = (from.column::<8, u64>()?, from.column::<1, u8>()?);
         let packed = Packed::read(from)?;
-        let whole = [keys.len(), durations.len(), packed.ends.len()] == [tasks; 3];
-        whole.then_some(Self { keys, durations, packed, new: BTreeMap::new() })
+        let lengths = [keys.len(), durations.len(), runs.len(), own.len(), packed.ends.len()];
+        let whole = lengths == [tasks; 5];
+        whole.then_some(Self { keys, durations, runs, own, packed, new: BTreeMap::new() })
     }
+}
+
+/// What a task came to in one run.
+pub(crate) struct Answer {
+    pub(crate) key: ActionKey,
+    pub(crate) outcome: Arc<Outcome>,
+    /// How long its process ran.
+    pub(crate) duration_ms: u64,
+    pub(crate) run: u64,
+    /// As in `NewSuccess`.
+    pub(crate) follows: Option<ActionKey>,
 }
 
 /// Outcomes in columns.

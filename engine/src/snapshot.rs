@@ -29,7 +29,7 @@ use crate::plan::TaskId;
 use crate::system::Content;
 
 /// Begins every file; another layout gets another number.
-const MAGIC: &[u8] = b"vwfb-snapshot 1\n";
+const MAGIC: &[u8] = b"vwfb-snapshot 2\n";
 
 /// How many requests of one workspace are remembered.
 const MOST: usize = 16;

@@ -25,7 +25,7 @@ use outcome::{decode_outcome, encode_outcome};
 pub(crate) const STATE_FILE: &str = "state.db";
 
 /// The format of `state.db`. It is rebuildable, so another version is emptied, not converted.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 const SCHEMA: &str = "
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished_ms INTEGER,
@@ -33,7 +33,7 @@ CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished
     exit_code INTEGER);
 CREATE TABLE successes (label TEXT NOT NULL, config BLOB NOT NULL, key BLOB NOT NULL,
     outcome BLOB NOT NULL, duration_ms INTEGER NOT NULL, run INTEGER NOT NULL,
-    previous_key BLOB, PRIMARY KEY (label, config)) WITHOUT ROWID;
+    previous_key BLOB, own INTEGER NOT NULL, PRIMARY KEY (label, config)) WITHOUT ROWID;
 CREATE TABLE records (key BLOB PRIMARY KEY, record BLOB NOT NULL, label TEXT NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE attempts (label TEXT NOT NULL, config BLOB NOT NULL, run INTEGER NOT NULL,
@@ -92,6 +92,8 @@ pub struct Success {
     pub run: u64,
     /// The key of the success before it, if there was another.
     pub previous_key: Option<ActionKey>,
+    /// Whether more may differ from the previous key than what other tasks of `run` made.
+    pub own: bool,
 }
 
 /// A success to record.
@@ -107,6 +109,9 @@ pub struct NewSuccess<'a> {
     pub outcome: &'a Outcome,
     /// How long its process ran.
     pub duration_ms: u64,
+    /// The key of the success before it, if nothing differs from that but outputs of tasks that
+    /// got another key in this run too.
+    pub follows: Option<ActionKey>,
 }
 
 /// How a label's task last ended.
@@ -245,7 +250,7 @@ impl State {
     pub fn successes(&self) -> Result<HashMap<String, Success>, StateError> {
         self.with(|db| {
             let mut statement = db.prepare(
-                "SELECT label, key, outcome, duration_ms, run, previous_key FROM successes
+                "SELECT label, key, outcome, duration_ms, run, previous_key, own FROM successes
                  WHERE config = ?1",
             )?;
             let rows = statement.query_map([self.config.as_bytes().as_slice()], |row| {
@@ -469,9 +474,10 @@ fn insert_success(
 ) -> rusqlite::Result<()> {
     let key = success.key.digest();
     db.prepare_cached(
-        "INSERT INTO successes VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL)
+        "INSERT INTO successes VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, TRUE)
          ON CONFLICT DO UPDATE SET previous_key = iif(key = ?3, previous_key, key),
-             run = iif(key = ?3, run, ?6), key = ?3, outcome = ?4, duration_ms = ?5",
+             run = iif(key = ?3, run, ?6), own = iif(key = ?3, own, key IS NOT ?7),
+             key = ?3, outcome = ?4, duration_ms = ?5",
     )?
     .execute(params![
         success.label.to_string(),
@@ -480,6 +486,7 @@ fn insert_success(
         encode_outcome(success.outcome),
         success.duration_ms.cast_signed(),
         run.cast_signed(),
+        success.follows.as_ref().map(|key| key.digest().as_bytes().to_vec()),
     ])?;
     db.prepare_cached(
         "INSERT INTO records VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET label = ?3",
@@ -501,6 +508,7 @@ fn success(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Success>> {
         duration_ms: duration.unsigned_abs(),
         run: run.unsigned_abs(),
         previous_key: previous.and_then(|bytes| digest(&bytes)).map(ActionKey),
+        own: row.get(6)?,
     }))
 }
 

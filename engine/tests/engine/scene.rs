@@ -203,6 +203,7 @@ fn patterns(text: &str) -> Vec<Pattern> {
 /// - `fail-if WORD`: like `join`, but fails where the inputs hold WORD
 /// - `tree`: a folder with a file per line of the inputs
 /// - `gc`: like `join`, after another process dropped every root and removed all it may
+/// - `nth`: how many scripts were run, then like `join`
 /// - `clobber PATH TEXT`: like `join`, after it wrote TEXT to PATH in the workspace
 struct FakeRunner {
     store: Arc<Store>,
@@ -230,12 +231,15 @@ impl Worker for FakeWorker {
         };
         self.0.runs.lock().unwrap().push(script.clone());
         let mut bytes = Vec::new();
+        if script.starts_with("nth") {
+            bytes.extend(self.0.runs.lock().unwrap().len().to_string().into_bytes());
+        }
         for (role, artifact) in &job.action.inputs {
             self.read(role, artifact, &mut bytes)?;
         }
         let mut words = script.split_whitespace();
         match words.next().unwrap() {
-            "join" => {}
+            "join" | "nth" => {}
             "head" => bytes.truncate(words.next().unwrap().parse().unwrap()),
             "fail-if" => {
                 let word = words.next().unwrap();
