@@ -20,6 +20,7 @@ use crate::columns::{Reader, Strings, Writer};
 use crate::db::{Database, Db, Glob};
 use crate::disk::{Disk, folder_stamp};
 use crate::graph::TaskGraph;
+use crate::outputs::IGNORE_FILE;
 use crate::package::BUILD_FILE;
 use crate::stamp::{Stamp, Stamped};
 use crate::stamps::Stamps;
@@ -229,7 +230,9 @@ impl Facts {
         let linked = Path::new(world.output_folder)
             .ancestors()
             .any(|part| !part.as_os_str().is_empty() && world.root.join(part).is_symlink());
-        let in_place = |row: &u32| !linked && *row != NONE && same[*row as usize];
+        // Placing also sees to it that version control leaves all of it out.
+        let kept_out = world.root.join(world.output_folder).join(IGNORE_FILE).exists();
+        let in_place = |row: &u32| kept_out && !linked && *row != NONE && same[*row as usize];
         self.outputs.iter().map(in_place).collect()
     }
 

@@ -205,6 +205,7 @@ fn patterns(text: &str) -> Vec<Pattern> {
 /// - `gc`: like `join`, after another process dropped every root and removed all it may
 /// - `nth`: how many scripts were run, then like `join`
 /// - `clobber PATH TEXT`: like `join`, after it wrote TEXT to PATH in the workspace
+/// - `remove PATH`: like `join`, after it removed PATH in the workspace and took its time
 struct FakeRunner {
     store: Arc<Store>,
     root: PathBuf,
@@ -259,6 +260,11 @@ impl Worker for FakeWorker {
             "clobber" => {
                 let path = self.0.root.join(words.next().unwrap());
                 fs::write(path, words.next().unwrap()).unwrap();
+            }
+            "remove" => {
+                fs::remove_file(self.0.root.join(words.next().unwrap())).unwrap();
+                // Outputs are looked at again at the end of a build that takes this long.
+                std::thread::sleep(std::time::Duration::from_millis(300));
             }
             other => panic!("`{other}` is no fake command"),
         }
