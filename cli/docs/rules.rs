@@ -23,7 +23,7 @@ compares it with that. `core` rules are always in sight; a file of rules is brou
 pub(super) fn page() -> String {
     let mut page = HEAD.to_owned();
     page.push_str("## Attributes of every target\n\n");
-    attributes(&mut page, &common_attrs());
+    attributes(&mut page, common_attrs());
     page.push_str(
         "\nBeside these, `env { NAME \"value\" }` adds to a task's environment, and \
          `resource \"name\" 1` says what it occupies while it runs.\n\n",

@@ -1,4 +1,5 @@
-//! What each task of a graph last came to: its key, its outputs, and how long it took.
+//! What each task of a graph last came to: its key, its outputs, how long it took, and which run
+//! gave it that key.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,6 +16,10 @@ use crate::state::Success;
 pub(crate) struct Answers {
     keys: Vec<Option<ActionKey>>,
     durations: Vec<u64>,
+    /// Task -> the run in which it got its key; 0 if it has none.
+    runs: Vec<u64>,
+    /// Task -> 1 if it had another key before, beside which more than what it reads may differ.
+    own: Vec<u8>,
     /// As they were when this was made.
     packed: Packed,
     /// The outcomes of all tasks of which something else is known since.
@@ -27,16 +32,14 @@ impl Answers {
         let mut answers = Self::default();
         for label in labels {
             let success = known.get(label);
-            answers.push(success.map(|it| (it.key, &it.outcome)), success.map(|it| it.duration_ms));
+            answers.keys.push(success.map(|it| it.key));
+            answers.durations.push(success.map_or(0, |it| it.duration_ms));
+            answers.runs.push(success.map_or(0, |it| it.run));
+            let own = success.is_some_and(|it| it.own && it.previous_key.is_some());
+            answers.own.push(u8::from(own));
+            answers.packed.push(success.map(|it| &it.outcome));
         }
         answers
-    }
-
-    /// Adds the next task's.
-    pub(crate) fn push(&mut self, success: Option<(ActionKey, &Outcome)>, duration: Option<u64>) {
-        self.keys.push(success.map(|(key, _)| key));
-        self.durations.push(duration.unwrap_or(0));
-        self.packed.push(success.map(|(_, outcome)| outcome));
     }
 
     pub(crate) fn key(&self, id: TaskId) -> Option<ActionKey> {
@@ -52,12 +55,35 @@ impl Answers {
         self.durations[id.0]
     }
 
+    /// The run in which a task got its key; 0 if it has none.
+    pub(crate) fn run(&self, id: TaskId) -> u64 {
+        self.runs[id.0]
+    }
+
+    /// Whether a task had another key before its present one, beside which something may differ
+    /// that no other task of the same run made.
+    pub(crate) fn has_own_cause(&self, id: TaskId) -> bool {
+        self.own[id.0] == 1
+    }
+
     pub(crate) fn outcome(&self, id: TaskId) -> Option<Arc<Outcome>> {
         self.keys[id.0]?;
         if let Some(outcome) = self.new.get(&id) {
             return Some(Arc::clone(outcome));
         }
         Some(Arc::new(self.packed.outputs(id).map(|(name, it)| (name.to_owned(), it)).collect()))
+    }
+
+    /// What is known of a task besides its key and its outcome.
+    fn rest(&self, id: TaskId) -> (u64, u64, u8) {
+        (self.durations[id.0], self.runs[id.0], self.own[id.0])
+    }
+
+    /// Takes over what `from` says of its task `at`.
+    fn take(&mut self, id: TaskId, from: &Self, at: TaskId) {
+        self.keys[id.0] = from.key(at);
+        (self.durations[id.0], self.runs[id.0], self.own[id.0]) = from.rest(at);
+        self.new.insert(id, from.outcome(at).unwrap_or_default());
     }
 
     /// One output of a task.
@@ -70,23 +96,21 @@ impl Answers {
     }
 
     /// Says what a task came to now.
-    pub(crate) fn set(
-        &mut self,
-        id: TaskId,
-        key: ActionKey,
-        outcome: Arc<Outcome>,
-        duration_ms: u64,
-    ) {
-        self.keys[id.0] = Some(key);
-        self.durations[id.0] = duration_ms;
-        self.new.insert(id, outcome);
+    pub(crate) fn set(&mut self, id: TaskId, answer: Answer) {
+        let before = self.keys[id.0].replace(answer.key);
+        if before != Some(answer.key) {
+            self.runs[id.0] = answer.run;
+            self.own[id.0] = u8::from(before.is_some() && before != answer.follows);
+        }
+        self.durations[id.0] = answer.duration_ms;
+        self.new.insert(id, answer.outcome);
     }
 
     /// Takes over what `now` says otherwise, and marks as suspect each task of which it does, and
     /// what reads it.
     pub(crate) fn correct(&mut self, now: &Self, shape: &Shape, suspects: &mut [bool]) {
         for id in shape.tasks() {
-            let (outcome, duration) = (now.outcome(id), now.duration(id));
+            let outcome = now.outcome(id);
             let differs = self.key(id) != now.key(id) || self.outcome(id) != outcome;
             if differs {
                 suspects[id.0] = true;
@@ -94,17 +118,19 @@ impl Answers {
                     suspects[feed.0] = true;
                 }
             }
-            if differs || self.duration(id) != duration {
-                self.keys[id.0] = now.key(id);
-                self.durations[id.0] = duration;
-                self.new.insert(id, outcome.unwrap_or_default());
+            if differs || self.rest(id) != now.rest(id) {
+                self.take(id, now, id);
             }
         }
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {
-        write_keys(to, self.keys.iter());
+        // No key is all zeros.
+        let bytes = |key: &Option<ActionKey>| key.map_or([0; 32], |key| *key.digest().as_bytes());
+        to.column(&self.keys.iter().map(bytes).collect::<Vec<[u8; 32]>>());
         to.column(&self.durations);
+        to.column(&self.runs);
+        to.column(&self.own);
         if self.new.is_empty() {
             return self.packed.write(to);
         }
@@ -121,15 +147,17 @@ impl Answers {
     /// Writes those that are not as in the file that they were read from.
     pub(crate) fn write_changes(&self, to: &mut Writer) {
         let ids: Vec<u32> = self.new.keys().map(|id| narrow(id.0)).collect();
-        let durations: Vec<u64> = self.new.keys().map(|id| self.durations[id.0]).collect();
-        let mut packed = Packed::default();
-        for outcome in self.new.values() {
-            packed.push(Some(outcome));
+        let mut changes = Self::default();
+        for (id, outcome) in &self.new {
+            let (duration, run, own) = self.rest(*id);
+            changes.keys.push(self.keys[id.0]);
+            changes.durations.push(duration);
+            changes.runs.push(run);
+            changes.own.push(own);
+            changes.packed.push(Some(outcome));
         }
         to.column(&ids);
-        write_keys(to, self.new.keys().map(|id| &self.keys[id.0]));
-        to.column(&durations);
-        packed.write(to);
+        changes.write(to);
     }
 
     /// Takes up what [`Answers::write_changes`] wrote.
@@ -137,10 +165,8 @@ impl Answers {
         let ids: Vec<u32> = from.column()?;
         let changes = Self::read(from, ids.len())?;
         for (at, id) in ids.into_iter().enumerate() {
-            let (at, id) = (TaskId(at), TaskId(id as usize));
-            *self.keys.get_mut(id.0)? = changes.key(at);
-            self.durations[id.0] = changes.duration(at);
-            self.new.insert(id, changes.outcome(at).unwrap_or_default());
+            self.keys.get(id as usize)?;
+            self.take(TaskId(id as usize), &changes, TaskId(at));
         }
         Some(())
     }
@@ -150,16 +176,23 @@ impl Answers {
         let known = |bytes: &[u8; 32]| (*bytes != [0; 32]).then(|| Digest::from_bytes(*bytes));
         let keys: Vec<_> = keys.iter().map(|bytes| known(bytes).map(ActionKey)).collect();
         let durations: Vec<u64> = from.column()?;
+        let (runs, own) = (from.column::<8, u64>()?, from.column::<1, u8>()?);
         let packed = Packed::read(from)?;
-        let whole = [keys.len(), durations.len(), packed.ends.len()] == [tasks; 3];
-        whole.then_some(Self { keys, durations, packed, new: BTreeMap::new() })
+        let lengths = [keys.len(), durations.len(), runs.len(), own.len(), packed.ends.len()];
+        let whole = lengths == [tasks; 5];
+        whole.then_some(Self { keys, durations, runs, own, packed, new: BTreeMap::new() })
     }
 }
 
-/// No key is all zeros.
-fn write_keys<'a>(to: &mut Writer, keys: impl Iterator<Item = &'a Option<ActionKey>>) {
-    let bytes = |key: &Option<ActionKey>| key.map_or([0; 32], |key| *key.digest().as_bytes());
-    to.column(&keys.map(bytes).collect::<Vec<[u8; 32]>>());
+/// What a task came to in one run.
+pub(crate) struct Answer {
+    pub(crate) key: ActionKey,
+    pub(crate) outcome: Arc<Outcome>,
+    /// How long its process ran.
+    pub(crate) duration_ms: u64,
+    pub(crate) run: u64,
+    /// As in `NewSuccess`.
+    pub(crate) follows: Option<ActionKey>,
 }
 
 /// Outcomes in columns.

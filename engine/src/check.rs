@@ -2,7 +2,8 @@
 //! anything: the problems that queries return, gathered once each, and cycles between targets.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use vwfb_rules::codes::{self, Code};
@@ -111,7 +112,7 @@ struct Check<'db> {
     reported: BTreeSet<Diagnostic>,
     packages: BTreeSet<WsPath>,
     rule_files: BTreeSet<WsPath>,
-    targets: BTreeSet<Label>,
+    targets: HashSet<Target>,
 }
 
 impl<'db> Check<'db> {
@@ -123,7 +124,7 @@ impl<'db> Check<'db> {
             reported: BTreeSet::new(),
             packages: BTreeSet::new(),
             rule_files: BTreeSet::new(),
-            targets: BTreeSet::new(),
+            targets: HashSet::new(),
         }
     }
 
@@ -219,16 +220,16 @@ impl<'db> Check<'db> {
 
     /// The problems of a target and of everything it needs, without recursion.
     fn target_and_needs(&mut self, label: &Label) {
-        let mut next = vec![label.clone()];
-        while let Some(label) = next.pop() {
-            if !self.targets.insert(label.clone()) {
+        let mut next = vec![self.db.target(label)];
+        while let Some(target) = next.pop() {
+            if !self.targets.insert(target) {
                 continue;
             }
-            self.package(&label.package);
-            let target = self.db.target(&label);
+            self.package(&target.label(self.db).package);
             self.add(&declared(self.db, target).problems);
             self.add(&task(self.db, target).problems);
-            next.extend(references(self.db, target).iter().map(|(label, _)| label.clone()));
+            let named = references(self.db, target).iter();
+            next.extend(named.map(|(label, _)| self.db.target(label)));
         }
     }
 
@@ -265,19 +266,20 @@ enum Visit {
 /// the next. Depth first on a stack of its own, so that a chain of any length fits.
 fn find_cycles(db: &dyn Db, roots: &[Label]) -> Vec<Vec<(Label, Anchor)>> {
     let mut cycles = Vec::new();
-    let mut visits: BTreeMap<Label, Visit> = BTreeMap::new();
+    let mut visits: HashMap<Target, Visit> = HashMap::new();
     for root in roots {
         let mut path: Vec<(Target, usize)> = Vec::new();
-        enter(db, root, &mut visits, &mut path);
+        enter(db.target(root), &mut visits, &mut path);
         while let Some((target, edge)) = path.last_mut() {
             let Some((next, _)) = references(db, *target).get(*edge) else {
-                visits.insert(target.label(db).clone(), Visit::Done);
+                visits.insert(*target, Visit::Done);
                 path.pop();
                 continue;
             };
             *edge += 1;
-            match visits.get(next) {
-                None => enter(db, next, &mut visits, &mut path),
+            let next = db.target(next);
+            match visits.get(&next) {
+                None => enter(next, &mut visits, &mut path),
                 Some(Visit::Done) => {}
                 // The way on is not followed, so every edge that closes a cycle is met once.
                 Some(Visit::Open) => cycles.push(closed(db, &path, next)),
@@ -287,22 +289,17 @@ fn find_cycles(db: &dyn Db, roots: &[Label]) -> Vec<Vec<(Label, Anchor)>> {
     cycles
 }
 
-fn enter(
-    db: &dyn Db,
-    label: &Label,
-    visits: &mut BTreeMap<Label, Visit>,
-    path: &mut Vec<(Target, usize)>,
-) {
-    if !visits.contains_key(label) {
-        visits.insert(label.clone(), Visit::Open);
-        path.push((db.target(label), 0));
+fn enter(target: Target, visits: &mut HashMap<Target, Visit>, path: &mut Vec<(Target, usize)>) {
+    if let Entry::Vacant(unseen) = visits.entry(target) {
+        unseen.insert(Visit::Open);
+        path.push((target, 0));
     }
 }
 
 /// The part of `path` from `first` on, each with the edge last taken.
-fn closed(db: &dyn Db, path: &[(Target, usize)], first: &Label) -> Vec<(Label, Anchor)> {
+fn closed(db: &dyn Db, path: &[(Target, usize)], first: Target) -> Vec<(Label, Anchor)> {
     path.iter()
-        .skip_while(|(target, _)| target.label(db) != first)
+        .skip_while(|(target, _)| *target != first)
         .map(|(target, edge)| {
             let (_, anchor) = &references(db, *target)[edge - 1];
             (target.label(db).clone(), anchor.clone())

@@ -10,7 +10,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
-use salsa::Setter;
+use salsa::{Durability, Setter};
 use vwfb_cas::{Artifact, Digest};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::scope::SourceKind;
@@ -18,6 +18,12 @@ use vwfb_rules::task::ToolDef;
 use vwfb_rules::vars::Overrides;
 
 use crate::system::{Content, System, Text};
+
+/// What a run changes are outcomes and, where a source is seen to change, contents. All else keeps
+/// for its length, so that setting an outcome does not send salsa through what every key rests on.
+const STEADY: Durability = Durability::HIGH;
+/// What a fact is a fact of is never set again, and no query has to remember that it read it.
+const FIXED: Durability = Durability::NEVER_CHANGE;
 
 /// A rule file's text.
 #[salsa::input(debug)]
@@ -116,7 +122,8 @@ pub struct Facts {
     folders: Table<WsPath, Folder>,
     globs: Table<(WsPath, String), Glob>,
     tools: Table<ToolDef, Tool>,
-    targets: Table<Label, Target>,
+    /// By far the most, and never listed.
+    targets: Mutex<HashMap<Label, Target>>,
     /// Contents that were looked at before any query asked.
     looked: Mutex<Option<Looked>>,
 }
@@ -155,7 +162,7 @@ impl dyn Db + '_ {
 
     pub(crate) fn rule_text(&self, path: &WsPath) -> RuleText {
         let facts = self.facts();
-        entry(&facts.texts, path, || RuleText::new(self, path.clone(), facts.text(path)))
+        entry(&facts.texts, path, || new_text(self, path, facts.text(path)))
     }
 
     pub(crate) fn path_kind(&self, path: &WsPath) -> SourceKind {
@@ -167,7 +174,8 @@ impl dyn Db + '_ {
                 _ => None,
             };
             let kind = looked.unwrap_or_else(|| facts.system.kind(path));
-            PathKind::new(self, path.clone(), kind)
+            let fact = PathKind::builder(path.clone(), kind);
+            fact.path_durability(FIXED).kind_durability(STEADY).new(self)
         })
         .kind(self)
     }
@@ -176,15 +184,18 @@ impl dyn Db + '_ {
         let facts = self.facts();
         entry(&facts.contents, path, || {
             let content = facts.looked(path).unwrap_or_else(|| facts.system.content(path));
-            PathContent::new(self, path.clone(), content)
+            PathContent::builder(path.clone(), content).path_durability(FIXED).new(self)
         })
         .content(self)
     }
 
     pub(crate) fn folder(&self, path: &WsPath) -> Arc<[String]> {
         let facts = self.facts();
-        entry(&facts.folders, path, || Folder::new(self, path.clone(), facts.system.entries(path)))
-            .entries(self)
+        entry(&facts.folders, path, || {
+            let fact = Folder::builder(path.clone(), facts.system.entries(path));
+            fact.path_durability(FIXED).entries_durability(STEADY).new(self)
+        })
+        .entries(self)
     }
 
     pub(crate) fn glob(&self, package: &WsPath, pattern: &str) -> Glob {
@@ -193,20 +204,35 @@ impl dyn Db + '_ {
         entry(&facts.globs, &key, || {
             let files = facts.system.glob(package, pattern);
             let left_out = facts.system.left_out(package, pattern);
-            Glob::new(self, package.clone(), pattern.to_owned(), files, left_out)
+            let fact = Glob::builder(package.clone(), pattern.to_owned(), files, left_out);
+            let fact = fact.package_durability(FIXED).pattern_durability(FIXED);
+            fact.files_durability(STEADY).left_out_durability(STEADY).new(self)
         })
     }
 
     pub(crate) fn fingerprint(&self, tool: &ToolDef) -> &Result<Digest, Arc<str>> {
         let facts = self.facts();
-        entry(&facts.tools, tool, || Tool::new(self, tool.clone(), facts.system.fingerprint(tool)))
-            .fingerprint(self)
+        entry(&facts.tools, tool, || {
+            let fact = Tool::builder(tool.clone(), facts.system.fingerprint(tool));
+            fact.tool_durability(FIXED).fingerprint_durability(STEADY).new(self)
+        })
+        .fingerprint(self)
     }
 
     /// The target named `label`; it need not exist in any rule file.
     pub fn target(&self, label: &Label) -> Target {
-        entry(&self.facts().targets, label, || Target::new(self, label.clone(), None))
+        let targets = &self.facts().targets;
+        if let Some(target) = lock(targets).get(label) {
+            return *target;
+        }
+        let target = Target::builder(label.clone(), None).label_durability(FIXED).new(self);
+        *lock(targets).entry(label.clone()).or_insert(target)
     }
+}
+
+fn new_text(db: &(impl Db + ?Sized), path: &WsPath, text: Text) -> RuleText {
+    let fact = RuleText::builder(path.clone(), text);
+    fact.path_durability(FIXED).text_durability(STEADY).new(db)
 }
 
 impl Facts {
@@ -219,7 +245,7 @@ impl Facts {
             folders: Table::default(),
             globs: Table::default(),
             tools: Table::default(),
-            targets: Table::default(),
+            targets: Mutex::default(),
             looked: Mutex::default(),
         }
     }
@@ -297,7 +323,7 @@ impl Database {
         let log = machine.log_queries.then(|| query_log(Arc::clone(&ran)));
         let db =
             Self { storage: salsa::Storage::new(log), facts: Arc::new(Facts::new(system)), ran };
-        Settings::new(&db, overrides, machine);
+        let _singleton = Settings::builder(overrides, machine).durability(STEADY).new(&db);
         db
     }
 
@@ -327,7 +353,9 @@ impl Database {
         let system = &self.facts.system;
         let read: Vec<Content> = new.par_iter().map(|path| system.content(path)).collect();
         for (path, content) in new.into_iter().zip(read) {
-            entry(&self.facts.contents, path, || PathContent::new(self, path.clone(), content));
+            entry(&self.facts.contents, path, || {
+                PathContent::builder(path.clone(), content).path_durability(FIXED).new(self)
+            });
         }
     }
 
@@ -388,8 +416,7 @@ impl Database {
     /// Says what the texts of some rule files are, which nobody asks the system for any more.
     pub(crate) fn hold_texts(&self, texts: Vec<(WsPath, Text)>) {
         for (path, text) in texts {
-            let make = || RuleText::new(self, path.clone(), text);
-            entry(&self.facts.texts, &path, make);
+            entry(&self.facts.texts, &path, || new_text(self, &path, text));
         }
     }
 

@@ -2,6 +2,7 @@
 //! `vwfb why` shows.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use vwfb_cas::{ActionKey, Artifact, Digest};
 use vwfb_exec::action::{Action, Command};
@@ -85,15 +86,35 @@ fn artifact_text(artifact: &Artifact) -> String {
     }
 }
 
-/// The fields of one key in order: the exact text that was hashed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// The fields of one key in order: the exact bytes that are hashed.
+///
+/// They are a version, the number of fields, then each name and value with its length before it,
+/// all numbers 32-bit little-endian. Names and values are UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
-    fields: Vec<(String, String)>,
+    bytes: Vec<u8>,
+}
+
+/// Where the number of fields is.
+const COUNT: Range<usize> = MAGIC.len()..FIELDS;
+/// Where the fields begin.
+const FIELDS: usize = MAGIC.len() + 4;
+
+impl Default for KeyRecord {
+    fn default() -> Self {
+        let mut bytes = Vec::with_capacity(1024);
+        bytes.extend_from_slice(MAGIC);
+        push_number(&mut bytes, 0);
+        Self { bytes }
+    }
 }
 
 impl KeySink for KeyRecord {
     fn field(&mut self, name: &str, value: &str) {
-        self.fields.push((name.to_owned(), value.to_owned()));
+        let count = take_number(&mut &self.bytes[COUNT]).unwrap_or_default() + 1;
+        self.bytes[COUNT].copy_from_slice(&count.to_le_bytes());
+        push_text(&mut self.bytes, name);
+        push_text(&mut self.bytes, value);
     }
 }
 
@@ -102,40 +123,34 @@ impl KeyRecord {
     pub fn of(action: &Action) -> Self {
         let mut record = Self::default();
         visit(action, &mut record);
+        record.bytes.shrink_to_fit();
         record
     }
 
     /// Every field with its value, in order.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        let mut rest = &self.bytes[FIELDS..];
+        std::iter::from_fn(move || Some((take_text(&mut rest)?, take_text(&mut rest)?)))
     }
 
     /// The key: the digest of the record's encoding.
     pub fn key(&self) -> ActionKey {
-        ActionKey(Digest::of(&self.encode()))
+        ActionKey(Digest::of(&self.bytes))
     }
 
-    /// The canonical bytes: a version, the number of fields, then each name and value with its
-    /// length before it, all numbers 32-bit little-endian.
+    /// The bytes that are hashed.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        push_number(&mut bytes, self.fields.len());
-        for (name, value) in &self.fields {
-            push_text(&mut bytes, name);
-            push_text(&mut bytes, value);
-        }
-        bytes
+        self.bytes.clone()
     }
 
     /// Reads what [`KeyRecord::encode`] wrote; `None` for another version or damaged bytes.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.strip_prefix(MAGIC)?;
         let count = take_number(&mut rest)?;
-        let mut fields = Vec::new();
         for _ in 0..count {
-            fields.push((take_text(&mut rest)?, take_text(&mut rest)?));
+            let _field = (take_text(&mut rest)?, take_text(&mut rest)?);
         }
-        rest.is_empty().then_some(Self { fields })
+        rest.is_empty().then(|| Self { bytes: bytes.to_vec() })
     }
 
     /// What differs from `before` to `self`, by field name.
@@ -143,27 +158,24 @@ impl KeyRecord {
         let old: BTreeMap<&str, &str> = before.by_name();
         let new: BTreeMap<&str, &str> = self.by_name();
         let mut changes = Vec::new();
-        for (name, value) in &self.fields {
-            if old.get(name.as_str()) != Some(&value.as_str()) {
-                let before = old.get(name.as_str()).map(|text| (*text).to_owned());
-                changes.push(FieldChange {
-                    name: name.clone(),
-                    before,
-                    after: Some(value.clone()),
-                });
+        for (name, value) in self.fields() {
+            if old.get(name) != Some(&value) {
+                let before = old.get(name).map(|text| (*text).to_owned());
+                let after = Some(value.to_owned());
+                changes.push(FieldChange { name: name.to_owned(), before, after });
             }
         }
-        for (name, value) in &before.fields {
-            if !new.contains_key(name.as_str()) {
-                let before = Some(value.clone());
-                changes.push(FieldChange { name: name.clone(), before, after: None });
+        for (name, value) in before.fields() {
+            if !new.contains_key(name) {
+                let before = Some(value.to_owned());
+                changes.push(FieldChange { name: name.to_owned(), before, after: None });
             }
         }
         changes
     }
 
     fn by_name(&self) -> BTreeMap<&str, &str> {
-        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+        self.fields().collect()
     }
 }
 
@@ -194,11 +206,11 @@ fn take_number(rest: &mut &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(*number))
 }
 
-fn take_text(rest: &mut &[u8]) -> Option<String> {
+fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
     let length = take_number(rest)? as usize;
     let (text, after) = rest.split_at_checked(length)?;
     *rest = after;
-    String::from_utf8(text.to_vec()).ok()
+    std::str::from_utf8(text).ok()
 }
 
 #[cfg(test)]

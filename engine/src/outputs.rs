@@ -12,6 +12,9 @@ use crate::stamps::Stamps;
 use crate::trees::{file, tree_id};
 use crate::workers::chain;
 
+/// What keeps the folder out of version control.
+pub(crate) const IGNORE_FILE: &str = ".gitignore";
+
 /// The output folder of one workspace and configuration.
 pub(crate) struct OutputFolder {
     root: PathBuf,
@@ -63,7 +66,7 @@ impl OutputFolder {
             return Err(std::io::Error::other(why));
         }
         fs::create_dir_all(&folder)?;
-        let ignore = folder.join(".gitignore");
+        let ignore = folder.join(IGNORE_FILE);
         if ignore.exists() { Ok(()) } else { fs::write(ignore, "*\n") }
     }
 }

@@ -1,5 +1,6 @@
 //! Queries over whole files: the workspace, packages, rule files, and what is in their sight.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use vwfb_cas::profile::{Counter, Phase, Timed, count};
@@ -128,6 +129,13 @@ pub(crate) fn target_names(db: &dyn Db, file: RuleText) -> Option<Arc<[String]>>
     Some(package.value.targets.iter().map(|target| target.name.clone()).collect())
 }
 
+/// The same names, to look one up: a package may have many, each named by many.
+#[salsa::tracked(returns(ref))]
+fn target_name_set(db: &dyn Db, file: RuleText) -> Option<HashSet<String>> {
+    count(Counter::QueriesExecuted, 1);
+    Some(target_names(db, file)?.iter().cloned().collect())
+}
+
 /// Whether a package's text has errors: only that, so that its other edits wake nobody.
 #[salsa::tracked(returns(copy))]
 pub(crate) fn is_broken(db: &dyn Db, file: RuleText) -> bool {
@@ -166,6 +174,11 @@ impl Scope for QueryScope<'_> {
 
     fn targets(&self, package: &WsPath) -> Option<Arc<[String]>> {
         target_names(self.0, package_file(self.0, package))
+    }
+
+    fn has_target(&self, package: &WsPath, name: &str) -> Option<bool> {
+        let names = target_name_set(self.0, package_file(self.0, package)).as_ref()?;
+        Some(names.contains(name))
     }
 
     fn is_broken(&self, package: &WsPath) -> bool {

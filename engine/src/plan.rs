@@ -340,7 +340,8 @@ impl Plan {
     }
 
     fn may_lose_again(&mut self, id: TaskId) -> bool {
-        const TRIES: u8 = 3;
+        // Its outputs may be lost, then what it reads from the store, and then that changed on disk.
+        const TRIES: u8 = 5;
         self.losses[id.0] += 1;
         self.losses[id.0] < TRIES
     }

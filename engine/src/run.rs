@@ -12,7 +12,7 @@ use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::task::{InputRef, TaskDef};
 
 use crate::action::{Keyed, Unkeyed, action};
-use crate::answers::Answers;
+use crate::answers::{Answer, Answers};
 use crate::db::{Database, Target};
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use crate::graph::TaskGraph;
@@ -108,7 +108,8 @@ pub(crate) struct Run<'a> {
     brought: Vec<bool>,
     /// Whether a source that a task reads changed in this run.
     doubtful: Vec<bool>,
-    new_successes: Vec<TaskId>,
+    /// With the key of the success before it, if a task only follows others.
+    new_successes: Vec<(TaskId, Option<ActionKey>)>,
     /// When something was last written down.
     recorded: Instant,
     to_claim: Vec<Artifact>,
@@ -268,6 +269,14 @@ impl<'a> Run<'a> {
             && !self.ground.graph.shape().inputs(id).any(|need| self.moved[need.0])
     }
 
+    /// Whether a task's key can only differ by outputs of tasks that got another key in this run.
+    fn only_follows(&self, id: TaskId) -> bool {
+        let mut inputs = self.ground.graph.shape().inputs(id);
+        self.suspects.as_ref().is_some_and(|suspects| !suspects[id.0])
+            && !self.doubtful[id.0]
+            && inputs.all(|need| !self.moved[need.0] || self.answers.run(need) == self.number)
+    }
+
     /// Gives the database the outcomes that a task reads.
     fn bring_inputs(&mut self, id: TaskId) {
         let graph = self.ground.graph;
@@ -334,8 +343,10 @@ impl<'a> Run<'a> {
         let target = self.target(id);
         self.ground.db.set_outcome(target, Some(Arc::clone(&outcome)));
         self.brought[id.0] = true;
-        self.answers.set(id, self.keyed(id).key, outcome, result.duration_ms);
-        self.new_successes.push(id);
+        let (key, duration_ms, run) = (self.keyed(id).key, result.duration_ms, self.number);
+        let follows = self.answers.key(id).filter(|_| self.only_follows(id));
+        self.answers.set(id, Answer { key, outcome, duration_ms, run, follows });
+        self.new_successes.push((id, follows));
         let attempt = Attempt {
             run: self.number,
             result: how.as_str().to_owned(),
@@ -502,7 +513,7 @@ impl<'a> Run<'a> {
             return Ok(None);
         }
         let left = RECORD_EVERY.saturating_sub(self.recorded.elapsed());
-        let sampled = self.new_successes.iter().any(|id| self.is_sampled(*id));
+        let sampled = self.new_successes.iter().any(|(id, _)| self.is_sampled(*id));
         if !left.is_zero() && !sampled {
             return Ok(Some(left));
         }
@@ -516,21 +527,22 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         self.recorded = Instant::now();
-        let ids = std::mem::take(&mut self.new_successes);
-        let records: Vec<(TaskId, Vec<u8>)> =
-            ids.into_iter().map(|id| (id, self.keyed(id).record.encode())).collect();
-        let labels: Vec<Label> = records.iter().map(|(id, _)| self.label(*id)).collect();
-        let outcomes: Vec<_> = records.iter().map(|(id, _)| self.answers.outcome(*id)).collect();
-        let successes: Vec<NewSuccess<'_>> = records
+        let new = std::mem::take(&mut self.new_successes);
+        let records: Vec<Vec<u8>> =
+            new.iter().map(|(id, _)| self.keyed(*id).record.encode()).collect();
+        let labels: Vec<Label> = new.iter().map(|(id, _)| self.label(*id)).collect();
+        let outcomes: Vec<_> = new.iter().map(|(id, _)| self.answers.outcome(*id)).collect();
+        let successes: Vec<NewSuccess<'_>> = new
             .iter()
-            .zip(labels.iter().zip(&outcomes))
-            .filter_map(|((id, record), (label, outcome))| {
+            .zip(records.iter().zip(labels.iter().zip(&outcomes)))
+            .filter_map(|((id, follows), (record, (label, outcome)))| {
                 Some(NewSuccess {
                     label,
                     key: self.keyed(*id).key,
                     record,
                     outcome: outcome.as_deref()?,
                     duration_ms: self.answers.duration(*id),
+                    follows: *follows,
                 })
             })
             .collect();
@@ -545,7 +557,7 @@ impl<'a> Run<'a> {
         attempts.map_err(|error| EnvironmentError::of(&error))?;
         self.new_attempts.clear();
         // A sample cannot be made again, so it is this workspace's from now on.
-        if records.iter().any(|(id, _)| self.is_sampled(*id)) {
+        if new.iter().any(|(id, _)| self.is_sampled(*id)) {
             publish(self.ground.store, state)?;
         }
         Ok(())

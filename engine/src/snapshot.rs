@@ -32,7 +32,7 @@ use crate::graph::TaskGraph;
 use crate::plan::TaskId;
 
 /// Begins every file; another layout gets another number.
-const MAGIC: &[u8] = b"vwfb-snapshot 3\n";
+const MAGIC: &[u8] = b"vwfb-snapshot 4\n";
 
 /// Begins every file with what differs.
 const PATCH_MAGIC: &[u8] = b"vwfb-snapshot-patch 1\n";

@@ -5,6 +5,7 @@ mod facts;
 mod keys;
 mod outcome;
 mod recall;
+mod success;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,18 +15,18 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_cas::{ActionKey, BlobId, Digest, FileRef};
-use vwfb_rules::label::Label;
 
-use crate::db::Outcome;
 use crate::event::{Counts, TaskResult};
 
-use outcome::{decode_outcome, encode_outcome};
+use success::{insert_success, success};
+
+pub use success::{NewSuccess, Success};
 
 /// The name of the database in `.vwfb`.
 pub(crate) const STATE_FILE: &str = "state.db";
 
 /// The format of `state.db`. It is rebuildable, so another version is emptied, not converted.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 const SCHEMA: &str = "
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished_ms INTEGER,
@@ -33,7 +34,7 @@ CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished
     exit_code INTEGER);
 CREATE TABLE successes (label TEXT NOT NULL, config BLOB NOT NULL, key BLOB NOT NULL,
     outcome BLOB NOT NULL, duration_ms INTEGER NOT NULL, run INTEGER NOT NULL,
-    previous_key BLOB, PRIMARY KEY (label, config)) WITHOUT ROWID;
+    previous_key BLOB, own INTEGER NOT NULL, PRIMARY KEY (label, config)) WITHOUT ROWID;
 CREATE TABLE records (key BLOB PRIMARY KEY, record BLOB NOT NULL, label TEXT NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE attempts (label TEXT NOT NULL, config BLOB NOT NULL, run INTEGER NOT NULL,
@@ -77,36 +78,6 @@ pub enum StateError {
         #[source]
         source: rusqlite::Error,
     },
-}
-
-/// The last success of a label's task.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Success {
-    /// The key that it answered.
-    pub key: ActionKey,
-    /// Its outputs.
-    pub outcome: Outcome,
-    /// How long the process ran that made them, in milliseconds.
-    pub duration_ms: u64,
-    /// The run in which the label got this key.
-    pub run: u64,
-    /// The key of the success before it, if there was another.
-    pub previous_key: Option<ActionKey>,
-}
-
-/// A success to record.
-#[derive(Debug)]
-pub struct NewSuccess<'a> {
-    /// The task's label.
-    pub label: &'a Label,
-    /// The key it answers.
-    pub key: ActionKey,
-    /// The encoded key record, for `vwfb why`.
-    pub record: &'a [u8],
-    /// Its outputs.
-    pub outcome: &'a Outcome,
-    /// How long its process ran.
-    pub duration_ms: u64,
 }
 
 /// How a label's task last ended.
@@ -252,7 +223,7 @@ impl State {
     pub fn successes(&self) -> Result<HashMap<String, Success>, StateError> {
         self.with(|db| {
             let mut statement = db.prepare(
-                "SELECT label, key, outcome, duration_ms, run, previous_key FROM successes
+                "SELECT label, key, outcome, duration_ms, run, previous_key, own FROM successes
                  WHERE config = ?1",
             )?;
             let rows = statement.query_map([self.config.as_bytes().as_slice()], |row| {
@@ -466,49 +437,6 @@ fn mark_successes(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("UPDATE marks SET successes = successes + 1 RETURNING successes", [], |row| {
         row.get(0)
     })
-}
-
-fn insert_success(
-    db: &rusqlite::Transaction<'_>,
-    config: Digest,
-    run: u64,
-    success: &NewSuccess<'_>,
-) -> rusqlite::Result<()> {
-    let key = success.key.digest();
-    db.prepare_cached(
-        "INSERT INTO successes VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL)
-         ON CONFLICT DO UPDATE SET previous_key = iif(key = ?3, previous_key, key),
-             run = iif(key = ?3, run, ?6), key = ?3, outcome = ?4, duration_ms = ?5",
-    )?
-    .execute(params![
-        success.label.to_string(),
-        config.as_bytes().as_slice(),
-        key.as_bytes().as_slice(),
-        encode_outcome(success.outcome),
-        success.duration_ms.cast_signed(),
-        run.cast_signed(),
-    ])?;
-    db.prepare_cached(
-        "INSERT INTO records VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET label = ?3",
-    )?
-    .execute(params![key.as_bytes().as_slice(), success.record, success.label.to_string()])?;
-    Ok(())
-}
-
-fn success(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Success>> {
-    let (key, outcome): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
-    let (duration, run): (i64, i64) = (row.get(3)?, row.get(4)?);
-    let previous: Option<Vec<u8>> = row.get(5)?;
-    let (Some(key), Some(outcome)) = (digest(&key), decode_outcome(&outcome)) else {
-        return Ok(None);
-    };
-    Ok(Some(Success {
-        key: ActionKey(key),
-        outcome,
-        duration_ms: duration.unsigned_abs(),
-        run: run.unsigned_abs(),
-        previous_key: previous.and_then(|bytes| digest(&bytes)).map(ActionKey),
-    }))
 }
 
 fn digest(bytes: &[u8]) -> Option<Digest> {

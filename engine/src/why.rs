@@ -2,18 +2,17 @@
 
 mod change;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use vwfb_cas::ActionKey;
 use vwfb_rules::label::Label;
 
+use crate::answers::Answers;
+use crate::db::Database;
 use crate::event::{Event, Reporter, TaskResult};
 use crate::graph::TaskGraph;
 use crate::key::KeyRecord;
 use crate::plan::{Step, TaskId};
 use crate::run::{EnvironmentError, Ground, Known, Run};
-use crate::state::{State, Success};
+use crate::state::State;
 
 pub use change::Change;
 use change::Words;
@@ -73,36 +72,35 @@ impl Reporter for Silent {
 /// If the store or the workspace's state cannot be read.
 pub(crate) fn why(
     ground: Ground<'_>,
-    known: Known,
+    known: &Known,
     label: &Label,
 ) -> Result<Why, EnvironmentError> {
     let (store, state, graph) = (ground.store.clone(), ground.state, ground.graph);
     let system = ground.db.system();
+    let words = Words { state, store: &store, system: &*system };
+    let (answers, ways) = (&known.answers, Ways::down_from(graph, label));
+    let suspects = known.suspects.as_ref().map(|suspects| ways.needed(suspects, answers));
+    let teller = Teller { graph, state, words, answers, ways };
+    if suspects.as_ref().is_some_and(|suspects| !suspects.contains(&true)) {
+        return teller.current(ground.db, label);
+    }
+    let known = Known { answers: answers.clone(), suspects, mark: known.mark };
     let mut silent = Silent;
     let mut run = Run::begin(ground, &mut silent, known);
     run.settle_known()?;
-    let words = Words { state, store: &store, system: &*system };
-    let ways = Ways::down_from(graph, label);
-    let names: Vec<String> = ways.order.iter().map(|id| graph.label(*id).to_string()).collect();
-    let known = state.successes_of(&names).map_err(|error| EnvironmentError::of(&error))?;
-    let found = ways.order.iter().zip(&names);
-    let of_task = found.filter_map(|(id, name)| Some((*id, known.get(name)?))).collect();
-    let teller = Teller { run: &run, graph, state, words, known: &known, of_task, ways };
     let mut causes = Vec::new();
     for id in &teller.ways.order {
         // A task that waits for another is explained by that other one.
-        let asked = run.known_key(*id).filter(|_| !matches!(run.plan.step(*id), Step::Waiting));
-        let before = teller.success(*id).map(|success| success.key);
-        if let Some(key) = asked.filter(|key| before != Some(*key)) {
-            // Only what was not asked for can have another answer: recorded since, by another run.
-            let Some(keyed) = run.keyed_now(*id) else { continue };
-            let mut cause = teller.cause(*id, before, key, &keyed.record)?;
+        let asked = run.keyed_now(*id).filter(|_| !matches!(run.plan.step(*id), Step::Waiting));
+        let before = answers.key(*id);
+        if let Some(keyed) = asked.filter(|keyed| before != Some(keyed.key)) {
+            let mut cause = teller.cause(run.ground.db, *id, before, keyed.key, &keyed.record)?;
             cause.stored = run.plan.step(*id) == Step::Settled(TaskResult::Cached);
             causes.push(cause);
         }
     }
     if causes.is_empty() {
-        return teller.current(label);
+        return teller.current(run.ground.db, label);
     }
     Ok(Why { current: false, since: teller.since(label), last: 0, causes })
 }
@@ -114,12 +112,13 @@ struct Ways<'a> {
     /// The tasks, nearest first.
     order: Vec<TaskId>,
     /// Task -> the one before it on the way; itself where the way begins with it.
-    before: HashMap<TaskId, TaskId>,
+    before: Vec<Option<TaskId>>,
 }
 
 impl<'a> Ways<'a> {
     fn down_from(graph: &'a TaskGraph, label: &'a Label) -> Self {
-        let mut ways = Self { graph, label, order: Vec::new(), before: HashMap::new() };
+        let before = vec![None; graph.tasks()];
+        let mut ways = Self { graph, label, order: Vec::new(), before };
         for output in graph.find_target(label).into_iter().flat_map(|it| graph.offers(it)) {
             ways.add(output.task, output.task);
         }
@@ -134,17 +133,31 @@ impl<'a> Ways<'a> {
     }
 
     fn add(&mut self, id: TaskId, before: TaskId) {
-        if let Entry::Vacant(unseen) = self.before.entry(id) {
-            unseen.insert(before);
+        if self.before[id.0].is_none() {
+            self.before[id.0] = Some(before);
             self.order.push(id);
         }
+    }
+
+    /// The suspects among the tasks and what has to come before them: all others change nothing
+    /// of the answer.
+    fn needed(&self, suspects: &[bool], answers: &Answers) -> Vec<bool> {
+        let mut needed: Vec<bool> = self.before.iter().map(Option::is_some).collect();
+        let shape = self.graph.shape();
+        for id in shape.tasks().rev() {
+            if needed[id.0] {
+                shape.needs(id).for_each(|need| needed[need.0] = true);
+                needed[id.0] = suspects[id.0] || answers.key(id).is_none();
+            }
+        }
+        needed
     }
 
     /// The labels from that one to a task, each needing the next.
     fn path_to(&self, id: TaskId) -> Vec<Label> {
         let (mut path, mut id) = (vec![self.graph.label(id)], id);
-        while self.before[&id] != id {
-            id = self.before[&id];
+        while let Some(before) = self.before[id.0].filter(|before| *before != id) {
+            id = before;
             path.push(self.graph.label(id));
         }
         // The label itself may run nothing.
@@ -158,22 +171,15 @@ impl<'a> Ways<'a> {
 
 /// Tells what is recorded of a graph's tasks.
 struct Teller<'a> {
-    run: &'a Run<'a>,
     graph: &'a TaskGraph,
     state: &'a State,
     words: Words<'a>,
-    /// The last successes of at least all tasks.
-    known: &'a HashMap<String, Success>,
-    /// Task -> its last success.
-    of_task: HashMap<TaskId, &'a Success>,
+    /// The last successes.
+    answers: &'a Answers,
     ways: Ways<'a>,
 }
 
 impl Teller<'_> {
-    fn success(&self, id: TaskId) -> Option<&Success> {
-        self.of_task.get(&id).copied()
-    }
-
     fn record(&self, key: ActionKey) -> Result<Option<KeyRecord>, EnvironmentError> {
         let bytes = self.state.record(key).map_err(|error| EnvironmentError::of(&error))?;
         Ok(bytes.as_deref().and_then(KeyRecord::decode))
@@ -183,12 +189,13 @@ impl Teller<'_> {
     fn since(&self, label: &Label) -> u64 {
         let own = self.graph.find_target(label).into_iter();
         let tasks = own.flat_map(|target| self.graph.offers(target)).map(|output| output.task);
-        tasks.filter_map(|id| self.success(id)).map(|success| success.run).max().unwrap_or(0)
+        tasks.map(|id| self.answers.run(id)).max().unwrap_or(0)
     }
 
     /// What is different between the key `before` and the record of `key`, of one task.
     fn cause(
         &self,
+        db: &Database,
         id: TaskId,
         before: Option<ActionKey>,
         key: ActionKey,
@@ -198,7 +205,8 @@ impl Teller<'_> {
         let then = before.map_or(Ok(None), |before| self.record(before))?;
         let (before, changes) = match &then {
             Some(then) => {
-                (Before::Success, self.words.changes(Some(&self.run.def(id)), then, now)?)
+                let def = self.graph.def(db, id);
+                (Before::Success, self.words.changes(Some(&def), then, now)?)
             }
             None => (self.never(&self.graph.label(id))?, Vec::new()),
         };
@@ -216,24 +224,27 @@ impl Teller<'_> {
     }
 
     /// What changed when something that `label` needs was last made anew.
-    fn current(&self, label: &Label) -> Result<Why, EnvironmentError> {
-        let order = &self.ways.order;
-        let runs = order.iter().filter_map(|id| self.success(*id)).map(|success| success.run);
-        let last = runs.max().unwrap_or(0);
+    fn current(&self, db: &Database, label: &Label) -> Result<Why, EnvironmentError> {
+        let order = self.ways.order.iter().copied();
+        let last = order.clone().map(|id| self.answers.run(id)).max().unwrap_or(0);
+        // What was made for the first time has nothing to compare with.
+        let made = |id: &TaskId| self.answers.run(*id) == last && self.answers.has_own_cause(*id);
+        let made: Vec<TaskId> = order.filter(made).collect();
+        let names: Vec<String> = made.iter().map(|id| self.graph.label(*id).to_string()).collect();
+        let successes = self.state.successes_of(&names);
+        let successes = successes.map_err(|error| EnvironmentError::of(&error))?;
         let mut causes = Vec::new();
-        for id in order {
-            // What was made for the first time has nothing to compare with.
-            let made = self.success(*id).filter(|success| success.run == last);
-            let Some(success) = made.filter(|success| success.previous_key.is_some()) else {
-                continue;
-            };
+        for (id, name) in made.into_iter().zip(&names) {
+            // Another process may have recorded something since.
+            let same = successes.get(name).filter(|it| self.answers.key(id) == Some(it.key));
+            let Some(success) = same else { continue };
             let Some(record) = self.record(success.key)? else { continue };
-            let cause = self.cause(*id, success.previous_key, success.key, &record)?;
+            let cause = self.cause(db, id, success.previous_key, success.key, &record)?;
             let mut own = false;
             for change in &cause.changes {
                 // What only follows from another task of that run is not a cause of its own.
                 own |= match &change.made_by {
-                    Some(maker) => !self.made_in(maker, last)?,
+                    Some(maker) => !self.made_in(id, maker, last)?,
                     None => true,
                 };
             }
@@ -244,13 +255,15 @@ impl Teller<'_> {
         Ok(Why { current: true, since: self.since(label), last, causes })
     }
 
-    fn made_in(&self, label: &Label, run: u64) -> Result<bool, EnvironmentError> {
-        let name = label.to_string();
-        if let Some(success) = self.known.get(&name) {
-            return Ok(success.run == run);
+    /// Whether `label`, which the task `id` reads, got its key in `run`.
+    fn made_in(&self, id: TaskId, label: &Label, run: u64) -> Result<bool, EnvironmentError> {
+        let mut inputs = self.graph.shape().inputs(id);
+        if let Some(maker) = inputs.find(|need| self.graph.label(*need) == *label) {
+            return Ok(self.answers.run(maker) == run);
         }
         // It may be one that is not needed any more.
-        let success = self.state.success_of(&name).map_err(|error| EnvironmentError::of(&error))?;
+        let success = self.state.success_of(&label.to_string());
+        let success = success.map_err(|error| EnvironmentError::of(&error))?;
         Ok(success.is_some_and(|success| success.run == run))
     }
 }

@@ -1,5 +1,6 @@
 //! One open workspace: its database, store and memory, and what can be asked of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -330,7 +331,10 @@ impl Workspace {
     /// # Errors
     /// If the store or the workspace's memory cannot be read.
     pub fn forecast(&mut self, prepared: &Prepared) -> Result<Vec<Forecast>, EnvironmentError> {
-        let known = self.known(prepared)?;
+        let known = match &prepared.resumed {
+            Some(resumed) => resumed.known.clone(),
+            None => Known::of(&self.state, &prepared.graph)?,
+        };
         let fates = forecast(self.ground(&prepared.graph), known)?;
         self.record_stamps()?;
         Ok(fates)
@@ -364,8 +368,11 @@ impl Workspace {
     /// # Errors
     /// If the store or the workspace's memory cannot be read.
     pub fn why(&mut self, prepared: &Prepared, label: &Label) -> Result<Why, EnvironmentError> {
-        let known = self.known(prepared)?;
-        why(self.ground(&prepared.graph), known, label)
+        let known = match &prepared.resumed {
+            Some(resumed) => Cow::Borrowed(&resumed.known),
+            None => Cow::Owned(Known::of(&self.state, &prepared.graph)?),
+        };
+        why(self.ground(&prepared.graph), &known, label)
     }
 
     /// Forgets what is known of `labels`, of everything if there are none,
@@ -466,13 +473,6 @@ fn open_folder(path: &Path) -> Option<OwnedFd> {
 impl Workspace {
     fn ground<'a>(&'a mut self, graph: &'a TaskGraph) -> Ground<'a> {
         Ground { db: &mut self.db, store: &self.store, state: &self.state, graph }
-    }
-
-    fn known(&self, prepared: &Prepared) -> Result<Known, EnvironmentError> {
-        match &prepared.resumed {
-            Some(resumed) => Ok(resumed.known.clone()),
-            None => Known::of(&self.state, &prepared.graph),
-        }
     }
 
     fn relative_output_folder(&self) -> PathBuf {

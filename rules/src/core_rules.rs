@@ -1,7 +1,7 @@
 //! The core rules, which need more than a `rule` node can say: `task`, `write_file`, `filegroup`
 //! and `alias`.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::diagnostic::Anchor;
 use crate::interpolate::{Part, Template};
@@ -21,7 +21,12 @@ pub(crate) fn is_core(name: &str) -> bool {
 }
 
 /// The attributes that every target takes, apart from `env` and `resource`.
-pub fn common_attrs() -> [AttrDef; 5] {
+pub fn common_attrs() -> &'static [AttrDef] {
+    static COMMON: LazyLock<[AttrDef; 5]> = LazyLock::new(common);
+    &*COMMON
+}
+
+fn common() -> [AttrDef; 5] {
     let list = |attr: AttrDef| AttrDef { shape: Shape::List, ..attr };
     [
         list(attr("after", AttrType::Label, "Targets that must have succeeded before it starts.")),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use given::{Given, GivenAttr, nodes_of, noted};
+use given::{Given, GivenAttr, Nodes, nodes_of, noted};
 
 use crate::codes::{
     MISSING_ATTRIBUTE, OUTPUT_OUTSIDE, SECRET_MISUSE, UNKNOWN_RULE, WRONG_TYPE, WRONG_UNIT,
@@ -24,7 +24,7 @@ use crate::rule::{AttrDef, AttrType, Body, Limits, OutDef, RuleDef, Shape};
 use crate::rule_check;
 use crate::rule_reader::{RuleReader, TASK_NODES, no_time};
 use crate::suggest::did_you_mean;
-use crate::syntax::{Node, Value};
+use crate::syntax::Value;
 use crate::table::RuleTable;
 use crate::task::{OutputDef, ToolDef};
 use crate::tools;
@@ -105,12 +105,12 @@ struct Declaring<'a> {
     problems: Problems,
 }
 
-impl Declaring<'_> {
+impl<'a> Declaring<'a> {
     fn declared(&mut self, rule: &Arc<RuleDef>) -> Option<Declared> {
         let (rule, nodes) = self.own_rule(rule);
         let common = common_attrs();
-        let given = Given::new(&nodes, &rule, &common, &mut self.problems);
-        let mut settings = self.attrs(&common, &given, self.pkg);
+        let given = Given::new(&nodes, &rule, common, &mut self.problems);
+        let mut settings = self.attrs(common, &given, self.pkg);
         self.check_timeout(&settings, &given);
         if settings.get("when") == Some(&AttrValue::Bool(false)) {
             return None;
@@ -141,7 +141,7 @@ impl Declaring<'_> {
 
     /// The rule itself with the target's nodes; for a `task` the rule that some of them make up,
     /// and the rest.
-    fn own_rule(&mut self, rule: &Arc<RuleDef>) -> (Arc<RuleDef>, Vec<(Node, bool)>) {
+    fn own_rule(&mut self, rule: &Arc<RuleDef>) -> (Arc<RuleDef>, Nodes<'a>) {
         let nodes = nodes_of(&self.target.node);
         if rule.body != Body::Free {
             return (Arc::clone(rule), nodes);

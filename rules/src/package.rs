@@ -24,12 +24,14 @@ pub struct PackageDef {
     pub vars: Vec<VarDef>,
     /// Its targets, in order; of two with one name only the first.
     pub targets: Vec<Arc<TargetDef>>,
+    /// Name -> its place among them.
+    places: HashMap<String, usize>,
 }
 
 impl PackageDef {
     /// The target `name`.
     pub fn target(&self, name: &str) -> Option<&Arc<TargetDef>> {
-        self.targets.iter().find(|target| target.name == name)
+        self.places.get(name).map(|place| &self.targets[*place])
     }
 }
 
@@ -62,17 +64,16 @@ pub fn package(file: &WsPath, text: &str) -> Checked<PackageDef> {
     let mut own = RuleFile { file: file.clone(), ..RuleFile::default() };
     let package = file.parent().unwrap_or_default();
     let mut def = PackageDef { package, file: file.clone(), ..PackageDef::default() };
-    let mut seen = HashMap::new();
     for node in nodes {
         match node.name.as_str() {
             "vars" | "params" => add_vars(&node, file, &mut def.vars, &mut problems),
             _ if own.read(&node, &mut problems) => {}
             _ => {
                 let Some(target) = target(node, &mut problems) else { continue };
-                match seen.get(&target.name).and_then(|index: &usize| def.targets.get(*index)) {
+                match def.target(&target.name) {
                     Some(first) => problems.push(duplicate(&target, first)),
                     None => {
-                        seen.insert(target.name.clone(), def.targets.len());
+                        def.places.insert(target.name.clone(), def.targets.len());
                         def.targets.push(Arc::new(target));
                     }
                 }

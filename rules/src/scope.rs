@@ -35,6 +35,10 @@ pub trait Scope {
     }
     /// The names of the targets of `package`, in file order; `None` if it is no package.
     fn targets(&self, package: &WsPath) -> Option<Arc<[String]>>;
+    /// Whether a target of `package` is named `name`; `None` if it is no package.
+    fn has_target(&self, package: &WsPath, name: &str) -> Option<bool> {
+        Some(self.targets(package)?.iter().any(|target| target == name))
+    }
     /// Whether the text of `package` has errors, so that more targets may be meant in it than
     /// `targets` names.
     fn is_broken(&self, _package: &WsPath) -> bool {

@@ -22,6 +22,7 @@ use crate::columns::{Reader, Writer};
 use crate::db::{Database, Db, Glob, Looked};
 use crate::disk::{Disk, folder_stamp};
 use crate::graph::TaskGraph;
+use crate::outputs::IGNORE_FILE;
 use crate::package::BUILD_FILE;
 use crate::stamp::{Stamp, Stamped};
 use crate::stamps::{Stamps, read_text};
@@ -222,7 +223,9 @@ impl Facts {
         let linked = Path::new(world.output_folder)
             .ancestors()
             .any(|part| !part.as_os_str().is_empty() && world.root.join(part).is_symlink());
-        let in_place = |row: &u32| !linked && *row != NONE && same[*row as usize];
+        // Placing also sees to it that version control leaves all of it out.
+        let kept_out = world.root.join(world.output_folder).join(IGNORE_FILE).exists();
+        let in_place = |row: &u32| kept_out && !linked && *row != NONE && same[*row as usize];
         self.outputs.iter().map(in_place).collect()
     }
 

@@ -25,7 +25,7 @@ impl State {
             // In one transaction: it is a third of the cost.
             let transaction = db.transaction()?;
             let mut select = transaction.prepare(
-                "SELECT label, key, outcome, duration_ms, run, previous_key FROM successes
+                "SELECT label, key, outcome, duration_ms, run, previous_key, own FROM successes
                  WHERE label = ?1 AND config = ?2",
             )?;
             let mut successes = HashMap::with_capacity(labels.len());

@@ -38,7 +38,7 @@ fn change(scene: &Scene, bytes: &str, change: fn(&mut [u8], usize, usize)) {
 }
 
 /// `a` makes the very bytes of its source, so the blob of both is gone.
-fn lose(scene: &Scene, bytes: &str) {
+pub(crate) fn lose(scene: &Scene, bytes: &str) {
     change(scene, bytes, |pack, head, _| pack[head] = 0);
 }
 

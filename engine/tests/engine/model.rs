@@ -426,7 +426,11 @@ proptest! {
             let results = (resumed.step(op), evaluated.step(op));
             // What is lost may come back with a source of the same bytes before anyone misses it.
             if !resumed.lossy {
-                prop_assert_eq!(results.0, results.1, "{:?}", op);
+                prop_assert_eq!(&results.0, &results.1, "{:?}", op);
+                if let Some(task) = results.0.keys().next_back() {
+                    let why = [&resumed, &evaluated].map(|pair| pair.scene.why(&format!("//:{task}")));
+                    prop_assert_eq!(&why[0], &why[1], "why {:?} after {:?}", task, op);
+                }
             }
         }
     }

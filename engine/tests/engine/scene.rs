@@ -203,7 +203,9 @@ fn patterns(text: &str) -> Vec<Pattern> {
 /// - `fail-if WORD`: like `join`, but fails where the inputs hold WORD
 /// - `tree`: a folder with a file per line of the inputs
 /// - `gc`: like `join`, after another process dropped every root and removed all it may
+/// - `nth`: how many scripts were run, then like `join`
 /// - `clobber PATH TEXT`: like `join`, after it wrote TEXT to PATH in the workspace
+/// - `remove PATH`: like `join`, after it removed PATH in the workspace and took its time
 struct FakeRunner {
     store: Arc<Store>,
     root: PathBuf,
@@ -230,12 +232,15 @@ impl Worker for FakeWorker {
         };
         self.0.runs.lock().unwrap().push(script.clone());
         let mut bytes = Vec::new();
+        if script.starts_with("nth") {
+            bytes.extend(self.0.runs.lock().unwrap().len().to_string().into_bytes());
+        }
         for (role, artifact) in &job.action.inputs {
             self.read(role, artifact, &mut bytes)?;
         }
         let mut words = script.split_whitespace();
         match words.next().unwrap() {
-            "join" => {}
+            "join" | "nth" => {}
             "head" => bytes.truncate(words.next().unwrap().parse().unwrap()),
             "fail-if" => {
                 let word = words.next().unwrap();
@@ -255,6 +260,11 @@ impl Worker for FakeWorker {
             "clobber" => {
                 let path = self.0.root.join(words.next().unwrap());
                 fs::write(path, words.next().unwrap()).unwrap();
+            }
+            "remove" => {
+                fs::remove_file(self.0.root.join(words.next().unwrap())).unwrap();
+                // Outputs are looked at again at the end of a build that takes this long.
+                std::thread::sleep(std::time::Duration::from_millis(300));
             }
             other => panic!("`{other}` is no fake command"),
         }

@@ -1,12 +1,13 @@
 //! Builds that begin with the last snapshot, where it would be easy to believe it too much.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
 use vwfb_engine::workspace::Evaluate;
 
+use crate::lost::lose;
 use crate::scene::{Scene, Seen};
 
 /// Builds until the snapshot has a stamp for everything and is believed.
@@ -37,6 +38,56 @@ fn a_source_that_changes_during_a_build_is_seen_by_all_who_read_it() {
     sleep(Duration::from_millis(40));
     scene.build("//...");
     assert_eq!([scene.output("y"), scene.output("x")], ["two", "two2"].map(str::to_owned));
+    // Where the store has lost its bytes, the change is found in the build itself.
+    for (number, evaluated) in [("3", false), ("4", true)] {
+        scene.write("s.txt", "one");
+        settled(&scene, "//...").expect("unchanged x y z");
+        lose(&scene, "one");
+        if evaluated {
+            std::fs::remove_dir_all(scene.root().join(".vwfb/snapshots")).unwrap();
+        }
+        scene.write("z.txt", number);
+        scene.build("//...").expect("unchanged y; ran z x");
+        assert_eq!([scene.output("y"), scene.output("x")], ["one".into(), format!("two{number}")]);
+        sleep(Duration::from_millis(40));
+        scene.build("//...").expect("cached y; unchanged z x");
+        assert_eq!(scene.output("y"), "two");
+    }
+}
+
+#[test]
+fn a_source_that_only_a_lost_task_sees_change_is_seen_by_all_who_read_it() {
+    let scene = Scene::new(
+        r#"
+        task "y" { srcs "s.txt"; out "y"; script "join {out}" }
+        task "z" { srcs "z.txt"; out "z"; script "clobber s.txt two" }
+        task "a" { srcs "s.txt"; out "a"; script "head 3 {out}" }
+        task "x" { srcs ":a" ":z"; out "x"; script "join {out}" }
+        "#,
+    );
+    scene.write("s.txt", "first").write("z.txt", "1");
+    scene.build("//...");
+    scene.write("s.txt", "first");
+    settled(&scene, "//...").expect("unchanged a x y z");
+    // What it was when the build began is still in the store,
+    lose(&scene, "fir");
+    scene.write("z.txt", "2");
+    scene.build("//...").expect("unchanged y; ran a x z");
+    assert_eq!([scene.output("y"), scene.output("x")], ["first", "fir2"].map(str::to_owned));
+    sleep(Duration::from_millis(40));
+    scene.build("//...");
+    assert_eq!([scene.output("y"), scene.output("x")], ["two", "two2"].map(str::to_owned));
+    // or is not.
+    scene.write("s.txt", "first");
+    settled(&scene, "//...").expect("unchanged a x y z");
+    lose(&scene, "fir");
+    lose(&scene, "first");
+    scene.write("z.txt", "3");
+    scene.build("//...").expect("unchanged y; ran a x z");
+    assert_eq!([scene.output("y"), scene.output("x")], ["first", "two3"].map(str::to_owned));
+    sleep(Duration::from_millis(40));
+    scene.build("//...");
+    assert_eq!(scene.output("y"), "two");
 }
 
 #[test]
@@ -124,6 +175,15 @@ fn another_request_in_between_does_not_leave_its_output_behind() {
     sleep(Duration::from_millis(40));
     scene.build("//:x").expect("unchanged x");
     assert_eq!(scene.output("x"), "2");
+    // Nor what the other made of a source that is again as the snapshot has it,
+    scene.write("s.txt", "3");
+    scene.build("//:y").expect("ran x y");
+    scene.write("s.txt", "2");
+    scene.build("//:x").expect("cached x");
+    assert_eq!(scene.output("x"), "2");
+    // or what was made of something that the other made anew.
+    scene.build("//:y").expect("unchanged x; cached y");
+    assert_eq!(scene.output("y"), "2");
 }
 
 #[test]
@@ -144,6 +204,119 @@ fn a_damaged_snapshot_is_not_used() {
     scene.write("s.txt", "2");
     scene.build("//...").expect("ran a");
     assert_eq!(scene.output("a"), "2");
+    // Each part of it matters to something, which cannot be trusted any more.
+    settled(&scene, "//...").expect("unchanged a");
+    let whole = std::fs::read(&path).unwrap();
+    for part in 0..24 {
+        let mut flipped = whole.clone();
+        flipped[whole.len() * part / 24] ^= 1;
+        std::fs::write(&path, flipped).unwrap();
+        scene.build("//...").expect("unchanged a");
+        assert_eq!(scene.output("a"), "2");
+    }
+}
+
+#[test]
+fn a_snapshot_of_another_request_is_not_used() {
+    let scene = Scene::new(
+        r#"
+        task "a" { srcs "s.txt"; out "a"; script "join {out}" }
+        task "b" { srcs "s.txt"; out "b"; script "join {out}" }
+        "#,
+    );
+    scene.write("s.txt", "1");
+    settled(&scene, "//:a").expect("unchanged a");
+    let folder = scene.root().join(".vwfb/snapshots");
+    let of_a = snapshot(&scene);
+    let bytes = std::fs::read(&of_a).unwrap();
+    settled(&scene, "//:b").expect("unchanged b");
+    for path in files(&folder).iter().filter(|path| **path != of_a && path.extension().is_none()) {
+        std::fs::write(path, &bytes).unwrap();
+    }
+    scene.build("//:b").expect("unchanged b");
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn a_file_that_begins_to_match_a_glob_during_a_build_is_seen_by_the_next() {
+    let scene = Scene::new(
+        r#"
+        task "g" { srcs (glob)"g/*.txt"; out "g"; script "join {out}" }
+        task "z" { srcs "z.txt"; after ":g"; out "z"; script "clobber g/2.txt two" }
+        "#,
+    );
+    scene.write("g/1.txt", "one").write("z.txt", "1");
+    // With everything evaluated,
+    scene.build("//...").expect("ran g z");
+    assert_eq!(scene.output("g"), "one");
+    scene.build("//...").expect("ran g; unchanged z");
+    assert_eq!(scene.output("g"), "onetwo");
+    // and from a snapshot.
+    scene.remove("g/2.txt");
+    settled(&scene, "//...").expect("unchanged g z");
+    scene.write("z.txt", "2");
+    scene.build("//...").expect("unchanged g; ran z");
+    assert_eq!(scene.output("g"), "one");
+    scene.build("//...").expect("cached g; unchanged z");
+    assert_eq!(scene.output("g"), "onetwo");
+}
+
+#[test]
+fn a_file_that_ceases_to_match_a_glob_during_a_build_is_missed_by_the_next() {
+    let scene = Scene::new(
+        r#"
+        task "g" { srcs (glob)"g/*.txt"; out "g"; script "join {out}" }
+        task "z" { srcs "z.txt"; after ":g"; out "z"; script "remove g/2.txt" }
+        "#,
+    );
+    scene.write("g/1.txt", "one").write("g/2.txt", "two").write("z.txt", "1");
+    scene.build("//...").expect("ran g z");
+    assert_eq!(scene.output("g"), "onetwo");
+    scene.build("//...").expect("ran g; unchanged z");
+    assert_eq!(scene.output("g"), "one");
+    scene.write("g/2.txt", "two");
+    settled(&scene, "//...").expect("unchanged g z");
+    scene.write("z.txt", "2");
+    scene.build("//...").expect("unchanged g; ran z");
+    assert_eq!(scene.output("g"), "onetwo");
+    scene.build("//...").expect("cached g; unchanged z");
+    assert_eq!(scene.output("g"), "one");
+}
+
+#[test]
+fn an_output_that_is_removed_during_a_long_build_is_put_back_by_it() {
+    let scene = Scene::new(
+        r#"
+        task "keep" { srcs "k.txt"; out "keep"; script "join {out}" }
+        task "z" { srcs "z.txt"; out "z"; script "remove vwfb-out/keep" }
+        "#,
+    );
+    scene.write("k.txt", "kept").write("z.txt", "1").write("vwfb-out/keep", "");
+    scene.build("//...").expect("ran keep z");
+    settled(&scene, "//...").expect("unchanged keep z");
+    scene.write("z.txt", "2");
+    scene.build("//...").expect("unchanged keep; ran z");
+    assert_eq!(scene.output("keep"), "kept");
+    settled(&scene, "//...").expect("unchanged keep z");
+    assert_eq!(scene.output("keep"), "kept");
+}
+
+#[test]
+fn outputs_stay_out_of_version_control_also_if_nothing_changed() {
+    let scene = Scene::new("task \"a\" { srcs \"s.txt\"; out \"a\"; script \"join {out}\" }\n");
+    scene.write("s.txt", "1");
+    settled(&scene, "//...").expect("unchanged a");
+    assert_eq!(scene.output(".gitignore"), "*\n");
+    scene.remove("vwfb-out/.gitignore");
+    scene.build("//...").expect("unchanged a");
+    assert_eq!(scene.output(".gitignore"), "*\n");
+    // What somebody wrote there is theirs.
+    scene.write("vwfb-out/.gitignore", "!a\n");
+    settled(&scene, "//...").expect("unchanged a");
+    assert_eq!(scene.output(".gitignore"), "!a\n");
 }
 
 /// Two tasks, of which `t` fails on `bad`, with a snapshot and an edit of `u.txt` since.

@@ -1,5 +1,6 @@
 //! What a target's node says about each attribute, before types and interpolation.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::codes::{BAD_NODE, UNKNOWN_ATTRIBUTE, UNKNOWN_PROPERTY};
@@ -42,7 +43,7 @@ impl Given {
     /// What `nodes` (properties are nodes with one argument here) say, given the attributes there
     /// are.
     pub(super) fn new(
-        nodes: &[(Node, bool)],
+        nodes: &Nodes<'_>,
         rule: &RuleDef,
         common: &[AttrDef],
         problems: &mut Problems,
@@ -87,8 +88,11 @@ impl Given {
     }
 }
 
-/// The nodes of a target, its properties first, with whether each is a property.
-pub(super) fn nodes_of(target: &Node) -> Vec<(Node, bool)> {
+/// Nodes of a target, with whether each is a property.
+pub(super) type Nodes<'a> = Vec<(Cow<'a, Node>, bool)>;
+
+/// The nodes of a target, its properties first.
+pub(super) fn nodes_of(target: &Node) -> Nodes<'_> {
     let props = target.props.iter().map(|(name, value)| {
         let node = Node {
             name: name.clone(),
@@ -97,9 +101,9 @@ pub(super) fn nodes_of(target: &Node) -> Vec<(Node, bool)> {
             children: Vec::new(),
             anchor: value.anchor.clone(),
         };
-        (node, true)
+        (Cow::Owned(node), true)
     });
-    props.chain(target.children.iter().map(|child| (child.clone(), false))).collect()
+    props.chain(target.children.iter().map(|child| (Cow::Borrowed(child), false))).collect()
 }
 
 fn values(attr: &AttrDef, node: &Node, problems: &mut Problems) -> Vec<GivenValue> {

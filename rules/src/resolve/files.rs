@@ -158,7 +158,7 @@ impl<'a> Files<'a> {
         let problem = Diagnostic::error(MISSING_FILE, message).at(anchor);
         let relative = path.below(package).filter(|name| is_name(name));
         if let Some(name) = relative
-            && self.scope.targets(package).is_some_and(|names| names.iter().any(|n| n == name))
+            && self.scope.has_target(package, name) == Some(true)
         {
             return problem.hint(format!("did you mean the target `:{name}`?"));
         }
@@ -292,15 +292,15 @@ impl<'a> Files<'a> {
 
     /// Whether there is a target `label`; notes it if not.
     fn exists(&mut self, label: &Label, anchor: &Anchor) -> bool {
-        let Some(names) = self.scope.targets(&label.package) else {
+        let target = label.target();
+        let Some(found) = self.scope.has_target(&label.package, &target) else {
             let message = format!("no package `//{}`", label.package);
             let hint = self.nearest_package(&label.package);
             let problem = Diagnostic::error(UNKNOWN_PACKAGE, message).at(anchor);
             self.problems.push(problem.hint(hint));
             return false;
         };
-        let target = label.target();
-        if names.contains(&target) {
+        if found {
             return true;
         }
         if self.scope.is_broken(&label.package) {
@@ -309,6 +309,7 @@ impl<'a> Files<'a> {
         }
         let package = &self.declared.label.package;
         let message = format!("no target `{}`", label.relative_to(package));
+        let names = self.scope.targets(&label.package).unwrap_or_default();
         let near = nearest(&target, names.iter().map(String::as_str));
         let hint = near.map(|name| {
             let near = Label::new(label.package.clone(), name);
