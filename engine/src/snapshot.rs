@@ -35,7 +35,7 @@ use crate::plan::TaskId;
 const MAGIC: &[u8] = b"vwfb-snapshot 4\n";
 
 /// Begins every file with what differs.
-const PATCH_MAGIC: &[u8] = b"vwfb-snapshot-patch 1\n";
+const PATCH_MAGIC: &[u8] = b"vwfb-snapshot-patch 2\n";
 
 /// The extension of the file with what differs from a snapshot's own.
 const PATCH: &str = "patch";

@@ -44,7 +44,7 @@ fn a_source_that_changes_during_a_build_is_seen_by_all_who_read_it() {
         settled(&scene, "//...").expect("unchanged x y z");
         lose(&scene, "one");
         if evaluated {
-            std::fs::remove_dir_all(scene.root().join(".vwfb/snapshots")).unwrap();
+            fs::remove_dir_all(scene.root().join(".vwfb/snapshots")).unwrap();
         }
         scene.write("z.txt", number);
         scene.build("//...").expect("unchanged y; ran z x");
@@ -87,7 +87,7 @@ fn a_source_that_only_a_lost_task_sees_change_is_seen_by_all_who_read_it() {
     assert_eq!([scene.output("y"), scene.output("x")], ["first", "two3"].map(str::to_owned));
     sleep(Duration::from_millis(40));
     scene.build("//...");
-    assert_eq!(scene.output("y"), "two");
+    assert_eq!([scene.output("y"), scene.output("x")], ["two", "two2"].map(str::to_owned));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_memory_that_was_lost_is_not_taken_for_that_of_the_snapshot() {
     scene.write("s.txt", "1");
     settled(&scene, "//:a").expect("unchanged a");
     for suffix in ["", "-wal", "-shm"] {
-        let _gone = std::fs::remove_file(scene.root().join(format!(".vwfb/state.db{suffix}")));
+        let _gone = fs::remove_file(scene.root().join(format!(".vwfb/state.db{suffix}")));
     }
     scene.build("//:b");
     scene.build("//:a").expect("cached a");
@@ -192,25 +192,25 @@ fn a_damaged_snapshot_is_not_used() {
     scene.write("s.txt", "1");
     settled(&scene, "//...").expect("unchanged a");
     let path = snapshot(&scene);
-    let whole = std::fs::read(&path).unwrap();
+    let whole = fs::read(&path).unwrap();
     for length in [0, 15, 40, whole.len() / 2, whole.len() - 1] {
-        std::fs::write(&path, &whole[..length]).unwrap();
+        fs::write(&path, &whole[..length]).unwrap();
         scene.build("//...").expect("unchanged a");
     }
     let mut flipped = whole;
     let middle = flipped.len() / 2;
     flipped[middle] ^= 1;
-    std::fs::write(&path, flipped).unwrap();
+    fs::write(&path, flipped).unwrap();
     scene.write("s.txt", "2");
     scene.build("//...").expect("ran a");
     assert_eq!(scene.output("a"), "2");
     // Each part of it matters to something, which cannot be trusted any more.
     settled(&scene, "//...").expect("unchanged a");
-    let whole = std::fs::read(&path).unwrap();
+    let whole = fs::read(&path).unwrap();
     for part in 0..24 {
         let mut flipped = whole.clone();
         flipped[whole.len() * part / 24] ^= 1;
-        std::fs::write(&path, flipped).unwrap();
+        fs::write(&path, flipped).unwrap();
         scene.build("//...").expect("unchanged a");
         assert_eq!(scene.output("a"), "2");
     }
@@ -236,8 +236,10 @@ fn a_snapshot_of_another_request_is_not_used() {
     scene.build("//:b").expect("unchanged b");
 }
 
+/// The snapshots themselves, without what differs from each.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    all.filter(|path| path.extension().is_none()).collect()
 }
 
 #[test]
