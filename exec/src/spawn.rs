@@ -13,6 +13,7 @@ use landlock::RulesetCreated;
 use crate::failure::Unstartable;
 use crate::log::Log;
 use crate::sandbox::{self, ConfineError};
+use crate::shell;
 use crate::wire::{NumberedRules, Reply, Run};
 
 /// Starts the process of `run`; what it prints arrives in the log.
@@ -59,8 +60,13 @@ fn start(command: &mut Command) -> Result<Child, Reply> {
 fn command(run: &Run, log: &Log) -> Result<Command, Reply> {
     let stdin = File::open(&run.stdin).map_err(|error| cannot_open(&run.stdin, &error))?;
     let mut command = Command::new(&run.program);
+    match run.args.split_last() {
+        Some((script, options)) if run.becomes => {
+            command.args(options).arg(shell::becoming(script))
+        }
+        _ => command.args(&run.args),
+    };
     command
-        .args(&run.args)
         .env_clear()
         .envs(&run.env)
         .current_dir(&run.cwd)

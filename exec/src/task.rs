@@ -19,6 +19,7 @@ use crate::rulebook::Grounds;
 use crate::scratch::{Placed, Scratch, failed};
 use crate::toolbox::Toolset;
 use crate::toolchain::Closure;
+use crate::turn::Waiter;
 use crate::wire::{Exited, Run};
 
 /// An action with all that its process is built from, and where it runs.
@@ -28,6 +29,8 @@ pub(crate) struct Task<'a> {
     pub(crate) action: &'a Action,
     pub(crate) grants: &'a Grants,
     pub(crate) closures: &'a BTreeMap<String, Arc<Closure>>,
+    /// Where its process waits for its turn, if it does.
+    pub(crate) waiter: Option<&'a Waiter>,
 }
 
 /// A task whose scratch folder is filled.
@@ -53,7 +56,12 @@ impl Task<'_> {
             let command = Some(self.command_line(&run));
             Box::new(Failure { cause, log, duration, command, kept: None })
         };
+        let turn = self.waiter.map(Waiter::turn);
+        if turn.is_some() && cancel.is_cancelled() {
+            return Err(failed(Cause::Cancelled, None, Duration::ZERO));
+        }
         let launched = self.launch(launcher, &run, grounds.as_ref(), cancel);
+        drop(turn);
         let restored = self.restore(&placed);
         let exited = launched
             .map_err(|error| failed(Cause::of_launcher(program, error), None, Duration::ZERO))?;

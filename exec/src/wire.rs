@@ -30,6 +30,8 @@ pub(crate) struct Run {
     pub(crate) program: PathBuf,
     /// Its arguments, without its own name.
     pub(crate) args: Vec<String>,
+    /// Whether it is a shell that is to become the only program that its script starts.
+    pub(crate) becomes: bool,
     /// Its whole environment.
     pub(crate) env: BTreeMap<String, String>,
     /// Its working directory.

@@ -312,3 +312,51 @@ fn an_argument_with_a_zero_byte_is_a_fault_of_the_task() {
     assert!(matches!(failure.cause, Cause::NotStartable { why: Unstartable::ZeroByte, .. }));
     assert!(!failure.cause.is_environment());
 }
+
+#[test]
+fn a_shell_becomes_the_program_that_is_all_of_its_script() {
+    let mut scene = Scene::new();
+    let mut leads_its_group = |script: &str| {
+        let action = scene.program("sh", &["-eu", "-c", script]).out("out/stat");
+        let executed = scene.run(&action).unwrap();
+        let stat = scene.output(&executed, "out/stat");
+        let fields: Vec<_> = stat.split(' ').collect();
+        assert_eq!(fields[1], "(cat)");
+        fields[0] == fields[4]
+    };
+    assert!(leads_its_group("cat /proc/self/stat > out/stat"));
+    assert!(!leads_its_group("cat /proc/self/stat > out/stat; :"));
+    assert!(!leads_its_group("cat \"/proc/self/stat\" > out/stat"));
+}
+
+#[test]
+fn a_failing_program_is_judged_as_its_shell_would_be() {
+    let mut scene = Scene::new();
+    for script in ["cat in/none > out/x", "cat in/none > out/x; :", "cat in/a > no/x"] {
+        let action = scene.program("sh", &["-eu", "-c", script]).out("out/x");
+        let failure = scene.run(&action).unwrap_err();
+        assert!(matches!(failure.cause, Cause::Exit { code: 1 | 2, .. }), "{:?}", failure.cause);
+        let command = failure.command.as_deref().unwrap();
+        assert!(command.ends_with(&format!("-eu -c '{script}' < /dev/null")), "{command}");
+    }
+}
+
+#[test]
+fn a_program_of_another_tool_is_left_to_the_shell() {
+    let mut scene = Scene::new();
+    let folder = scene.temp.path().join("own");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy("/bin/cat", folder.join("cat")).unwrap();
+    let tool = vwfb_exec::ToolSpec {
+        name: "own".to_owned(),
+        programs: vec![vwfb_exec::ProgramSpec::at("cat", &folder.join("cat"))],
+        data: Vec::new(),
+    };
+    let closure = vwfb_exec::Toolchains::new(&[]).closure(&tool, &crate::scene::Reading).unwrap();
+    scene.closures.insert("own".to_owned(), Arc::new(closure));
+    let action = scene.program("sh", &["-eu", "-c", "cat /proc/self/stat > out/stat"]);
+    let executed = scene.run(&action.out("out/stat")).unwrap();
+    let stat = scene.output(&executed, "out/stat");
+    let fields: Vec<_> = stat.split(' ').collect();
+    assert_ne!(fields[0], fields[4]);
+}
