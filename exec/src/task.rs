@@ -56,12 +56,7 @@ impl Task<'_> {
             let command = Some(self.command_line(&run));
             Box::new(Failure { cause, log, duration, command, kept: None })
         };
-        let turn = self.waiter.map(Waiter::turn);
-        if turn.is_some() && cancel.is_cancelled() {
-            return Err(failed(Cause::Cancelled, None, Duration::ZERO));
-        }
         let launched = self.launch(launcher, &run, grounds.as_ref(), cancel);
-        drop(turn);
         let restored = self.restore(&placed);
         let exited = launched
             .map_err(|error| failed(Cause::of_launcher(program, error), None, Duration::ZERO))?;
@@ -125,7 +120,7 @@ impl Task<'_> {
             Some(launcher) => launcher,
             None => self.executor.launcher()?,
         };
-        let exited = launcher.run(run, grounds, cancel);
+        let exited = launcher.run(run, grounds, self.waiter, cancel);
         // One that cannot be spoken to is dropped, which ends it, and replaced when needed.
         if exited.as_ref().err().is_none_or(LauncherError::is_refusal) {
             *slot = Some(launcher);

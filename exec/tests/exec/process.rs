@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vwfb_exec::action::{Action, Command, OutputSpec};
-use vwfb_exec::{CancelToken, Cause, Failure, SOURCE_DATE_EPOCH, Unstartable};
+use vwfb_exec::{CancelToken, Cause, Failure, SOURCE_DATE_EPOCH, Turns, Unstartable, Waiter};
 
 use crate::scene::{Declare, Scene};
 
@@ -359,4 +359,39 @@ fn a_program_of_another_tool_is_left_to_the_shell() {
     let stat = scene.output(&executed, "out/stat");
     let fields: Vec<_> = stat.split(' ').collect();
     assert_ne!(fields[0], fields[4]);
+}
+
+#[test]
+fn a_process_that_is_cancelled_before_its_turn_never_starts() {
+    let scene = Scene::new();
+    let turns = Turns::new(1);
+    let worker = || scene.executor.worker().unwrap().waiting(Waiter::of(&turns));
+    let (mut first, mut second) = (worker(), worker());
+    let run = |worker: &mut vwfb_exec::Worker, action: &Action, cancel: &CancelToken| {
+        scene.executor.run(worker, action, &scene.grants, &scene.closures, cancel)
+    };
+    let appears = |path: &str| {
+        let path = scene.store.scratch_dir().join(path);
+        while !path.exists() {
+            std::thread::yield_now();
+        }
+    };
+    let holds = scene.script("echo begun; sleep 100");
+    let mut waits = scene.script("echo begun; touch out/x").out("out/x");
+    waits.inputs.insert("in/a".to_owned(), scene.input("a"));
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| run(&mut first, &holds, &scene.cancel));
+        appears("worker-1/log");
+        let waited = scope.spawn(|| run(&mut second, &waits, &scene.cancel));
+        appears("worker-2/root/in/a");
+        scene.cancel.cancel();
+        let [held, waited] = [held, waited].map(|run| run.join().unwrap().unwrap_err());
+        assert!(matches!(held.cause, Cause::Cancelled) && held.log.is_some());
+        assert!(matches!(waited.cause, Cause::Cancelled) && waited.log.is_none());
+    });
+    // Both launchers and the turn are free again.
+    for worker in [&mut first, &mut second] {
+        let executed = run(worker, &waits, &CancelToken::new().unwrap()).unwrap();
+        assert_eq!(scene.output(&executed, "out/x"), "");
+    }
 }
