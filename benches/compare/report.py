@@ -32,13 +32,11 @@ A target of the top layer gets `: N; ` before its command, in `BUILD.kdl` and as
 Asked of the last target when nothing has changed, in turn with null builds of vwfb."""),
     "restore": ("Restore after `vwfb clean`", """\
 `vwfb clean`, `sync` and then a build, whose outputs all come from the store: checked to have run no
-task and to have put every output back. Other tools have no store and would run everything. On ext4 a
-folder whose outputs were removed within the last minutes is slower to fill than a new one; this case
-includes that.
-Beside it: `rm -r` of a folder with the same files and `cp -r` of them again, of which the copying is
-timed. For minutes after files were removed ext4 steps over their inodes one by one whenever it makes
-another file nearby (`recently_deleted` in a profile), for every program alike; the next case shows
-the same without that.
+task and to have put every output back. Other tools have no store and would run everything. Beside it:
+`rm -r` of a folder with the same files and `cp -r` of them again, of which the copying is timed. An
+ext4 without a journal (see the machine) steps for minutes over the inodes of removed files, one by
+one, whenever it makes another file nearby (`recently_deleted` in a profile), for every program alike;
+with a journal, as `mkfs.ext4` makes it, it does not. The next case shows the same without that.
 """),
     "restore-moved": ("Restore into a new folder", """\
 The same, but `vwfb-out` is moved away instead of removed."""),

@@ -17,9 +17,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::closing::end_quickly;
 use crate::error::IoError;
 use crate::layout;
 use crate::profile::{Counter, Phase, Timed, count};
@@ -76,9 +76,6 @@ pub(crate) enum Outlive {
     /// A power cut.
     PowerCut,
 }
-
-/// A log of changes up to this many bytes is read in no time.
-const SHORT_LOG: u64 = 512 << 10;
 
 /// The two connections to one index.
 pub(crate) struct Index {
@@ -170,20 +167,12 @@ impl Index {
         Ok(value)
     }
 
-    /// Lets this process end without writing its log of changes into the index, if that is short:
-    /// that costs two syncs, and the next process finds the log.
+    /// See [`end_quickly`].
     pub(crate) fn end_quickly(&self) -> Result<(), IndexError> {
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        if std::fs::metadata(log).is_ok_and(|log| log.len() > SHORT_LOG) {
-            return Ok(());
-        }
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         for connection in [Some(&writer.connection), reader.as_ref()].into_iter().flatten() {
-            connection
-                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-                .map_err(|source| self.failure(source))?;
+            end_quickly(connection, &self.path).map_err(|source| self.failure(source))?;
         }
         Ok(())
     }

@@ -4,7 +4,9 @@
 //! results under their keys, and loses neither.
 
 pub mod artifact;
+pub mod closing;
 pub mod digest;
+pub mod hashing;
 pub mod profile;
 
 mod clock;

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::error::{AtPath, IoError};
+use crate::hashing;
 use crate::index::{IndexError, Object, Outlive};
 use crate::pack::{Frame, Kind, Place, Slot};
 use crate::packs::Found;
 use crate::pending::{Form, Gate};
 use crate::read::{Blob, Located, Opened, ReadError};
-use crate::stage;
 use crate::store::Store;
 
 /// What was found in the place of a lost object.
@@ -79,8 +79,8 @@ impl Store {
     /// Verifies an open file's bytes and notes it, leaving the file at its start.
     fn verify_open(&self, at: &Located, file: &mut File) -> Result<bool, ReadError> {
         let path = self.layout.blob(at.form.0, at.form.1);
-        let (blob, _) = stage::hash(file).at("read", &path)?;
-        if blob != at.form.0 {
+        let (digest, _) = hashing::hash(file).at("read", &path)?;
+        if digest != at.form.0.digest() {
             return Ok(false);
         }
         io::Seek::rewind(file).at("read", &path)?;

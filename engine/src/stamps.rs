@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use vwfb_cas::Digest;
 use vwfb_cas::profile::{Counter, Phase, Timed, count};
+use vwfb_cas::{Digest, hashing};
 use vwfb_exec::FileDigests;
 
 use crate::columns::Reader;
@@ -206,11 +206,10 @@ fn read(path: &Path) -> io::Result<String> {
 
 fn hash(path: &Path) -> io::Result<Digest> {
     let _hashing = Timed::new(Phase::Hash);
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(File::open(path)?)?;
+    let (digest, bytes) = hashing::hash(&mut File::open(path)?)?;
     count(Counter::FilesHashed, 1);
-    count(Counter::BytesHashed, hasher.count());
-    Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+    count(Counter::BytesHashed, bytes);
+    Ok(digest)
 }
 
 /// No record of anything.

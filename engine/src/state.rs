@@ -130,6 +130,13 @@ pub struct State {
     connection: Mutex<Connection>,
 }
 
+impl Drop for State {
+    fn drop(&mut self) {
+        // Where it cannot, the log is written into the database, which takes longer.
+        let _ = vwfb_cas::closing::end_quickly(&self.connection(), &self.path);
+    }
+}
+
 impl State {
     /// Opens the state in `folder` (`.vwfb`), making it if need be, for one configuration.
     ///

@@ -21,10 +21,6 @@ const KILLS: u64 = 200;
 /// After how many kills all is looked at.
 const ROUND: u64 = 25;
 
-/// After how many milliseconds a result that was told of is promised, on a machine that is busy
-/// with other tests.
-const SOON: u64 = 500;
-
 /// Sources of the workload.
 const SOURCES: usize = 4;
 
@@ -139,23 +135,20 @@ impl Promised {
         let Ok(text) = fs::read_to_string(events(world)) else { return };
         fs::remove_file(events(world)).unwrap();
         let whole_lines = text.rfind('\n').map_or("", |end| &text[..end]);
-        let events: Vec<Value> =
-            whole_lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let ended = events.iter().any(|event| event["event"] == "run-finished");
-        let last = events.iter().filter_map(|event| event["ms"].as_u64()).max().unwrap_or(0);
-        for event in events.iter().filter(|event| event["event"] == "task-finished") {
-            // Results that took no time are made durable together, soon after they were told of.
-            let durable = ended || event["ms"].as_u64().unwrap() + SOON < last;
-            self.finished(event, durable, after);
+        for line in whole_lines.lines() {
+            let event: Value = serde_json::from_str(line).unwrap();
+            if event["event"] == "task-finished" {
+                self.finished(&event, after);
+            }
         }
     }
 
-    fn finished(&mut self, event: &Value, durable: bool, after: u64) {
+    fn finished(&mut self, event: &Value, after: u64) {
         let Some(key) = event["key"].as_str() else { return };
         if event["result"] == "ran" {
             assert!(!self.0.contains(key), "the store lost a result by round {after}: {event}");
         }
-        if durable && (event["result"] == "ran" || event["result"] == "cached") {
+        if event["result"] == "ran" || event["result"] == "cached" {
             self.0.insert(key.to_owned());
         }
     }

@@ -21,20 +21,43 @@ const TASKS: usize = 6;
 
 #[derive(Debug, Clone)]
 enum Op {
-    Edit { source: usize, text: usize },
-    Delete { source: usize },
-    Command { task: usize, command: usize },
-    Wire { task: usize, sources: u8, tasks: u8 },
-    Gate { task: usize, gate: usize },
-    Drop { task: usize },
-    Rename { task: usize },
+    Edit {
+        source: usize,
+        text: usize,
+    },
+    Delete {
+        source: usize,
+    },
+    Command {
+        task: usize,
+        command: usize,
+    },
+    Wire {
+        task: usize,
+        sources: u8,
+        tasks: u8,
+    },
+    Gate {
+        task: usize,
+        gate: usize,
+    },
+    Drop {
+        task: usize,
+    },
+    Rename {
+        task: usize,
+    },
     Reformat,
     Build,
     WarmBuild,
     Gc,
-    LoseBlob { nth: usize },
+    LoseBlob {
+        nth: usize,
+    },
     RemoveOutputs,
     DeleteStore,
+    /// Time passes, after which stamps vouch for what they are of.
+    Settle,
 }
 
 const TEXTS: [&str; 5] = ["one two", "one three", "bad", "", "o\u{e9}"];
@@ -58,6 +81,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0..8_usize).prop_map(|nth| Op::LoseBlob { nth }),
         1 => Just(Op::RemoveOutputs),
         1 => Just(Op::DeleteStore),
+        2 => Just(Op::Settle),
     ]
 }
 
@@ -275,6 +299,7 @@ impl Pair {
                 return self.build();
             }
             Op::WarmBuild => return self.build(),
+            Op::Settle => std::thread::sleep(std::time::Duration::from_millis(25)),
             Op::Gc => self.gc(),
             Op::LoseBlob { nth } => self.lose_blob(nth),
             Op::RemoveOutputs => {
@@ -382,7 +407,7 @@ impl Pair {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 60,
+        cases: 100,
         max_shrink_iters: 400,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
             "tests/engine/model.proptest-regressions",
