@@ -17,7 +17,7 @@ pub(crate) struct Answers {
     durations: Vec<u64>,
     /// As they were when this was made.
     packed: Packed,
-    /// Those that are known since.
+    /// The outcomes of all tasks of which something else is known since.
     new: BTreeMap<TaskId, Arc<Outcome>>,
 }
 
@@ -53,19 +53,19 @@ impl Answers {
     }
 
     pub(crate) fn outcome(&self, id: TaskId) -> Option<Arc<Outcome>> {
+        self.keys[id.0]?;
         if let Some(outcome) = self.new.get(&id) {
             return Some(Arc::clone(outcome));
         }
-        self.keys[id.0]?;
         Some(Arc::new(self.packed.outputs(id).map(|(name, it)| (name.to_owned(), it)).collect()))
     }
 
     /// One output of a task.
     pub(crate) fn artifact(&self, id: TaskId, output: &str) -> Option<Artifact> {
+        self.keys[id.0]?;
         if let Some(outcome) = self.new.get(&id) {
             return outcome.get(output).copied();
         }
-        self.keys[id.0]?;
         self.packed.outputs(id).find(|(name, _)| *name == output).map(|(_, artifact)| artifact)
     }
 
@@ -82,23 +82,28 @@ impl Answers {
         self.new.insert(id, outcome);
     }
 
-    /// Marks as suspect each task of which `now` says something else, and what reads it.
-    pub(crate) fn doubt(&self, now: &Self, shape: &Shape, suspects: &mut [bool]) {
+    /// Takes over what `now` says otherwise, and marks as suspect each task of which it does, and
+    /// what reads it.
+    pub(crate) fn correct(&mut self, now: &Self, shape: &Shape, suspects: &mut [bool]) {
         for id in shape.tasks() {
-            let same_key = self.key(id) == now.key(id);
-            if !same_key || self.outcome(id) != now.outcome(id) {
+            let (outcome, duration) = (now.outcome(id), now.duration(id));
+            let differs = self.key(id) != now.key(id) || self.outcome(id) != outcome;
+            if differs {
                 suspects[id.0] = true;
                 for feed in shape.feeds(id) {
                     suspects[feed.0] = true;
                 }
             }
+            if differs || self.duration(id) != duration {
+                self.keys[id.0] = now.key(id);
+                self.durations[id.0] = duration;
+                self.new.insert(id, outcome.unwrap_or_default());
+            }
         }
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {
-        let zero = [0; 32];
-        let keys = self.keys.iter().map(|key| key.map_or(zero, |key| *key.digest().as_bytes()));
-        to.column(&keys.collect::<Vec<_>>());
+        write_keys(to, self.keys.iter());
         to.column(&self.durations);
         if self.new.is_empty() {
             return self.packed.write(to);
@@ -113,6 +118,33 @@ impl Answers {
         packed.write(to);
     }
 
+    /// Writes those that are not as in the file that they were read from.
+    pub(crate) fn write_changes(&self, to: &mut Writer) {
+        let ids: Vec<u32> = self.new.keys().map(|id| narrow(id.0)).collect();
+        let durations: Vec<u64> = self.new.keys().map(|id| self.durations[id.0]).collect();
+        let mut packed = Packed::default();
+        for outcome in self.new.values() {
+            packed.push(Some(outcome));
+        }
+        to.column(&ids);
+        write_keys(to, self.new.keys().map(|id| &self.keys[id.0]));
+        to.column(&durations);
+        packed.write(to);
+    }
+
+    /// Takes up what [`Answers::write_changes`] wrote.
+    pub(crate) fn read_changes(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        let ids: Vec<u32> = from.column()?;
+        let changes = Self::read(from, ids.len())?;
+        for (at, id) in ids.into_iter().enumerate() {
+            let (at, id) = (TaskId(at), TaskId(id as usize));
+            *self.keys.get_mut(id.0)? = changes.key(at);
+            self.durations[id.0] = changes.duration(at);
+            self.new.insert(id, changes.outcome(at).unwrap_or_default());
+        }
+        Some(())
+    }
+
     pub(crate) fn read(from: &mut Reader<'_>, tasks: usize) -> Option<Self> {
         let keys: Vec<[u8; 32]> = from.column()?;
         let known = |bytes: &[u8; 32]| (*bytes != [0; 32]).then(|| Digest::from_bytes(*bytes));
@@ -122,6 +154,12 @@ impl Answers {
         let whole = [keys.len(), durations.len(), packed.ends.len()] == [tasks; 3];
         whole.then_some(Self { keys, durations, packed, new: BTreeMap::new() })
     }
+}
+
+/// No key is all zeros.
+fn write_keys<'a>(to: &mut Writer, keys: impl Iterator<Item = &'a Option<ActionKey>>) {
+    let bytes = |key: &Option<ActionKey>| key.map_or([0; 32], |key| *key.digest().as_bytes());
+    to.column(&keys.map(bytes).collect::<Vec<[u8; 32]>>());
 }
 
 /// Outcomes in columns.

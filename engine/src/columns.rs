@@ -196,6 +196,16 @@ impl Item<8> for u64 {
     }
 }
 
+impl Item<16> for [u8; 16] {
+    fn put(&self) -> [u8; 16] {
+        *self
+    }
+
+    fn take(bytes: [u8; 16]) -> Self {
+        bytes
+    }
+}
+
 impl Item<32> for [u8; 32] {
     fn put(&self) -> [u8; 32] {
         *self

@@ -118,8 +118,11 @@ pub struct Facts {
     tools: Table<ToolDef, Tool>,
     targets: Table<Label, Target>,
     /// Contents that were looked at before any query asked.
-    looked: Mutex<HashMap<String, Content>>,
+    looked: Mutex<Option<Looked>>,
 }
+
+/// Answers what was looked at of a path before any query asked, if it was.
+pub(crate) type Looked = Box<dyn Fn(&WsPath) -> Option<Content> + Send + Sync>;
 
 type Table<K, V> = Mutex<BTreeMap<K, V>>;
 
@@ -158,7 +161,7 @@ impl dyn Db + '_ {
     pub(crate) fn path_kind(&self, path: &WsPath) -> SourceKind {
         let facts = self.facts();
         entry(&facts.kinds, path, || {
-            let looked = match lock(&facts.looked).get(path.as_str()) {
+            let looked = match facts.looked(path) {
                 Some(Content::Present(Artifact::File(_))) => Some(SourceKind::File),
                 Some(Content::Present(Artifact::Tree(_))) => Some(SourceKind::Directory),
                 _ => None,
@@ -172,8 +175,7 @@ impl dyn Db + '_ {
     pub(crate) fn path_content(&self, path: &WsPath) -> &Content {
         let facts = self.facts();
         entry(&facts.contents, path, || {
-            let looked = lock(&facts.looked).get(path.as_str()).cloned();
-            let content = looked.unwrap_or_else(|| facts.system.content(path));
+            let content = facts.looked(path).unwrap_or_else(|| facts.system.content(path));
             PathContent::new(self, path.clone(), content)
         })
         .content(self)
@@ -220,6 +222,10 @@ impl Facts {
             targets: Table::default(),
             looked: Mutex::default(),
         }
+    }
+
+    fn looked(&self, path: &WsPath) -> Option<Content> {
+        lock(&self.looked).as_ref()?(path)
     }
 
     /// The text of a rule file: compiled in, or the system's.
@@ -369,22 +375,22 @@ impl Database {
     }
 
     /// Says what stands at some paths, so that queries are not told what comes later.
-    pub(crate) fn looked_at(&self, contents: HashMap<String, Content>) {
-        *lock(&self.facts.looked) = contents;
+    pub(crate) fn looked_at(&self, looked: Option<Looked>) {
+        *lock(&self.facts.looked) = looked;
     }
 
-    /// The texts of rule files, read on every core and kept.
-    pub(crate) fn prefetch_texts(&self, paths: &[WsPath]) -> Vec<Text> {
-        let facts = &self.facts;
-        let texts: Vec<Text> = paths.par_iter().map(|path| facts.text(path)).collect();
-        let known = paths.iter().zip(texts);
-        known
-            .map(|(path, text)| {
-                entry(&facts.texts, path, || RuleText::new(self, path.clone(), text))
-                    .text(self)
-                    .clone()
-            })
-            .collect()
+    /// The text of a rule file, if that was asked for.
+    pub(crate) fn text_met(&self, path: &WsPath) -> Option<&Text> {
+        let fact = lock(&self.facts.texts).get(path).copied();
+        fact.map(|fact| fact.text(self))
+    }
+
+    /// Says what the texts of some rule files are, which nobody asks the system for any more.
+    pub(crate) fn hold_texts(&self, texts: Vec<(WsPath, Text)>) {
+        for (path, text) in texts {
+            let make = || RuleText::new(self, path.clone(), text);
+            entry(&self.facts.texts, &path, make);
+        }
     }
 
     /// What stands at a path, if that was asked for.
@@ -408,7 +414,7 @@ impl Database {
     /// Asks the system again for every fact of the workspace, and sets those that differ.
     pub fn refresh(&mut self) {
         let facts = Arc::clone(&self.facts);
-        lock(&facts.looked).clear();
+        self.looked_at(None);
         let system = &facts.system;
         system.look_again();
         for fact in values(&facts.texts) {

@@ -9,8 +9,10 @@ use vwfb_rules::task::{InputRef, Results, TaskDef};
 
 use crate::columns::{Lists, Reader, Strings, Writer, narrow};
 use crate::db::{Db, Target};
+use crate::package::{package_def, package_file, target_def};
 use crate::plan::{Shape, TaskId};
 use crate::target::{declared, provides, references, task};
+use crate::written::{Short, Written, of_package, of_target};
 
 /// Stands for no task.
 const NONE: u32 = u32::MAX;
@@ -44,6 +46,10 @@ pub struct TaskGraph {
     pub(crate) task_of: Vec<u32>,
     /// Target -> what others see of it: a digest of all it provides.
     pub(crate) faces: Vec<[u8; 32]>,
+    /// Target -> what its text says.
+    pub(crate) written: Written,
+    /// Package -> what its text says of all its targets.
+    pub(crate) written_of_all: Written,
     /// Target -> the paths of all its own outputs.
     pub(crate) makes: Lists,
     /// Target -> its offers, those of the default group first.
@@ -73,7 +79,7 @@ impl TaskGraph {
             builder.add(db, label);
         }
         let requested = roots.iter().filter_map(|label| builder.find(label)).collect();
-        builder.finish(requested)
+        builder.finish(db, requested)
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {
@@ -83,6 +89,8 @@ impl TaskGraph {
         to.lists(&self.refs);
         to.column(&self.task_of);
         to.column(&self.faces);
+        self.written.write(to);
+        self.written_of_all.write(to);
         to.lists(&self.makes);
         to.lists(&self.offers);
         to.column(&self.offer_task);
@@ -108,6 +116,8 @@ impl TaskGraph {
             refs: from.lists(ANY)?,
             task_of: from.column()?,
             faces: from.column()?,
+            written: Written::read(from)?,
+            written_of_all: Written::read(from)?,
             makes: from.lists(ANY)?,
             offers: from.lists(ANY)?,
             offer_task: from.column()?,
@@ -127,6 +137,7 @@ impl TaskGraph {
         let tasks = graph.target_of.len();
         let whole = [graph.names.len(), graph.refs.len(), graph.task_of.len()] == [targets; 3]
             && [graph.faces.len(), graph.makes.len(), graph.offers.len()] == [targets; 3]
+            && [graph.written.len(), graph.written_of_all.len()] == [targets, graph.packages.len()]
             && [graph.sampled.len(), graph.reads.len(), graph.shape.len()] == [tasks; 3];
         whole.then_some(graph)
     }
@@ -152,19 +163,9 @@ impl TaskGraph {
         Label::parse(&format!(":{name}"), &package).expect("a graph holds the names of labels")
     }
 
-    /// The package of a target.
-    pub(crate) fn target_package(&self, id: TargetId) -> &str {
-        self.packages.get(self.package_of[id.0])
-    }
-
     /// The name of a target in its package.
     pub(crate) fn target_name(&self, id: TargetId) -> &str {
         self.names.get(narrow(id.0))
-    }
-
-    /// The package of a task's target.
-    pub(crate) fn package_path(&self, id: TaskId) -> &str {
-        self.target_package(TargetId(self.target_of[id.0] as usize))
     }
 
     /// The task of a target, if it runs one.
@@ -246,6 +247,7 @@ pub(crate) struct Row {
     /// In the order of the text, each once.
     pub(crate) refs: Vec<Label>,
     pub(crate) face: [u8; 32],
+    pub(crate) written: Short,
     pub(crate) makes: Vec<String>,
     pub(crate) offers: Vec<(Label, String, String)>,
     pub(crate) task: Option<TaskRow>,
@@ -276,6 +278,7 @@ impl Row {
         Self {
             refs: in_order(references(db, target).iter().map(|(label, _)| label)),
             face,
+            written: target_def(db, target).map(|def| of_target(&def)).unwrap_or_default(),
             makes: outputs.into_iter().flatten().map(|output| output.path.to_string()).collect(),
             offers: offers.into_iter().map(|(_, offer)| offer).collect(),
             task: task(db, target).value.as_ref().map(|def| TaskRow::of(db, def)),
@@ -365,6 +368,7 @@ impl Builder {
         let refs: Vec<u32> = row.refs.iter().filter_map(|label| self.find(label)).collect();
         self.graph.refs.push(refs);
         self.graph.faces.push(row.face);
+        self.graph.written.push(row.written);
         let makes: Vec<u32> = row.makes.iter().map(|path| self.text(path)).collect();
         self.graph.makes.push(makes);
         let task = row.task.as_ref().map_or(NONE, |task| self.push_task(id, task));
@@ -437,7 +441,13 @@ impl Builder {
     }
 
     /// The whole graph, of which `requested` was asked for.
-    pub(crate) fn finish(mut self, requested: Vec<u32>) -> TaskGraph {
+    fn finish(mut self, db: &dyn Db, requested: Vec<u32>) -> TaskGraph {
+        for package in self.graph.packages.iter() {
+            let path = WsPath::new(package).expect("a graph holds the paths of packages");
+            let def = package_def(db, package_file(db, &path)).as_ref();
+            let of_all = def.map(|def| of_package(&def.value)).unwrap_or_default();
+            self.graph.written_of_all.push(of_all);
+        }
         self.graph.shape = Arc::new(Shape::of(self.inputs, self.gates));
         self.graph.requested = requested;
         self.graph

@@ -11,6 +11,7 @@ mod package;
 pub mod system;
 mod target;
 mod unknown;
+mod written;
 
 pub mod check;
 pub mod graph;

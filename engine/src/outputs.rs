@@ -17,6 +17,8 @@ pub(crate) struct OutputFolder {
     root: PathBuf,
     /// Relative to the root.
     folder: PathBuf,
+    /// The same, absolute.
+    whole: PathBuf,
     /// Whether the folder is there, looked at when the first output is placed.
     prepared: OnceLock<Result<(), String>>,
     destination: Destination,
@@ -34,7 +36,8 @@ impl OutputFolder {
     ) -> Result<Self, IoError> {
         let destination = Destination::open(root, &root.join(".vwfb/staging"))?;
         let prepared = OnceLock::new();
-        Ok(Self { root: root.to_owned(), folder, prepared, destination, store, stamps })
+        let whole = root.join(&folder);
+        Ok(Self { root: root.to_owned(), folder, whole, prepared, destination, store, stamps })
     }
 
     fn is_in_place(&self, destination: &Path, artifact: &Artifact) -> bool {
@@ -67,7 +70,7 @@ impl OutputFolder {
 
 impl Placer for OutputFolder {
     fn path(&self, path: &str) -> PathBuf {
-        self.root.join(&self.folder).join(path)
+        self.whole.join(path)
     }
 
     fn place(&self, path: &str, artifact: &Artifact) -> Result<PathBuf, Unplaced> {

@@ -4,15 +4,19 @@
 //!
 //! It is a cache: what does not fit, is damaged or was written by another vwfb is not used.
 
+mod asked;
 mod facts;
 mod files;
 mod merge;
+mod patch;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use vwfb_cas::Digest;
 use vwfb_cas::profile::{Phase, Timed};
@@ -26,10 +30,15 @@ use crate::columns::{Reader, Writer};
 use crate::db::Database;
 use crate::graph::TaskGraph;
 use crate::plan::TaskId;
-use crate::system::Content;
 
 /// Begins every file; another layout gets another number.
-const MAGIC: &[u8] = b"vwfb-snapshot 1\n";
+const MAGIC: &[u8] = b"vwfb-snapshot 3\n";
+
+/// Begins every file with what differs.
+const PATCH_MAGIC: &[u8] = b"vwfb-snapshot-patch 1\n";
+
+/// The extension of the file with what differs from a snapshot's own.
+const PATCH: &str = "patch";
 
 /// How many requests of one workspace are remembered.
 const MOST: usize = 16;
@@ -41,11 +50,29 @@ pub(crate) struct Snapshot {
     pub(crate) answers: Answers,
     /// Task -> 1 if its answer is what the facts make of it.
     pub(crate) settled: Vec<u8>,
-    pub(crate) facts: Facts,
+    pub(crate) facts: Arc<Facts>,
     /// The mark of the workspace's successes when they were those of `answers`.
     pub(crate) mark: Option<i64>,
     /// What makes looking at tools quick: their closures, and the stamps of their files.
-    pub(crate) tools: [Vec<u8>; 2],
+    pub(crate) tools: Tools,
+    /// The file that it was read from; `None` if it is to be written as a whole.
+    pub(crate) base: Option<Base>,
+}
+
+/// The closures of tools and the stamps of their files, as they are stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    pub(crate) bytes: [Vec<u8>; 2],
+    /// Whether they are not as in the file that they were read from.
+    changed: bool,
+}
+
+/// A file that holds a whole snapshot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Base {
+    checksum: [u8; 32],
+    /// In bytes.
+    length: usize,
 }
 
 /// Where the snapshot of one request is, and whose it is.
@@ -71,6 +98,56 @@ impl Place {
             identity: Digest::of(format!("{request}\n{built:?}").as_bytes()),
         })
     }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
+    /// The file with what differs from the one that holds the snapshot.
+    fn patch(&self) -> PathBuf {
+        self.path.with_extension(PATCH)
+    }
+
+    fn checksum_of(&self, body: &[u8]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.identity.as_bytes()).update_rayon(body);
+        *hasher.finalize().as_bytes()
+    }
+
+    /// Writes `parts` to a new file that takes the place of the one at `path`.
+    fn replace(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+        fs::create_dir_all(self.folder())?;
+        let new = self.folder().join(format!("new-{}", std::process::id()));
+        let mut file = fs::File::create(&new)?;
+        for part in parts {
+            file.write_all(part)?;
+        }
+        fs::rename(&new, path)
+    }
+}
+
+impl Tools {
+    pub(crate) const fn new(bytes: [Vec<u8>; 2]) -> Self {
+        Self { bytes, changed: true }
+    }
+
+    /// Takes up what they are now.
+    pub(crate) fn update(&mut self, bytes: [Vec<u8>; 2]) {
+        if self.bytes != bytes {
+            *self = Self::new(bytes);
+        }
+    }
+
+    fn write(&self, to: &mut Writer) {
+        for bytes in &self.bytes {
+            to.bytes(bytes);
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let bytes = [from.bytes()?.to_vec(), from.bytes()?.to_vec()];
+        Some(Self { bytes, changed: false })
+    }
 }
 
 impl Snapshot {
@@ -81,56 +158,60 @@ impl Snapshot {
         let rest = bytes.strip_prefix(MAGIC)?;
         let (identity, rest) = rest.split_first_chunk::<32>()?;
         let (checksum, body) = rest.split_first_chunk::<32>()?;
-        if identity != place.identity.as_bytes() || *checksum != checksum_of(body) {
+        if identity != place.identity.as_bytes() || *checksum != place.checksum_of(body) {
             return None;
         }
-        Self::decode(&mut Reader(body))
+        let mut snapshot = Self::decode(&mut Reader(body))?;
+        snapshot.base = Some(Base { checksum: *checksum, length: bytes.len() });
+        snapshot.patch(place)?;
+        Some(snapshot)
     }
 
     fn decode(from: &mut Reader<'_>) -> Option<Self> {
-        let mark: Vec<u64> = from.column()?;
+        let mark = read_mark(from)?;
         let settled: Vec<u8> = from.column()?;
         let graph = TaskGraph::read(from)?;
         let answers = Answers::read(from, graph.tasks())?;
-        let facts = Facts::read(from)?;
-        let tools = [from.bytes()?.to_vec(), from.bytes()?.to_vec()];
+        let facts = Arc::new(Facts::read(from)?);
+        let tools = Tools::read(from)?;
         let whole = settled.len() == graph.tasks() && facts.fit(&graph) && from.0.is_empty();
-        let mark = mark.first().map(|mark| mark.cast_signed());
-        whole.then_some(Self { graph, answers, settled, facts, mark, tools })
+        whole.then_some(Self { graph, answers, settled, facts, mark, tools, base: None })
     }
 
-    /// Writes the snapshot to `place`, whole or not at all. It is not made to outlive a power cut:
-    /// then it is made again.
+    /// Writes the snapshot to `place`, whole or not at all: what is not as in the file that it was
+    /// read from, if that is little. It is not made to outlive a power cut: then it is made again.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub(crate) fn save(&self, place: &Place) -> io::Result<()> {
         let _timed = Timed::new(Phase::Store);
+        match self.base.map(|base| self.save_patch(place, base)) {
+            Some(Ok(true)) => Ok(()),
+            Some(Err(error)) => Err(error),
+            Some(Ok(false)) | None => self.save_whole(place),
+        }
+    }
+
+    fn save_whole(&self, place: &Place) -> io::Result<()> {
         // About what a task, its source and its output take: growing would copy it again.
         let mut body = Writer(Vec::with_capacity(self.graph.tasks() * 512));
-        let mark: Vec<u64> = self.mark.iter().map(|mark| mark.cast_unsigned()).collect();
-        body.column(&mark);
+        write_mark(&mut body, self.mark);
         body.column(&self.settled);
         self.graph.write(&mut body);
         self.answers.write(&mut body);
         self.facts.write(&mut body);
-        for bytes in &self.tools {
-            body.bytes(bytes);
-        }
-        let folder = place.path.parent().unwrap_or(&place.path);
-        fs::create_dir_all(folder)?;
-        let new = folder.join(format!("new-{}", std::process::id()));
-        let mut file = fs::File::create(&new)?;
-        file.write_all(MAGIC)?;
-        file.write_all(place.identity.as_bytes())?;
-        file.write_all(&checksum_of(&body.0))?;
-        file.write_all(&body.0)?;
-        fs::rename(&new, &place.path)?;
-        drop_oldest(folder)
+        self.tools.write(&mut body);
+        let checksum = place.checksum_of(&body.0);
+        let identity = place.identity.as_bytes();
+        place.replace(&place.path, &[MAGIC, identity, &checksum, &body.0])?;
+        // One that stays fits no file any more.
+        let _left = fs::remove_file(place.patch());
+        drop_oldest(place.folder())
     }
 
-    /// The tasks that may have another key than their last success, given what is different.
-    pub(crate) fn suspects(&self, difference: &Difference) -> Vec<bool> {
+    /// The tasks that may have another key than their last success, given what is different and
+    /// which tasks have another text.
+    pub(crate) fn suspects(&self, difference: &Difference, rewritten: &[TaskId]) -> Vec<bool> {
         let mut suspects: Vec<bool> = self.settled.iter().map(|settled| *settled == 0).collect();
         if !difference.sources.is_empty() {
             let mut changed = vec![false; self.graph.sources.len()];
@@ -141,48 +222,41 @@ impl Snapshot {
                 *suspect |= self.graph.reads.get(task).iter().any(|it| changed[*it as usize]);
             }
         }
-        for package in &difference.packages {
-            for (task, suspect) in suspects.iter_mut().enumerate() {
-                *suspect |= self.graph.package_path(TaskId(task)) == package.as_str();
-            }
+        for task in rewritten {
+            suspects[task.0] = true;
         }
         suspects
     }
 }
 
-impl Snapshot {
-    /// The contents of the sources of every task that may be asked for its key: the suspects and
-    /// what is behind them.
-    pub(crate) fn contents(&self, suspects: &[bool]) -> HashMap<String, Content> {
-        let mut reached = suspects.to_vec();
-        let shape = self.graph.shape();
-        for id in shape.tasks() {
-            reached[id.0] = reached[id.0] || shape.inputs(id).any(|need| reached[need.0]);
-        }
-        let tasks = (0..reached.len()).filter(|task| reached[*task]);
-        let sources = tasks.flat_map(|task| self.graph.reads.get(task)).copied();
-        let content = |source| {
-            let content = self.facts.content(&self.graph, source)?;
-            Some((self.graph.sources.get(source).to_owned(), content))
-        };
-        sources.filter_map(content).collect()
-    }
+fn write_mark(to: &mut Writer, mark: Option<i64>) {
+    let mark: Vec<u64> = mark.iter().map(|mark| mark.cast_unsigned()).collect();
+    to.column(&mark);
 }
 
-fn checksum_of(body: &[u8]) -> [u8; 32] {
-    *blake3::Hasher::new().update_rayon(body).finalize().as_bytes()
+fn read_mark(from: &mut Reader<'_>) -> Option<Option<i64>> {
+    let mark: Vec<u64> = from.column()?;
+    Some(mark.first().map(|mark| mark.cast_signed()))
 }
 
 /// Keeps the snapshots of the requests that were made last.
 fn drop_oldest(folder: &Path) -> io::Result<()> {
-    let mut all = Vec::new();
+    let mut all: BTreeMap<PathBuf, SystemTime> = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        all.push((entry.metadata()?.modified()?, entry.path()));
+        let modified = entry.metadata()?.modified()?;
+        let last = all.entry(entry.path().with_extension("")).or_insert(modified);
+        *last = modified.max(*last);
     }
+    let mut all: Vec<_> = all.into_iter().map(|(path, last)| (last, path)).collect();
     all.sort();
     for (_, path) in all.iter().rev().skip(MOST) {
-        fs::remove_file(path)?;
+        for path in [path.clone(), path.with_extension(PATCH)] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
     }
     Ok(())
 }

@@ -104,7 +104,7 @@ impl Stamps {
     pub(crate) fn text(&self, path: &Path) -> io::Result<String> {
         for _ in 0..TRIES {
             let before = stamp(path)?;
-            let text = read(path)?;
+            let text = read_text(path)?;
             if stamp(path)?.same_file(&before) {
                 let digest = Digest::of(text.as_bytes());
                 self.note(path, Stamped { stamp: before, digest });
@@ -196,7 +196,11 @@ fn stamp(path: &Path) -> io::Result<Stamp> {
     }
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// The text of the file at `path`, of which no stamp says when it was so.
+///
+/// # Errors
+/// If it cannot be read, or is not UTF-8.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     let _reading = Timed::new(Phase::Load);
     let text = fs::read_to_string(path)?;
     count(Counter::FilesHashed, 1);

@@ -124,7 +124,9 @@ pub struct Prepared {
 /// What is left of a snapshot besides its graph.
 struct Resumed {
     known: Known,
-    facts: Facts,
+    facts: Arc<Facts>,
+    tools: snapshot::Tools,
+    base: Option<snapshot::Base>,
     difference: Difference,
     /// Whether the file has to be written again though no task runs.
     stale: bool,
@@ -274,25 +276,21 @@ impl Workspace {
         patterns: &[Pattern],
     ) -> Option<(TaskGraph, Resumed)> {
         let mut snapshot = Snapshot::load(place)?;
-        let [closures, stamps] = &snapshot.tools;
+        let [closures, stamps] = &snapshot.tools.bytes;
         self.tools.restore(closures);
         self.stamps.restore_tools(stamps);
         let output_folder = self.relative_output_folder();
         let root_fd = open_folder(&self.place.root)?;
         let world = self.world(&root_fd, &output_folder)?;
-        let mut difference = snapshot.facts.look(&self.db, &snapshot.graph, &world)?;
-        if !difference.packages.is_empty()
-            && !merge(&self.db, &snapshot.graph, &difference.packages, patterns)
-        {
-            return None;
-        }
-        let mut suspects = snapshot.suspects(&difference);
+        let mut difference =
+            Arc::make_mut(&mut snapshot.facts).look(&self.db, &snapshot.graph, &world)?;
+        let rewritten = merge(&self.db, &mut snapshot.graph, &difference.packages, patterns)?;
+        let mut suspects = snapshot.suspects(&difference, &rewritten);
         let mark = self.state.successes_mark().ok()?;
         let in_step = snapshot.mark == Some(mark);
         if !in_step {
             let now = Known::of(&self.state, &snapshot.graph).ok()?.answers;
-            snapshot.answers.doubt(&now, snapshot.graph.shape(), &mut suspects);
-            snapshot.answers = now;
+            snapshot.answers.correct(&now, snapshot.graph.shape(), &mut suspects);
         }
         let mut offer = 0;
         for target in snapshot.graph.requested() {
@@ -306,14 +304,15 @@ impl Workspace {
         // What runs is made from what was looked at, and not from what comes later.
         let done = !suspects.contains(&true) && !difference.in_place.contains(&false);
         if !done {
-            if !snapshot.facts.hold_texts(&self.db) {
+            if !snapshot.facts.hold_texts(&self.db, &world) {
                 return None;
             }
-            self.db.looked_at(snapshot.contents(&suspects));
+            self.db.looked_at(Some(snapshot.facts.looked_at()));
         }
         let stale = difference.refreshed || !in_step || !self.disk.listings().is_empty();
-        let known = Known { answers: snapshot.answers, suspects: Some(suspects), mark: Some(mark) };
-        Some((snapshot.graph, Resumed { known, facts: snapshot.facts, difference, stale }))
+        let Snapshot { graph, answers, facts, tools, base, .. } = snapshot;
+        let known = Known { answers, suspects: Some(suspects), mark: Some(mark) };
+        Some((graph, Resumed { known, facts, tools, base, difference, stale }))
     }
 
     fn world<'a>(&'a self, root_fd: &'a OwnedFd, output_folder: &'a Path) -> Option<World<'a>> {
@@ -576,16 +575,24 @@ impl Workspace {
         let output_folder = self.relative_output_folder();
         let Some(root_fd) = open_folder(&self.place.root) else { return };
         let Some(world) = self.world(&root_fd, &output_folder) else { return };
-        let facts = match resumed {
-            Some(Resumed { mut facts, difference, .. }) => {
-                facts.refresh(&graph, &world, &difference.in_place);
-                facts.absorb(&self.db, &graph, &world, &mut settled).map(|()| facts)
+        // Nothing is asked any more, so the facts are nobody else's.
+        self.db.looked_at(None);
+        let saved = [self.tools.saved(), self.stamps.tools()];
+        let (facts, tools, base) = match resumed {
+            Some(Resumed { mut facts, mut tools, base, difference, .. }) => {
+                let now = Arc::make_mut(&mut facts);
+                now.refresh(&graph, &world, &difference.in_place);
+                let absorbed = now.absorb(&self.db, &graph, &world, &mut settled);
+                tools.update(saved);
+                (absorbed.map(|()| facts), tools, base)
             }
-            None => Facts::of(&self.db, &graph, &world),
+            None => {
+                let facts = Facts::of(&self.db, &graph, &world).map(Arc::new);
+                (facts, snapshot::Tools::new(saved), None)
+            }
         };
         let Some(facts) = facts else { return };
-        let tools = [self.tools.saved(), self.stamps.tools()];
-        let snapshot = Snapshot { graph, answers, settled, facts, mark, tools };
+        let snapshot = Snapshot { graph, answers, settled, facts, mark, tools, base };
         let _without = snapshot.save(&place);
     }
 

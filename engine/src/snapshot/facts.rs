@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use vwfb_cas::{Artifact, Digest, TreeId};
@@ -15,14 +16,15 @@ use vwfb_rules::label::WsPath;
 use vwfb_rules::scope::SourceKind;
 use vwfb_rules::task::ToolDef;
 
+use super::asked::Asked;
 use super::files::{FileId, Files, NewFile, split};
-use crate::columns::{Reader, Strings, Writer};
-use crate::db::{Database, Db, Glob};
+use crate::columns::{Reader, Writer};
+use crate::db::{Database, Db, Glob, Looked};
 use crate::disk::{Disk, folder_stamp};
 use crate::graph::TaskGraph;
 use crate::package::BUILD_FILE;
 use crate::stamp::{Stamp, Stamped};
-use crate::stamps::Stamps;
+use crate::stamps::{Stamps, read_text};
 use crate::system::{Content, System, Text};
 use crate::trees::file;
 
@@ -49,16 +51,8 @@ pub(crate) struct Facts {
     globs: Asked,
     packages: Asked,
     tools: Asked,
-    /// The folders that were looked into for packages.
-    walked: Strings,
-    walked_stamps: Vec<[u8; 32]>,
-}
-
-/// Questions with digests of their answers.
-#[derive(Debug, Clone, Default)]
-struct Asked {
-    questions: Strings,
-    answers: Vec<[u8; 32]>,
+    /// The folders that were looked into for packages, with their stamps.
+    walked: Asked,
 }
 
 /// What is not as it was.
@@ -167,8 +161,7 @@ impl Facts {
             let packages = listing.packages.iter().map(WsPath::as_str);
             self.packages.push(top.as_str(), list_digest(packages));
             for (folder, stamp) in &listing.folders {
-                self.walked.push(folder.as_str());
-                self.walked_stamps.push(stamp_digest(stamp));
+                self.walked.push(folder.as_str(), stamp_digest(stamp));
             }
         }
     }
@@ -247,33 +240,64 @@ impl Facts {
             && self.files.executable(FileId(row)) == wanted.executable
     }
 
+    /// Answers what was looked at of the source at a path; `None` for another path.
+    pub(crate) fn looked_at(self: &Arc<Self>) -> Looked {
+        let mut is_source = vec![false; self.files.len()];
+        for row in self.sources.iter().filter(|row| **row != NONE) {
+            is_source[*row as usize] = true;
+        }
+        let facts = Arc::clone(self);
+        Box::new(move |path| match facts.files.find(path.as_str()) {
+            Some(id) if is_source[id.0 as usize] => {
+                Some(Content::Present(Artifact::File(facts.files.file(id)?)))
+            }
+            Some(_) => None,
+            None => facts.tree(path.as_str()),
+        })
+    }
+
+    fn tree(&self, path: &str) -> Option<Content> {
+        let asked = self.trees.find(path)?;
+        let tree = TreeId(Digest::from_bytes(self.trees.answer(asked)));
+        Some(Content::Present(Artifact::Tree(tree)))
+    }
+
     /// What was looked at of a source of the graph.
-    pub(crate) fn content(&self, graph: &TaskGraph, source: u32) -> Option<Content> {
+    fn content(&self, graph: &TaskGraph, source: u32) -> Option<Content> {
         let row = self.sources[source as usize];
         if row == NONE {
-            let asked = self.trees.find(graph.sources.get(source))?;
-            let tree = TreeId(Digest::from_bytes(self.trees.answers[asked]));
-            return Some(Content::Present(Artifact::Tree(tree)));
+            return self.tree(graph.sources.get(source));
         }
         let file = self.files.file(FileId(row))?;
         Some(Content::Present(Artifact::File(file)))
     }
 
     /// Whether every rule file has the text that it was seen to have, which `db` keeps from now on.
-    pub(crate) fn hold_texts(&self, db: &Database) -> bool {
+    pub(crate) fn hold_texts(&self, db: &Database, world: &World<'_>) -> bool {
         let rows = 0..u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
-        let paths: Vec<WsPath> = rows
-            .clone()
-            .filter_map(|row| WsPath::new(&self.rules.path(FileId(row))).ok())
-            .collect();
-        let texts = db.prefetch_texts(&paths);
-        texts.len() == self.rules.len()
-            && rows.zip(texts).all(|(row, text)| match text {
-                Text::Present(text) => {
-                    self.rules.digest(FileId(row)) == Digest::of(text.as_bytes())
-                }
-                Text::Absent | Text::Unreadable(_) => false,
-            })
+        let known = rows.map(|row| {
+            let path = WsPath::new(&self.rules.path(FileId(row))).ok()?;
+            let text = db.text_met(&path).cloned();
+            Some((FileId(row), path, text))
+        });
+        let Some(known) = known.collect::<Option<Vec<_>>>() else { return false };
+        let held = known.into_par_iter().map(|(row, path, text)| {
+            let text = match text {
+                Some(text) => text,
+                // Only the bytes matter, so no stamp is taken.
+                None => Text::Present(read_text(&world.root.join(path.as_str())).ok()?.into()),
+            };
+            let Text::Present(present) = &text else { return None };
+            let same = self.rules.digest(row) == Digest::of(present.as_bytes());
+            same.then_some((path, text))
+        });
+        match held.collect::<Option<Vec<_>>>() {
+            Some(held) => {
+                db.hold_texts(held);
+                true
+            }
+            None => false,
+        }
     }
 
     fn look_at_text(
@@ -317,9 +341,7 @@ impl Facts {
             }
             Content::Present(Artifact::Tree(TreeId(digest))) if row == NONE => {
                 let asked = self.trees.find(path)?;
-                let same = self.trees.answers[asked] == *digest.as_bytes();
-                self.trees.answers[asked] = *digest.as_bytes();
-                Some(!same)
+                Some(self.trees.set(asked, *digest.as_bytes()))
             }
             _ => None,
         }
@@ -348,7 +370,7 @@ impl Facts {
     /// Whether no folder of the workspace has other names than it had.
     fn walk_holds(&self, world: &World<'_>) -> bool {
         let unsettled = stamp_digest(&Stamp::default());
-        self.walked.iter().zip(&self.walked_stamps).all(|(folder, before)| {
+        self.walked.iter().all(|(folder, before)| {
             let now = folder_stamp(&world.root.join(folder));
             *before != unsettled && now.is_ok_and(|now| stamp_digest(&now) == *before)
         })
@@ -364,16 +386,16 @@ impl Facts {
     /// Takes note of the stamps of outputs that were looked at or written, and of folders that were
     /// listed again.
     pub(crate) fn refresh(&mut self, graph: &TaskGraph, world: &World<'_>, in_place: &[bool]) {
-        let paths = requested_paths(graph, world.output_folder);
-        for ((row, path), in_place) in self.outputs.iter().zip(paths).zip(in_place) {
+        let offers = graph.requested().flat_map(|target| graph.offers(target));
+        for ((row, offer), in_place) in self.outputs.iter().zip(offers).zip(in_place) {
             if *row != NONE && !in_place {
+                let path = format!("{}/{}", world.output_folder, offer.path);
                 self.files.set(FileId(*row), world.stamped(&path));
             }
         }
         if !world.disk.listings().is_empty() {
-            self.packages = Asked::default();
-            self.walked = Strings::default();
-            self.walked_stamps.clear();
+            self.packages.clear();
+            self.walked.clear();
             self.add_listings(world.disk);
         }
     }
@@ -455,7 +477,7 @@ impl Facts {
             match (used, self.sources[number as usize]) {
                 (Content::Present(Artifact::Tree(tree)), NONE) => {
                     let asked = self.trees.find(source)?;
-                    self.trees.answers[asked] = *tree.digest().as_bytes();
+                    self.trees.set(asked, *tree.digest().as_bytes());
                 }
                 (Content::Present(Artifact::File(used)), row) if row != NONE => {
                     let stamped = world.stamped(source).filter(|it| file(it) == *used);
@@ -473,20 +495,17 @@ impl Facts {
         to.column(&self.sources);
         to.column(&self.outputs);
         for asked in self.asked() {
-            to.strings(&asked.questions);
-            to.column(&asked.answers);
+            asked.write(to);
         }
-        to.strings(&self.walked);
-        to.column(&self.walked_stamps);
     }
 
-    const fn asked(&self) -> [&Asked; 6] {
-        let Self { trees, kinds, folders, globs, packages, tools, .. } = self;
-        [trees, kinds, folders, globs, packages, tools]
+    const fn asked(&self) -> [&Asked; 7] {
+        let Self { trees, kinds, folders, globs, packages, tools, walked, .. } = self;
+        [trees, kinds, folders, globs, packages, tools, walked]
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let facts = Self {
+        Some(Self {
             files: Files::read(from)?,
             rules: Files::read(from)?,
             sources: from.column()?,
@@ -497,48 +516,33 @@ impl Facts {
             globs: Asked::read(from)?,
             packages: Asked::read(from)?,
             tools: Asked::read(from)?,
-            walked: from.strings()?,
-            walked_stamps: from.column()?,
-        };
-        (facts.walked.len() == facts.walked_stamps.len()).then_some(facts)
-    }
-}
-
-impl Asked {
-    fn push(&mut self, question: &str, answer: [u8; 32]) {
-        self.questions.push(question);
-        self.answers.push(answer);
+            walked: Asked::read(from)?,
+        })
     }
 
-    /// Adds a question that may have been asked before; `None` if its answer was another.
-    fn add(&mut self, question: &str, answer: [u8; 32]) -> Option<()> {
-        match self.find(question) {
-            Some(at) => (self.answers[at] == answer).then_some(()),
-            None => {
-                self.push(question, answer);
-                Some(())
-            }
+    /// Writes what is not as in the file that this was read from.
+    pub(crate) fn write_changes(&self, to: &mut Writer) {
+        self.files.write_changes(to);
+        self.rules.write_changes(to);
+        for asked in self.asked() {
+            asked.write_change(to);
         }
     }
 
-    fn find(&self, question: &str) -> Option<usize> {
-        self.questions.iter().position(|it| it == question)
-    }
-
-    /// Whether every question is answered as it was; no answer is another one.
-    fn hold(&self, ask: impl Fn(&str) -> Option<[u8; 32]>) -> bool {
-        let mut asked = self.questions.iter().zip(&self.answers);
-        asked.all(|(question, answer)| ask(question) == Some(*answer))
-    }
-
-    fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let asked = Self { questions: from.strings()?, answers: from.column()? };
-        (asked.questions.len() == asked.answers.len()).then_some(asked)
+    /// Takes up what [`Facts::write_changes`] wrote.
+    pub(crate) fn read_changes(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        self.files.read_changes(from)?;
+        self.rules.read_changes(from)?;
+        let Self { trees, kinds, folders, globs, packages, tools, walked, .. } = self;
+        for asked in [trees, kinds, folders, globs, packages, tools, walked] {
+            asked.read_change(from)?;
+        }
+        Some(())
     }
 }
 
 /// Where the requested outputs are put, relative to the workspace, offer by offer.
-pub(crate) fn requested_paths(graph: &TaskGraph, output_folder: &str) -> Vec<String> {
+fn requested_paths(graph: &TaskGraph, output_folder: &str) -> Vec<String> {
     let offers = graph.requested().flat_map(|target| graph.offers(target));
     offers.map(|offer| format!("{output_folder}/{}", offer.path)).collect()
 }

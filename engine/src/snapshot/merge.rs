@@ -10,33 +10,58 @@ use crate::check::problems_of;
 use crate::columns::narrow;
 use crate::db::{Database, Db};
 use crate::graph::{Row, TargetId, TaskGraph};
-use crate::package::{package_file, target_names, workspace};
+use crate::package::{package_def, package_file, workspace};
+use crate::plan::TaskId;
+use crate::written::{Short, of_package, of_target};
 
 /// Whether the targets of `packages`, whose text is another, still make up `graph`, so that at most
-/// their tasks' keys differ. `false` says that everything is to be evaluated.
+/// their tasks' keys differ: those of the tasks that are returned. `None` says that everything is
+/// to be evaluated.
 pub(crate) fn merge(
     db: &Database,
-    graph: &TaskGraph,
+    graph: &mut TaskGraph,
     packages: &[WsPath],
     patterns: &[Pattern],
-) -> bool {
+) -> Option<Vec<TaskId>> {
+    if packages.is_empty() {
+        return Some(Vec::new());
+    }
     let (overrides, _) = db.settings();
     // Which variables exist anywhere is then part of what is checked.
     let profiles = !workspace(db).value.profiles.is_empty();
     if profiles || overrides.profile.is_some() || !overrides.vars.is_empty() {
-        return false;
+        return None;
     }
     let mut rows = RowsByLabel::of(graph);
-    packages.iter().all(|package| is_the_same(db, graph, &mut rows, package, patterns))
+    let edits = packages.iter().map(|package| edit(db, graph, &mut rows, package, patterns));
+    let edits = edits.collect::<Option<Vec<Edit>>>()?;
+    let mut tasks = Vec::new();
+    for Edit { package, of_all, targets } in edits {
+        graph.written_of_all.set(package, of_all);
+        for (target, written) in targets {
+            graph.written.set(narrow(target.0), written);
+            tasks.extend(graph.task(target));
+        }
+    }
+    Some(tasks)
 }
 
-fn is_the_same(
+/// What the text of one package says anew.
+struct Edit {
+    package: u32,
+    of_all: Short,
+    /// The targets that may have another definition.
+    targets: Vec<(TargetId, Short)>,
+}
+
+/// What is new in the text of `package`; `None` if it does not fit the graph.
+fn edit(
     db: &Database,
     graph: &TaskGraph,
     rows: &mut RowsByLabel<'_>,
     package: &WsPath,
     patterns: &[Pattern],
-) -> bool {
+) -> Option<Edit> {
     let dyn_db: &dyn Db = db;
     // Only then are all its targets in the graph.
     let whole = |pattern: &Pattern| match pattern {
@@ -44,19 +69,29 @@ fn is_the_same(
         Pattern::Package(asked) => asked == package,
         Pattern::Target(_) => false,
     };
-    let [pattern] = patterns else { return false };
-    let Some(names) = target_names(dyn_db, package_file(dyn_db, package)) else { return false };
-    let labels: Vec<Label> =
-        names.iter().map(|name| Label::new(package.clone(), name.clone())).collect();
-    if !whole(pattern) || !problems_of(db, package, &labels).is_empty() {
-        return false;
-    }
+    let [pattern] = patterns else { return None };
+    let number = narrow(graph.packages.iter().position(|path| path == package.as_str())?);
+    let def = &package_def(dyn_db, package_file(dyn_db, package)).as_ref()?.value;
     let asked: Vec<TargetId> =
-        graph.requested().filter(|id| graph.target_package(*id) == package.as_str()).collect();
-    asked.len() == labels.len()
-        && asked.iter().zip(&labels).all(|(id, label)| {
-            graph.target_name(*id) == label.target() && rows.matches(*id, &Row::of(dyn_db, label))
-        })
+        graph.requested().filter(|id| graph.package_of[id.0] == number).collect();
+    let names = asked.iter().map(|id| graph.target_name(*id));
+    if !whole(pattern) || !def.targets.iter().map(|target| target.name.as_str()).eq(names) {
+        return None;
+    }
+    // What a target comes to follows from its own text, what its package says of all, and what
+    // the targets that it names provide, which is the same or `matches` says so.
+    let of_all = of_package(def);
+    let all = of_all != graph.written_of_all.get(number);
+    let written = asked.iter().zip(&def.targets).map(|(id, target)| (*id, of_target(target)));
+    let differs = |(id, now): &(TargetId, Short)| all || graph.written.get(narrow(id.0)) != *now;
+    let targets: Vec<(TargetId, Short)> = written.filter(differs).collect();
+    let labels: Vec<Label> = targets.iter().map(|(id, _)| graph.target_label(*id)).collect();
+    let fits = problems_of(db, package, &labels).is_empty()
+        && targets
+            .iter()
+            .zip(&labels)
+            .all(|((id, _), label)| rows.matches(*id, &Row::of(dyn_db, label)));
+    fits.then_some(Edit { package: number, of_all, targets })
 }
 
 /// The targets of a graph by name, a package at a time.

@@ -1,7 +1,11 @@
 //! Builds that begin with the last snapshot, where it would be easy to believe it too much.
 
+use std::fs;
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
+
+use vwfb_engine::workspace::Evaluate;
 
 use crate::scene::{Scene, Seen};
 
@@ -127,8 +131,7 @@ fn a_damaged_snapshot_is_not_used() {
     let scene = Scene::new("task \"a\" { srcs \"s.txt\"; out \"a\"; script \"join {out}\" }\n");
     scene.write("s.txt", "1");
     settled(&scene, "//...").expect("unchanged a");
-    let folder = scene.root().join(".vwfb/snapshots");
-    let path = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let path = snapshot(&scene);
     let whole = std::fs::read(&path).unwrap();
     for length in [0, 15, 40, whole.len() / 2, whole.len() - 1] {
         std::fs::write(&path, &whole[..length]).unwrap();
@@ -141,4 +144,128 @@ fn a_damaged_snapshot_is_not_used() {
     scene.write("s.txt", "2");
     scene.build("//...").expect("ran a");
     assert_eq!(scene.output("a"), "2");
+}
+
+/// Two tasks, of which `t` fails on `bad`, with a snapshot and an edit of `u.txt` since.
+fn edited() -> Scene {
+    let scene = Scene::new(
+        r#"
+        task "t" { srcs "s.txt"; out "t"; script "fail-if bad {out}" }
+        task "u" { srcs "u.txt"; out "u"; script "join {out}" }
+        "#,
+    );
+    scene.write("s.txt", "good").write("u.txt", "1");
+    settled(&scene, "//...").expect("unchanged t u");
+    let whole = fs::read(snapshot(&scene)).unwrap();
+    scene.write("u.txt", "2");
+    scene.build("//...").expect("ran u; unchanged t");
+    assert_eq!(fs::read(snapshot(&scene)).unwrap(), whole, "an edit writes only what differs");
+    scene
+}
+
+/// The file with the snapshot; the one beside it has another extension.
+fn snapshot(scene: &Scene) -> PathBuf {
+    let files = fs::read_dir(scene.root().join(".vwfb/snapshots")).unwrap();
+    let mut paths = files.map(|file| file.unwrap().path());
+    paths.find(|path| path.extension().is_none()).unwrap()
+}
+
+fn patch(scene: &Scene) -> PathBuf {
+    snapshot(scene).with_extension("patch")
+}
+
+#[test]
+fn a_rule_file_that_is_edited_again_is_compared_with_the_last_edit() {
+    let scene = Scene::new("task \"a\" { out \"a\"; script \"join 1\" }\n");
+    let text = |word: &str| {
+        format!(
+            "task \"b\" {{ out \"b\"; script \"join {word}\" }}\ntask \"c\" {{ out \"c\"; script \"join\" }}\n"
+        )
+    };
+    scene.write("d/BUILD.kdl", &text("1"));
+    settled(&scene, "//...").expect("unchanged a b c");
+    let whole = fs::read(snapshot(&scene)).unwrap();
+    for (word, expected) in [("2", "ran b; unchanged a c"), ("1", "cached b; unchanged a c")] {
+        scene.write("d/BUILD.kdl", &text(word));
+        scene.build("//...").expect(expected);
+        assert_eq!(fs::read(snapshot(&scene)).unwrap(), whole);
+        scene.write("d/BUILD.kdl", &format!("// {word}\n{}", text(word)));
+        scene.build("//...").expect("unchanged a b c");
+    }
+}
+
+#[test]
+fn what_a_package_says_of_all_its_targets_reaches_each() {
+    let scene = Scene::new("task \"a\" { out \"a\"; script \"join 1\" }\n");
+    let text = |word: &str| {
+        format!(
+            "vars {{ word {word:?} }}\ntask \"b\" {{ out \"b\"; script \"join {{vars.word}}\" }}\n"
+        )
+    };
+    scene.write("d/BUILD.kdl", &text("one"));
+    settled(&scene, "//...").expect("unchanged a b");
+    scene.write("d/BUILD.kdl", &text("two"));
+    scene.build("//...").expect("ran b; unchanged a");
+    settled(&scene, "//...").expect("unchanged a b");
+    scene.write("d/BUILD.kdl", &text("one"));
+    scene.build("//...").expect("cached b; unchanged a");
+}
+
+#[test]
+fn what_an_edit_changed_is_known_to_later_builds() {
+    let scene = edited();
+    let first = fs::read(patch(&scene)).unwrap();
+    settled(&scene, "//...").expect("unchanged t u");
+    scene.write("s.txt", "bad");
+    scene.build("//...").expect("failed t; unchanged u");
+    scene.build("//...").expect("failed t; unchanged u");
+    scene.write("s.txt", "better");
+    scene.build("//...").expect("ran t; unchanged u");
+    assert_ne!(fs::read(patch(&scene)).unwrap(), first);
+    settled(&scene, "//...").expect("unchanged t u");
+    assert_eq!([scene.output("t"), scene.output("u")], ["better", "2"].map(str::to_owned));
+}
+
+#[test]
+fn a_damaged_patch_makes_the_whole_snapshot_useless() {
+    let scene = edited();
+    let whole = fs::read(snapshot(&scene)).unwrap();
+    let good = fs::read(patch(&scene)).unwrap();
+    let cut = [0, 21, 40, 60, good.len() / 2, good.len() - 1].map(|length| good[..length].to_vec());
+    let flip = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let flipped = [0, 30, 60, good.len() / 2, good.len() - 1].map(flip);
+    for damaged in cut.into_iter().chain(flipped) {
+        fs::write(snapshot(&scene), &whole).unwrap();
+        fs::write(patch(&scene), damaged).unwrap();
+        scene.build("//...").expect("unchanged t u");
+        assert!(!patch(&scene).exists(), "everything was evaluated, and written as a whole");
+        assert_eq!(scene.output("u"), "2");
+    }
+}
+
+#[test]
+fn a_patch_of_another_snapshot_is_not_applied() {
+    let mut scene = edited();
+    let old = fs::read(patch(&scene)).unwrap();
+    scene.write("s.txt", "bad");
+    scene.evaluate = Evaluate::Everything;
+    scene.build("//...").expect("failed t; unchanged u");
+    // As if the process had been killed before it removed this.
+    fs::write(patch(&scene), old).unwrap();
+    scene.evaluate = Evaluate::Changes;
+    scene.build("//...").expect("failed t; unchanged u");
+}
+
+#[test]
+fn a_snapshot_that_lost_its_patch_is_an_older_one() {
+    let scene = edited();
+    fs::remove_file(patch(&scene)).unwrap();
+    scene.build("//...").expect("unchanged t u");
+    scene.write("u.txt", "1");
+    scene.build("//...").expect("cached u; unchanged t");
+    assert_eq!(scene.output("u"), "1");
 }

@@ -1,0 +1,77 @@
+//! What is not as in the file that a snapshot was read from, in a small file beside it: so an edit
+//! that changes little writes little (docs/design/0007-snapshot.md, "What is written when").
+//!
+//! It always holds all that differs from the file, and never only what is new, so that of two
+//! processes that write it at once either leaves a whole state.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+
+use super::{Base, PATCH_MAGIC, Place, Snapshot, Tools, read_mark, write_mark};
+use crate::columns::{Reader, Writer, narrow};
+
+/// A snapshot is written anew when what differs is more than this part of it, as every build reads
+/// both.
+const PART: usize = 32;
+
+/// So much may differ in any case, in bytes: a page.
+const LITTLE: usize = 4096;
+
+impl Snapshot {
+    /// Takes up what differs, if the file with it is one of this snapshot's own file; `None` if
+    /// the file is damaged.
+    pub(super) fn patch(&mut self, place: &Place) -> Option<()> {
+        let bytes = match fs::read(place.patch()) {
+            Ok(bytes) => bytes,
+            Err(error) => return (error.kind() == io::ErrorKind::NotFound).then_some(()),
+        };
+        let (checksum, body) = bytes.strip_prefix(PATCH_MAGIC)?.split_first_chunk::<32>()?;
+        if *checksum != place.checksum_of(body) {
+            return None;
+        }
+        let (base, body) = body.split_first_chunk::<32>()?;
+        if self.base.is_none_or(|own| own.checksum != *base) {
+            // The file was written anew since, with all of this or without.
+            return Some(());
+        }
+        let from = &mut Reader(body);
+        self.mark = read_mark(from)?;
+        self.settled.fill(1);
+        for task in from.column::<4, u32>()? {
+            *self.settled.get_mut(task as usize)? = 0;
+        }
+        self.graph.written.read_changes(from)?;
+        self.graph.written_of_all.read_changes(from)?;
+        self.answers.read_changes(from)?;
+        Arc::make_mut(&mut self.facts).read_changes(from)?;
+        if from.column::<1, u8>()? == [1] {
+            self.tools = Tools { changed: true, ..Tools::read(from)? };
+        }
+        from.0.is_empty().then_some(())
+    }
+
+    /// Writes what differs from the file `base` beside it, unless that is much: then nothing is
+    /// written, and the answer is `false`.
+    pub(super) fn save_patch(&self, place: &Place, base: Base) -> io::Result<bool> {
+        let mut body = Writer(base.checksum.to_vec());
+        write_mark(&mut body, self.mark);
+        let settled = self.settled.iter().enumerate();
+        let unsettled = settled.filter(|(_, settled)| **settled == 0);
+        body.column(&unsettled.map(|(task, _)| narrow(task)).collect::<Vec<u32>>());
+        self.graph.written.write_changes(&mut body);
+        self.graph.written_of_all.write_changes(&mut body);
+        self.answers.write_changes(&mut body);
+        self.facts.write_changes(&mut body);
+        body.column(&[u8::from(self.tools.changed)]);
+        if self.tools.changed {
+            self.tools.write(&mut body);
+        }
+        if body.0.len() > LITTLE.max(base.length / PART) {
+            return Ok(false);
+        }
+        let checksum = place.checksum_of(&body.0);
+        place.replace(&place.patch(), &[PATCH_MAGIC, &checksum, &body.0])?;
+        Ok(true)
+    }
+}
