@@ -23,6 +23,8 @@ pub struct Keyed {
     pub record: KeyRecord,
     /// What to run.
     pub action: Arc<Action>,
+    /// What it was made from, with all that is in no key.
+    pub def: Arc<TaskDef>,
     /// The workspace's files among the inputs.
     pub sources: Vec<(WsPath, Artifact)>,
 }
@@ -100,7 +102,8 @@ pub(crate) fn action(db: &dyn Db, target: Target) -> Result<Arc<Keyed>, Unkeyed>
         rule_version: def.rule_version,
     };
     let record = KeyRecord::of(&action);
-    Ok(Arc::new(Keyed { key: record.key(), record, action: Arc::new(action), sources }))
+    let (key, action, def) = (record.key(), Arc::new(action), Arc::clone(def));
+    Ok(Arc::new(Keyed { key, record, action, def, sources }))
 }
 
 type Inputs = (BTreeMap<String, Artifact>, Vec<(WsPath, Artifact)>);

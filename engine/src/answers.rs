@@ -66,15 +66,6 @@ impl Answers {
         self.own[id.0] == 1
     }
 
-    /// What is known of how a task came to its key.
-    fn history(&self, id: TaskId) -> (u64, u64, u8) {
-        (self.durations[id.0], self.runs[id.0], self.own[id.0])
-    }
-
-    fn set_history(&mut self, id: TaskId, history: (u64, u64, u8)) {
-        (self.durations[id.0], self.runs[id.0], self.own[id.0]) = history;
-    }
-
     pub(crate) fn outcome(&self, id: TaskId) -> Option<Arc<Outcome>> {
         self.keys[id.0]?;
         if let Some(outcome) = self.new.get(&id) {

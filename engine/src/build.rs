@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use vwfb_cas::{ActionKey, Artifact};
 use vwfb_exec::{CancelToken, Failure};
 use vwfb_rules::scope::SourceKind;
+use vwfb_rules::task::TaskDef;
 
 use crate::advice::{Circumstances, advice};
 use crate::db::Db;
@@ -92,7 +93,7 @@ pub(crate) struct Build<'a> {
     options: &'a Options,
     hands: Hands<'a>,
     pool: Pool,
-    running: BTreeMap<TaskId, CancelToken>,
+    running: BTreeMap<TaskId, (CancelToken, Arc<TaskDef>)>,
     in_use: BTreeMap<String, u32>,
     /// How long the task took that ended last.
     last_took: Duration,
@@ -198,10 +199,9 @@ impl<'a> Build<'a> {
         let ahead = if self.last_took < SHORT { self.options.jobs } else { 0 };
         while self.pool.has_room(ahead) {
             let waits = !self.pool.has_room(0);
-            let (graph, db) = (self.run.ground.graph, &*self.run.ground.db);
             let (in_use, capacities) = (&self.in_use, &self.options.resources);
-            let fits = |id: TaskId| {
-                let resources = &graph.def(db, id).resources;
+            let fits = |def: &TaskDef| {
+                let resources = &def.resources;
                 // What only waits for a worker holds nothing meanwhile.
                 if waits && !resources.is_empty() {
                     return false;
@@ -214,15 +214,16 @@ impl<'a> Build<'a> {
                 })
             };
             let most = if waits { 1 } else { usize::MAX };
-            let Some(id) = self.run.plan.start_next(most, fits) else { return Ok(()) };
+            let Some(id) = self.run.start_next(most, fits) else { return Ok(()) };
             self.start_task(id)?;
         }
         Ok(())
     }
 
     fn start_task(&mut self, id: TaskId) -> Result<(), EnvironmentError> {
-        let def = self.run.def(id);
-        let grants = match grants(&def) {
+        let keyed = Arc::clone(self.run.keyed(id));
+        let def = &keyed.def;
+        let grants = match grants(def) {
             Ok(grants) => grants,
             Err(reason) => {
                 self.run.environment_failed = true;
@@ -231,7 +232,6 @@ impl<'a> Build<'a> {
             }
         };
         let cancel = CancelToken::new().map_err(|error| EnvironmentError::of(&error))?;
-        let keyed = Arc::clone(self.run.keyed(id));
         for (name, amount) in &def.resources {
             *self.in_use.entry(name.clone()).or_default() += amount;
         }
@@ -247,7 +247,7 @@ impl<'a> Build<'a> {
             sampled: self.run.ground.graph.is_sampled(id),
         };
         self.run.emit(&Event::TaskStarted { label: self.run.label(id), key: keyed.key });
-        self.running.insert(id, cancel.clone());
+        self.running.insert(id, (cancel.clone(), Arc::clone(def)));
         self.pool.start(Box::new(job), cancel);
         Ok(())
     }
@@ -265,8 +265,8 @@ impl<'a> Build<'a> {
     }
 
     fn release(&mut self, id: TaskId) {
-        self.running.remove(&id);
-        for (name, amount) in &self.run.def(id).resources {
+        let Some((_, def)) = self.running.remove(&id) else { return };
+        for (name, amount) in &def.resources {
             if let Some(used) = self.in_use.get_mut(name) {
                 *used -= amount;
             }
@@ -281,7 +281,7 @@ impl<'a> Build<'a> {
     /// Starts nothing more, and stops what runs.
     fn stop_rest(&mut self) {
         self.stopping = true;
-        for token in self.running.values() {
+        for (token, _) in self.running.values() {
             token.cancel();
         }
         for id in self.run.plan.cancel_rest() {
@@ -414,7 +414,7 @@ impl<'a> Build<'a> {
     }
 
     fn cancel_running(&self) {
-        for token in self.running.values() {
+        for (token, _) in self.running.values() {
             token.cancel();
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vwfb_cas::{ActionResult, Store};
-use vwfb_exec::{CancelToken, Cause, Closure, ExecOptions, Executor, Failure};
+use vwfb_exec::{CancelToken, Cause, Closure, ExecOptions, Executor, Failure, Waiter};
 
 use crate::tools::Tools;
 use crate::workers::{Job, Runner, Worker};
@@ -23,11 +23,12 @@ impl Local {
 }
 
 impl Runner for Local {
-    fn worker(&self) -> Box<dyn Worker> {
+    fn worker(&self, waiter: Waiter) -> Box<dyn Worker> {
         Box::new(LocalWorker {
             executor: Arc::clone(&self.executor),
             tools: Arc::clone(&self.tools),
             worker: None,
+            waiter,
         })
     }
 }
@@ -37,6 +38,7 @@ struct LocalWorker {
     executor: Arc<Executor>,
     tools: Arc<Tools>,
     worker: Option<vwfb_exec::Worker>,
+    waiter: Waiter,
 }
 
 impl LocalWorker {
@@ -61,7 +63,7 @@ impl Worker for LocalWorker {
             None => {
                 let worker =
                     self.executor.worker().map_err(|error| failure(Cause::Launcher(error)))?;
-                self.worker.insert(worker)
+                self.worker.insert(worker.waiting(self.waiter.clone()))
             }
         };
         self.executor

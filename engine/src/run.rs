@@ -110,6 +110,9 @@ pub(crate) struct Run<'a> {
     doubtful: Vec<bool>,
     /// With the key of the success before it, if a task only follows others.
     new_successes: Vec<(TaskId, Option<ActionKey>)>,
+    /// Whether every key that was asked for still stands: nothing was looked at again or taken up
+    /// again since.
+    is_steady: bool,
     /// When something was last written down.
     recorded: Instant,
     to_claim: Vec<Artifact>,
@@ -141,6 +144,7 @@ impl<'a> Run<'a> {
             moved: vec![false; count],
             brought: vec![false; count],
             doubtful: vec![false; count],
+            is_steady: true,
             new_successes: Vec::new(),
             recorded: Instant::now(),
             to_claim: Vec::new(),
@@ -173,6 +177,17 @@ impl<'a> Run<'a> {
         self.keyed[id.0].as_ref().expect("a task has its key when it is queued")
     }
 
+    /// Takes the next of the queued tasks whose definition `fits`, looking at `most` of them.
+    pub(crate) fn start_next(
+        &mut self,
+        most: usize,
+        fits: impl Fn(&TaskDef) -> bool,
+    ) -> Option<TaskId> {
+        let keyed = &self.keyed;
+        let def = |id: TaskId| keyed[id.0].as_ref().map(|keyed| &keyed.def);
+        self.plan.start_next(most, |id| def(id).is_some_and(|def| fits(def)))
+    }
+
     /// The key and action of a task, if it was asked for them.
     pub(crate) fn keyed_now(&self, id: TaskId) -> Option<&Arc<Keyed>> {
         self.keyed[id.0].as_ref()
@@ -180,9 +195,11 @@ impl<'a> Run<'a> {
 
     /// Whether `key` is what a running task would be asked to answer now.
     pub(crate) fn is_current(&self, id: TaskId, key: vwfb_cas::ActionKey) -> bool {
+        let is_asked_for =
+            || action(self.ground.db, self.target(id)).as_ref().map(|keyed| keyed.key);
         self.plan.step(id) == Step::Running
             && self.plan.has_its_needs(id)
-            && action(self.ground.db, self.target(id)).as_ref().is_ok_and(|keyed| keyed.key == key)
+            && (self.is_steady || is_asked_for() == Ok(key))
     }
 
     /// Whether a task's outcome is not what it was before this run.
@@ -440,6 +457,7 @@ impl<'a> Run<'a> {
     /// Looks again at a source that was seen to change. What reads it may be settled for what it
     /// was before, which the next run finds out.
     pub(crate) fn source_changed(&mut self, path: &WsPath) {
+        self.is_steady = false;
         self.ground.db.refresh_path(path);
         let graph = self.ground.graph;
         for id in graph.shape().tasks() {
@@ -458,6 +476,7 @@ impl<'a> Run<'a> {
 
     /// Takes up a settled task again because its bytes are lost; the error says why it cannot be.
     pub(crate) fn take_up(&mut self, producer: TaskId) -> Result<(), String> {
+        self.is_steady = false;
         let label = self.label(producer);
         if self.is_sampled(producer) {
             return Err(format!(

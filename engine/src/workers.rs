@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use vwfb_cas::{ActionKey, ActionResult, Artifact, KeyLock, Store};
 use vwfb_exec::action::{Action, Grants};
-use vwfb_exec::{CancelToken, Cause, Failure};
+use vwfb_exec::{CancelToken, Cause, Failure, Turns, Waiter};
 use vwfb_rules::label::WsPath;
 use vwfb_rules::task::ToolDef;
 
@@ -99,8 +99,8 @@ pub enum Unprovided {
 
 /// Makes workers.
 pub trait Runner: Send + Sync {
-    /// A worker of its own for one thread.
-    fn worker(&self) -> Box<dyn Worker>;
+    /// A worker of its own for one thread, whose processes wait for their turn by `waiter`.
+    fn worker(&self, waiter: Waiter) -> Box<dyn Worker>;
 }
 
 /// Runs one action at a time.
@@ -196,6 +196,7 @@ type Work = (Box<Job>, CancelToken);
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     limit: usize,
+    turns: Arc<Turns>,
     reports: Sender<Message>,
     work: Option<Sender<Work>>,
     queue: Arc<Mutex<Receiver<Work>>>,
@@ -209,6 +210,7 @@ impl Pool {
         Self {
             shared,
             limit,
+            turns: Turns::new(limit),
             reports,
             work: Some(work),
             queue: Arc::new(Mutex::new(queue)),
@@ -230,7 +232,8 @@ impl Pool {
     /// Starts a job; its report will come.
     pub(crate) fn start(&mut self, job: Box<Job>, cancel: CancelToken) {
         self.busy += 1;
-        if self.threads.len() < self.busy.min(self.limit) {
+        // Some more than run processes, to prepare tasks and to take in outputs meanwhile.
+        if self.threads.len() < self.busy.min(self.limit + self.limit.div_ceil(2)) {
             self.threads.push(self.thread());
         }
         let work = self.work.as_ref().expect("the pool is open until it is dropped");
@@ -245,13 +248,15 @@ impl Pool {
     fn thread(&self) -> JoinHandle<()> {
         let (shared, queue) = (Arc::clone(&self.shared), Arc::clone(&self.queue));
         let reports = self.reports.clone();
+        let waiter = Waiter::of(&self.turns);
         std::thread::spawn(move || {
-            let mut worker = shared.runner.worker();
+            let mut worker = shared.runner.worker(waiter.clone());
             while let Some((job, cancel)) = next(&queue) {
                 let begun = Instant::now();
                 let ran = || run(&shared, &mut *worker, &job, &cancel);
                 let ending = catch_unwind(AssertUnwindSafe(ran)).unwrap_or_else(Ending::Panicked);
-                let report = Message::Report { job, ending, took: begun.elapsed() };
+                let took = begun.elapsed().saturating_sub(waiter.waited());
+                let report = Message::Report { job, ending, took };
                 if reports.send(report).is_err() {
                     break;
                 }

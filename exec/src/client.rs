@@ -10,6 +10,7 @@ use vwfb_cas::profile::{Counter, Timed, count};
 use crate::cancel::CancelToken;
 use crate::failure::Unstartable;
 use crate::rulebook::{Grounds, Rulebook};
+use crate::turn::Waiter;
 use crate::wire::{Exited, Inbox, Reply, Request, Run, line};
 
 /// A launcher process, which runs one task at a time.
@@ -87,15 +88,16 @@ impl Launcher {
     }
 
     /// Runs one process to the end of all its descendants, or until `cancel` ends them; confined by
-    /// the rules that follow from `grounds`, if there are any.
+    /// the rules that follow from `grounds`, if there are any. It starts when it is its turn.
     pub(crate) fn run(
         &mut self,
         run: &Run,
         grounds: Option<&Grounds>,
+        waiter: Option<&Waiter>,
         cancel: &CancelToken,
     ) -> Result<Exited, LauncherError> {
         let rules = grounds.map(|grounds| self.rulebook.numbered(grounds));
-        let exited = self.ended(&Request::Run(run, rules), cancel);
+        let exited = self.ended(&Request::Run(run, rules), waiter, cancel);
         if exited.is_err() {
             self.rulebook.forget();
         }
@@ -105,13 +107,20 @@ impl Launcher {
     fn ended(
         &mut self,
         request: &Request<&Run>,
+        waiter: Option<&Waiter>,
         cancel: &CancelToken,
     ) -> Result<Exited, LauncherError> {
         self.send(request)?;
-        count(Counter::ProcessesSpawned, 1);
         let _running = Timed::waiting();
-        if self.cancelled_before_reply(cancel)? {
-            self.send(&Request::<&Run>::Cancel)?;
+        let _turn = waiter.map(Waiter::turn);
+        if cancel.is_cancelled() {
+            self.send(&Request::Cancel)?;
+        } else {
+            self.send(&Request::Go)?;
+            count(Counter::ProcessesSpawned, 1);
+            if self.cancelled_before_reply(cancel)? {
+                self.send(&Request::Cancel)?;
+            }
         }
         match self.reply()? {
             Reply::Exited(exited) => Ok(exited),

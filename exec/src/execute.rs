@@ -20,6 +20,7 @@ use crate::scratch::{Scratch, failed};
 use crate::task::{Task, millis};
 use crate::toolbox::Toolsets;
 use crate::toolchain::Closure;
+use crate::turn::Waiter;
 
 /// How actions are run.
 #[derive(Debug, Clone)]
@@ -53,6 +54,16 @@ pub struct Worker {
     scratch: Scratch,
     number: u64,
     tasks: u64,
+    /// `None` if its processes wait for nobody's.
+    waiter: Option<Waiter>,
+}
+
+impl Worker {
+    /// The same, but each process waits for its turn.
+    #[must_use]
+    pub fn waiting(self, waiter: Waiter) -> Self {
+        Self { waiter: Some(waiter), ..self }
+    }
 }
 
 /// An action that made its result; it is in the store and not committed.
@@ -85,7 +96,7 @@ impl Executor {
     pub fn worker(&self) -> Result<Worker, LauncherError> {
         let number = self.workers.fetch_add(1, Ordering::Relaxed);
         let scratch = Scratch::new(self.store.scratch_dir().join(format!("worker-{number}")));
-        Ok(Worker { launcher: Some(self.launcher()?), scratch, number, tasks: 0 })
+        Ok(Worker { launcher: Some(self.launcher()?), scratch, number, tasks: 0, waiter: None })
     }
 
     /// Runs `action` to its end. Its processes are all dead when this returns.
@@ -114,7 +125,8 @@ impl Executor {
         }
         worker.scratch.prepare(action).map_err(Failure::early)?;
         let scratch = &worker.scratch;
-        let task = Task { executor: self, scratch, action, grants, closures };
+        let waiter = worker.waiter.as_ref();
+        let task = Task { executor: self, scratch, action, grants, closures, waiter };
         let ran = task.run(&mut worker.launcher, program, args, cancel);
         self.leave(&mut worker.scratch, ran)
     }

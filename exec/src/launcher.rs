@@ -12,8 +12,8 @@ use rustix::fs::Mode;
 
 use crate::family;
 use crate::running::Running;
-use crate::spawn::Rulesets;
-use crate::wire::{Inbox, NumberedRules, Reply, Request, Run, line};
+use crate::spawn::{Rulesets, refused};
+use crate::wire::{Exited, Inbox, NumberedRules, Reply, Request, Run, line};
 
 /// Runs the launcher on standard input and output until the former closes.
 ///
@@ -35,6 +35,26 @@ fn detach() -> io::Result<()> {
     // Not `vwfb`, so that `pkill vwfb` leaves the launcher alive to clean up.
     rustix::thread::set_name(c"task-launcher")?;
     Ok(())
+}
+
+/// Waits for the word to start what was prepared.
+fn await_go(requests: &mut Inbox<io::Stdin>) -> Result<(), Reply> {
+    let mut next = || loop {
+        if let Some(request) = requests.take::<Request<Run>>() {
+            return Ok(Some(request?));
+        }
+        if !requests.fill()? {
+            return io::Result::Ok(None);
+        }
+    };
+    match next() {
+        Ok(Some(Request::Go)) => Ok(()),
+        Ok(Some(Request::Cancel)) => Err(Reply::Exited(Exited::UNSTARTED)),
+        Ok(Some(Request::Run(..)) | None) => {
+            Err(refused("never heard when to start", &io::ErrorKind::InvalidInput.into()))
+        }
+        Err(error) => Err(refused("never heard when to start", &error)),
+    }
 }
 
 struct Server {
@@ -67,7 +87,7 @@ impl Server {
                     }
                 }
                 // It crossed the reply about the task that it meant.
-                Some(Request::Cancel) => {}
+                Some(Request::Go | Request::Cancel) => {}
                 None if self.requests.fill()? => {}
                 None => return Ok(()),
             }
@@ -75,7 +95,8 @@ impl Server {
     }
 
     fn run(&mut self, run: &Run, rules: Option<&NumberedRules>) -> io::Result<Woken> {
-        let mut task = match Running::start(run, rules, &mut self.rulesets) {
+        let Self { requests, rulesets, .. } = self;
+        let mut task = match Running::start(run, rules, rulesets, || await_go(requests)) {
             Ok(task) => task,
             Err(refusal) => {
                 family::end(None)?;
@@ -111,7 +132,9 @@ impl Server {
         while let Some(request) = self.requests.take::<Request<Run>>() {
             match request? {
                 Request::Cancel => task.cancel(),
-                Request::Run(..) => return Err(io::ErrorKind::InvalidInput.into()),
+                Request::Run(..) | Request::Go => {
+                    return Err(io::ErrorKind::InvalidInput.into());
+                }
             }
         }
         Ok(())

@@ -24,6 +24,7 @@ mod log;
 mod rulebook;
 mod running;
 mod spawn;
+mod turn;
 mod wire;
 
 mod collect;
@@ -32,6 +33,7 @@ mod failure;
 mod process;
 mod reproduce;
 mod scratch;
+mod shell;
 mod sweep;
 mod task;
 mod toolbox;
@@ -48,3 +50,4 @@ pub use saved::SavedClosure;
 pub use toolchain::{
     Closure, FileDigests, ProgramSpec, SEARCH_PATH, ToolError, ToolSpec, Toolchains,
 };
+pub use turn::{Turns, Waiter};

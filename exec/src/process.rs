@@ -10,6 +10,7 @@ use vwfb_cas::Digest;
 use crate::action::{Action, Grants};
 use crate::failure::Cause;
 use crate::scratch::Scratch;
+use crate::shell;
 use crate::task::millis;
 use crate::toolbox::Toolset;
 use crate::toolchain::Closure;
@@ -49,6 +50,8 @@ impl Process<'_> {
     /// The process that runs `program`, complete but for what confines it.
     pub(crate) fn run(&self, program: &str, args: &[String]) -> Result<Run, Cause> {
         let Self { action, scratch, .. } = self;
+        let starts = shell::only_program(program, args);
+        let becomes = starts.is_some_and(|only| self.tools.has_of_base(&[program, only]));
         let program = self
             .tools
             .program(program)
@@ -58,6 +61,7 @@ impl Process<'_> {
         Ok(Run {
             program: program.to_owned(),
             args: args.to_vec(),
+            becomes,
             env: self.env()?,
             cwd: scratch.root().to_owned(),
             stdin: routed(&action.stdin)?.unwrap_or_else(|| PathBuf::from("/dev/null")),

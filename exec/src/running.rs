@@ -43,14 +43,16 @@ enum Stop {
 }
 
 impl Running {
-    /// Starts it.
+    /// Prepares it, and starts it when `go` says so.
     pub(crate) fn start(
         run: &Run,
         rules: Option<&NumberedRules>,
         rulesets: &mut Rulesets,
+        go: impl FnOnce() -> Result<(), Reply> + Send,
     ) -> Result<Self, Reply> {
-        let started = Instant::now();
-        let (child, log) = spawn(run, rules, rulesets)?;
+        let mut started = Instant::now();
+        let go = || go().map(|()| started = Instant::now());
+        let (child, log) = spawn(run, rules, rulesets, go)?;
         let main = Pid::from_child(&child);
         let pidfd = pidfd_open(main, PidfdFlags::empty())
             .map_err(|error| refused("cannot watch the process", &error.into()))?;

@@ -13,28 +13,36 @@ use landlock::RulesetCreated;
 use crate::failure::Unstartable;
 use crate::log::Log;
 use crate::sandbox::{self, ConfineError};
+use crate::shell;
 use crate::wire::{NumberedRules, Reply, Run};
 
-/// Starts the process of `run`; what it prints arrives in the log.
+/// Prepares the process of `run` and starts it once `go` says so, so that what preparing costs is
+/// spent while other tasks run; what it prints arrives in the log.
 pub(crate) fn spawn(
     run: &Run,
     rules: Option<&NumberedRules>,
     rulesets: &mut Rulesets,
+    go: impl FnOnce() -> Result<(), Reply> + Send,
 ) -> Result<(Child, Log), Reply> {
     let log = Log::open(&run.log).map_err(|error| refused("cannot log", &error))?;
     let mut command = command(run, &log)?;
     let child = match rules {
-        None => start(&mut command)?,
-        Some(rules) => start_confined(&mut command, rulesets.get(rules).map_err(unconfined)?)?,
+        None => go().and_then(|()| start(&mut command))?,
+        Some(rules) => start_confined(&mut command, rulesets.get(rules).map_err(unconfined)?, go)?,
     };
     Ok((child, log))
 }
 
 /// Restricting a throw-away thread and spawning from it costs half of what a hook between fork
 /// and exec does, and leaves the launcher itself free.
-fn start_confined(command: &mut Command, ruleset: RulesetCreated) -> Result<Child, Reply> {
+fn start_confined(
+    command: &mut Command,
+    ruleset: RulesetCreated,
+    go: impl FnOnce() -> Result<(), Reply> + Send,
+) -> Result<Child, Reply> {
     let confined = || {
         sandbox::restrict_thread(ruleset).map_err(unconfined)?;
+        go()?;
         start(command)
     };
     thread::scope(|scope| {
@@ -59,8 +67,13 @@ fn start(command: &mut Command) -> Result<Child, Reply> {
 fn command(run: &Run, log: &Log) -> Result<Command, Reply> {
     let stdin = File::open(&run.stdin).map_err(|error| cannot_open(&run.stdin, &error))?;
     let mut command = Command::new(&run.program);
+    match run.args.split_last() {
+        Some((script, options)) if run.becomes => {
+            command.args(options).arg(shell::becoming(script))
+        }
+        _ => command.args(&run.args),
+    };
     command
-        .args(&run.args)
         .env_clear()
         .envs(&run.env)
         .current_dir(&run.cwd)

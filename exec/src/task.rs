@@ -19,6 +19,7 @@ use crate::rulebook::Grounds;
 use crate::scratch::{Placed, Scratch, failed};
 use crate::toolbox::Toolset;
 use crate::toolchain::Closure;
+use crate::turn::Waiter;
 use crate::wire::{Exited, Run};
 
 /// An action with all that its process is built from, and where it runs.
@@ -28,6 +29,8 @@ pub(crate) struct Task<'a> {
     pub(crate) action: &'a Action,
     pub(crate) grants: &'a Grants,
     pub(crate) closures: &'a BTreeMap<String, Arc<Closure>>,
+    /// Where its process waits for its turn, if it does.
+    pub(crate) waiter: Option<&'a Waiter>,
 }
 
 /// A task whose scratch folder is filled.
@@ -117,7 +120,7 @@ impl Task<'_> {
             Some(launcher) => launcher,
             None => self.executor.launcher()?,
         };
-        let exited = launcher.run(run, grounds, cancel);
+        let exited = launcher.run(run, grounds, self.waiter, cancel);
         // One that cannot be spoken to is dropped, which ends it, and replaced when needed.
         if exited.as_ref().err().is_none_or(LauncherError::is_refusal) {
             *slot = Some(launcher);

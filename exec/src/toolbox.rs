@@ -40,6 +40,18 @@ impl Toolset {
         found.next().map(PathBuf::as_path)
     }
 
+    /// Whether each of `names` means the base's program of that name.
+    pub(crate) fn has_of_base(&self, names: &[&str]) -> bool {
+        let base = self.closures.iter().find(|(name, _)| name == BASE_TOOLCHAIN);
+        base.is_some_and(|(_, base)| {
+            let of_base = |name: &str| base.programs.get(name).map(PathBuf::as_path);
+            names.iter().all(|name| {
+                let found = self.program(name);
+                found.is_some() && found == of_base(name)
+            })
+        })
+    }
+
     /// The folder of links to its programs.
     pub(crate) fn path(&self) -> &Path {
         &self.path

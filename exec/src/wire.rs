@@ -16,10 +16,12 @@ use crate::sandbox::Rules;
 /// From vwfb to the launcher.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<R> {
-    /// Start a process; only when none runs. What Landlock lets it do; `None` starts it
+    /// Prepare to start a process; only when none runs. What Landlock lets it do; `None` starts it
     /// unrestricted.
     Run(R, Option<NumberedRules>),
-    /// Stop the process that runs; without one, nothing.
+    /// Start what was prepared; if nothing could be, nothing.
+    Go,
+    /// Stop the process that runs or start none after all; without one, nothing.
     Cancel,
 }
 
@@ -30,6 +32,8 @@ pub(crate) struct Run {
     pub(crate) program: PathBuf,
     /// Its arguments, without its own name.
     pub(crate) args: Vec<String>,
+    /// Whether it is a shell that is to become the only program that its script starts.
+    pub(crate) becomes: bool,
     /// Its whole environment.
     pub(crate) env: BTreeMap<String, String>,
     /// Its working directory.
@@ -94,6 +98,20 @@ pub(crate) struct Exited {
     pub(crate) log_errno: Option<i32>,
     /// How long it ran, in milliseconds of wall time.
     pub(crate) duration_ms: u64,
+}
+
+impl Exited {
+    /// A process that was cancelled before it was started.
+    pub(crate) const UNSTARTED: Self = Self {
+        code: None,
+        signal: None,
+        timed_out: false,
+        cancelled: true,
+        orphans: 0,
+        printed: false,
+        log_errno: None,
+        duration_ms: 0,
+    };
 }
 
 /// The bytes of `message` with its line end.

@@ -257,3 +257,21 @@ fn a_terminal_gets_a_bar_that_is_gone_at_the_end() {
     let plain = world.ended(script.output().unwrap()).exits(0);
     assert!(!plain.stdout.contains('\x1b'), "{}", plain.stdout);
 }
+
+#[test]
+fn no_more_processes_run_at_once_than_jobs() {
+    let task = |number: usize| {
+        format!(
+            "task \"t{number}\" {{ out \"t{number}\"; script \"a=$(date +%s%N); sleep 0.004; \
+             echo $a $(date +%s%N) > {{out}}\" }}\n"
+        )
+    };
+    let world = World::with(&(0..12).map(task).collect::<String>());
+    let _built = world.ok(&["build", "//p:all", "-j1"]);
+    let mut times: Vec<Vec<u64>> = (0..12)
+        .map(|number| world.read(&format!("vwfb-out/p/t{number}")))
+        .map(|text| text.split_whitespace().map(|time| time.parse().unwrap()).collect())
+        .collect();
+    times.sort();
+    assert!(times.windows(2).all(|pair| pair[0][1] <= pair[1][0]), "{times:?}");
+}

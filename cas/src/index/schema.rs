@@ -66,6 +66,10 @@ CREATE TABLE root_object(workspace TEXT NOT NULL, digest BLOB NOT NULL, executab
   PRIMARY KEY(workspace, digest, executable)) STRICT, WITHOUT ROWID;
 ";
 
+/// So many pages are in the log when they are written into the index: keys are random, so a page
+/// that is written later holds more of them.
+const LOG_PAGES: u32 = 4000;
+
 /// A connection in WAL mode.
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -75,6 +79,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(Duration::from_secs(60))?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     Ok(connection)
 }
 

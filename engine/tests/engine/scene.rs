@@ -14,7 +14,7 @@ use vwfb_engine::why::Why;
 use vwfb_engine::workers::{Inbox, Job, Runner, Worker};
 use vwfb_engine::workspace::{Evaluate, Place, Request, Workspace};
 use vwfb_exec::action::Command;
-use vwfb_exec::{CancelToken, Cause, Failure};
+use vwfb_exec::{CancelToken, Cause, Failure, Waiter};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::vars::{Overrides, VarOverride};
@@ -213,7 +213,7 @@ struct FakeRunner {
 }
 
 impl Runner for FakeRunner {
-    fn worker(&self) -> Box<dyn Worker> {
+    fn worker(&self, _: Waiter) -> Box<dyn Worker> {
         Box::new(FakeWorker(Self {
             store: Arc::clone(&self.store),
             root: self.root.clone(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vwfb_exec::action::{Action, Command, OutputSpec};
-use vwfb_exec::{CancelToken, Cause, Failure, SOURCE_DATE_EPOCH, Unstartable};
+use vwfb_exec::{CancelToken, Cause, Failure, SOURCE_DATE_EPOCH, Turns, Unstartable, Waiter};
 
 use crate::scene::{Declare, Scene};
 
@@ -311,4 +311,87 @@ fn an_argument_with_a_zero_byte_is_a_fault_of_the_task() {
     let failure = scene.run(&scene.program("echo", &["a\0b"])).unwrap_err();
     assert!(matches!(failure.cause, Cause::NotStartable { why: Unstartable::ZeroByte, .. }));
     assert!(!failure.cause.is_environment());
+}
+
+#[test]
+fn a_shell_becomes_the_program_that_is_all_of_its_script() {
+    let mut scene = Scene::new();
+    let mut leads_its_group = |script: &str| {
+        let action = scene.program("sh", &["-eu", "-c", script]).out("out/stat");
+        let executed = scene.run(&action).unwrap();
+        let stat = scene.output(&executed, "out/stat");
+        let fields: Vec<_> = stat.split(' ').collect();
+        assert_eq!(fields[1], "(cat)");
+        fields[0] == fields[4]
+    };
+    assert!(leads_its_group("cat /proc/self/stat > out/stat"));
+    assert!(!leads_its_group("cat /proc/self/stat > out/stat; :"));
+    assert!(!leads_its_group("cat \"/proc/self/stat\" > out/stat"));
+}
+
+#[test]
+fn a_failing_program_is_judged_as_its_shell_would_be() {
+    let mut scene = Scene::new();
+    for script in ["cat in/none > out/x", "cat in/none > out/x; :", "cat in/a > no/x"] {
+        let action = scene.program("sh", &["-eu", "-c", script]).out("out/x");
+        let failure = scene.run(&action).unwrap_err();
+        assert!(matches!(failure.cause, Cause::Exit { code: 1 | 2, .. }), "{:?}", failure.cause);
+        let command = failure.command.as_deref().unwrap();
+        assert!(command.ends_with(&format!("-eu -c '{script}' < /dev/null")), "{command}");
+    }
+}
+
+#[test]
+fn a_program_of_another_tool_is_left_to_the_shell() {
+    let mut scene = Scene::new();
+    let folder = scene.temp.path().join("own");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy("/bin/cat", folder.join("cat")).unwrap();
+    let tool = vwfb_exec::ToolSpec {
+        name: "own".to_owned(),
+        programs: vec![vwfb_exec::ProgramSpec::at("cat", &folder.join("cat"))],
+        data: Vec::new(),
+    };
+    let closure = vwfb_exec::Toolchains::new(&[]).closure(&tool, &crate::scene::Reading).unwrap();
+    scene.closures.insert("own".to_owned(), Arc::new(closure));
+    let action = scene.program("sh", &["-eu", "-c", "cat /proc/self/stat > out/stat"]);
+    let executed = scene.run(&action.out("out/stat")).unwrap();
+    let stat = scene.output(&executed, "out/stat");
+    let fields: Vec<_> = stat.split(' ').collect();
+    assert_ne!(fields[0], fields[4]);
+}
+
+#[test]
+fn a_process_that_is_cancelled_before_its_turn_never_starts() {
+    let scene = Scene::new();
+    let turns = Turns::new(1);
+    let worker = || scene.executor.worker().unwrap().waiting(Waiter::of(&turns));
+    let (mut first, mut second) = (worker(), worker());
+    let run = |worker: &mut vwfb_exec::Worker, action: &Action, cancel: &CancelToken| {
+        scene.executor.run(worker, action, &scene.grants, &scene.closures, cancel)
+    };
+    let appears = |path: &str| {
+        let path = scene.store.scratch_dir().join(path);
+        while !path.exists() {
+            std::thread::yield_now();
+        }
+    };
+    let holds = scene.script("echo begun; sleep 100");
+    let mut waits = scene.script("echo begun; touch out/x").out("out/x");
+    waits.inputs.insert("in/a".to_owned(), scene.input("a"));
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| run(&mut first, &holds, &scene.cancel));
+        appears("worker-1/log");
+        let waited = scope.spawn(|| run(&mut second, &waits, &scene.cancel));
+        appears("worker-2/root/in/a");
+        scene.cancel.cancel();
+        let [held, waited] = [held, waited].map(|run| run.join().unwrap().unwrap_err());
+        assert!(matches!(held.cause, Cause::Cancelled) && held.log.is_some());
+        assert!(matches!(waited.cause, Cause::Cancelled) && waited.log.is_none());
+    });
+    // Both launchers and the turn are free again.
+    for worker in [&mut first, &mut second] {
+        let executed = run(worker, &waits, &CancelToken::new().unwrap()).unwrap();
+        assert_eq!(scene.output(&executed, "out/x"), "");
+    }
 }
