@@ -362,7 +362,7 @@ fn a_program_of_another_tool_is_left_to_the_shell() {
 }
 
 #[test]
-fn a_process_that_is_cancelled_before_its_turn_never_starts() {
+fn a_process_that_is_cancelled_before_its_turn_leaves_launcher_and_turn_free() {
     let scene = Scene::new();
     let turns = Turns::new(1);
     let worker = || scene.executor.worker().unwrap().waiting(Waiter::of(&turns));
