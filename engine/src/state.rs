@@ -69,6 +69,21 @@ pub enum StateError {
         #[source]
         source: std::io::Error,
     },
+    /// The database turned out to be damaged. What it said can be found out again.
+    #[error(
+        "the workspace's state in `{}` is damaged and now set aside as `{}`; \
+         run the command again, which begins with a new one",
+        path.display(), set_aside.display()
+    )]
+    Damaged {
+        /// The database file.
+        path: PathBuf,
+        /// Where it is now.
+        set_aside: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// SQLite refused.
     #[error("cannot use the workspace's state in `{}`", path.display())]
     Sql {
@@ -170,11 +185,12 @@ impl State {
 
     fn told<T>(&self, worked: rusqlite::Result<T>) -> Result<T, StateError> {
         worked.map_err(|source| {
-            if is_damage(&source) {
+            let path = self.path.clone();
+            match is_damage(&source).then(|| set_aside(&self.path)) {
                 // The next run begins with a new one.
-                let _told_with_the_error = set_aside(&self.path);
+                Some(Ok(set_aside)) => StateError::Damaged { path, set_aside, source },
+                Some(Err(_)) | None => StateError::Sql { path, source },
             }
-            StateError::Sql { path: self.path.clone(), source }
         })
     }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+
 use crate::world::World;
 
 const CHAIN: &str = "\
@@ -42,12 +44,12 @@ fn spoil(path: &Path, whole: bool) {
     fs::write(path, bytes).unwrap();
 }
 
-fn remove_beside(path: &Path) {
-    for suffix in ["-wal", "-shm"] {
-        let mut name = path.to_owned().into_os_string();
-        name.push(suffix);
-        let _absent = fs::remove_file(PathBuf::from(name));
-    }
+/// Writes the log of changes into its database, so that all there is to damage is in one file.
+fn fold_log(database: &Path) {
+    let db = Connection::open(database).unwrap();
+    let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let busy: i64 = db.query_row(fold, [], |row| row.get(0)).unwrap();
+    assert_eq!(busy, 0);
 }
 
 #[test]
@@ -55,7 +57,7 @@ fn a_damaged_memory_of_the_workspace_is_set_aside() {
     for whole in [true, false] {
         let world = chain();
         let state = world.path(".vwfb/state.db");
-        remove_beside(&state);
+        fold_log(&state);
         spoil(&state, whole);
         let ran = world.ok(&["build", "//..."]);
         let _told = ran.says("warning: ").says("state.db");
@@ -65,11 +67,29 @@ fn a_damaged_memory_of_the_workspace_is_set_aside() {
 }
 
 #[test]
+fn a_damaged_memory_with_a_log_beside_it_is_borne() {
+    for whole in [true, false] {
+        let world = chain();
+        let state = world.path(".vwfb/state.db");
+        fold_log(&state);
+        world.write("p/s.txt", "more\n");
+        let _logged = world.ok(&["build", "//..."]);
+        world.write("p/s.txt", "source\n");
+        spoil(&state, whole);
+        let ran = world.run(&["build", "//..."]);
+        if ran.code != Some(0) {
+            let _told = ran.exits(4).says("state.db.damaged").says("run the command again");
+        }
+        assert_right(&world);
+    }
+}
+
+#[test]
 fn a_memory_that_is_empty_or_cut_off_is_borne() {
     for length in [0, 1, 100, 5000] {
         let world = chain();
         let state = world.path(".vwfb/state.db");
-        remove_beside(&state);
+        fold_log(&state);
         let bytes = fs::read(&state).unwrap();
         fs::write(&state, &bytes[..length]).unwrap();
         let _built = world.ok(&["build", "//..."]);
@@ -81,7 +101,7 @@ fn a_memory_that_is_empty_or_cut_off_is_borne() {
 fn a_damaged_index_is_told_and_made_again() {
     let world = chain();
     let index = world.store().join("index.db");
-    remove_beside(&index);
+    fold_log(&index);
     spoil(&index, true);
     let ran = world.run(&["build", "//..."]);
     if ran.code != Some(0) {
