@@ -127,8 +127,10 @@ pub struct Plan {
     answers: Vec<Option<ActionKey>>,
     /// How many needs of each task are not settled: a redundant view of `steps`.
     open: Vec<u32>,
-    /// How often each task was taken up again.
+    /// How often each task was taken up again because its outputs were lost.
     losses: Vec<u8>,
+    /// How often each task was asked for its key again because what it reads was lost or changed.
+    renewals: Vec<u8>,
     /// Whether a task's outputs are lost.
     lost: Vec<bool>,
     priority: Vec<u64>,
@@ -152,6 +154,7 @@ impl Plan {
             answers,
             open,
             losses: vec![0; count],
+            renewals: vec![0; count],
             lost: vec![false; count],
             ready: Vec::new(),
             queued: BinaryHeap::new(),
@@ -286,7 +289,7 @@ impl Plan {
     /// Takes up again a settled task whose outputs are lost, and everything behind it. Returns
     /// those that were settled before, or nothing if it was lost too often.
     pub fn unsettle(&mut self, id: TaskId) -> Option<Vec<(TaskId, TaskResult)>> {
-        if !self.may_lose_again(id) {
+        if !may_once_more(&mut self.losses[id.0]) {
             return None;
         }
         self.answers[id.0] = None;
@@ -320,7 +323,7 @@ impl Plan {
 
     /// Puts a task back whose key has to be asked for again; false if that happened too often.
     pub fn take_up_again(&mut self, id: TaskId) -> bool {
-        let may = self.may_lose_again(id);
+        let may = may_once_more(&mut self.renewals[id.0]);
         if may {
             self.set(id, Step::Waiting);
             self.wake(id);
@@ -339,13 +342,6 @@ impl Plan {
         self.wake(id);
     }
 
-    fn may_lose_again(&mut self, id: TaskId) -> bool {
-        // Its outputs may be lost, then what it reads from the store, and then that changed on disk.
-        const TRIES: u8 = 5;
-        self.losses[id.0] += 1;
-        self.losses[id.0] < TRIES
-    }
-
     fn wake(&mut self, id: TaskId) {
         if self.steps[id.0] == Step::Waiting && self.open[id.0] == 0 {
             self.set(id, Step::Ready);
@@ -357,6 +353,13 @@ impl Plan {
     fn set(&mut self, id: TaskId, step: Step) {
         self.steps[id.0] = step;
     }
+}
+
+/// Counts one more time, which may not happen for ever.
+fn may_once_more(times: &mut u8) -> bool {
+    const MOST: u8 = 3;
+    *times += 1;
+    *times < MOST
 }
 
 #[cfg(test)]
