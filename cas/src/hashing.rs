@@ -1,20 +1,24 @@
 //! Digests of files, which may be large and may change while they are read.
 //!
 //! Files are read and not mapped: a mapped file that somebody else shortens would kill the process.
+//! A large one is hashed as the tree that BLAKE3 makes of it (section 2.1 of its paper), the two
+//! sides of each node by whichever cores are free, and every core reads for itself, so that what
+//! it hashes is still in its own cache.
 
-use std::io::{self, Read};
-use std::panic;
-use std::sync::mpsc;
-use std::thread;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use blake3::Hasher;
+use blake3::hazmat::{self, ChainingValue, HasherExt, Mode};
 
 use crate::digest::Digest;
 
-const BUFFER: usize = 128 * 1024;
-/// What follows after so many bytes is read ahead and hashed by all cores.
-const LARGE: u64 = 1 << 20;
-/// How much is read ahead at once, and how many of these are held.
-const CHUNK: usize = 512 * 1024;
-const CHUNKS: usize = 4;
+/// Less than what memory allocators get anew from the system each time.
+const BUFFER: usize = 64 * 1024;
+
+/// So many bytes are left to one core. A power of two, as every left side of a node is.
+const LEAF: u64 = 1 << 20;
 
 /// The digest and the number of bytes.
 pub type Hashed = (Digest, u64);
@@ -22,130 +26,201 @@ pub type Hashed = (Digest, u64);
 /// What went wrong on the way from one place to another.
 #[derive(Debug)]
 pub(crate) enum Fault {
+    /// Also with `UnexpectedEof` within, where a file became shorter meanwhile.
     Read(io::Error),
     Write(io::Error),
 }
 
-/// The digest and number of the bytes that `source` still has, large ones by all cores.
+/// What is done with the bytes besides hashing them, from several threads and in any order.
+pub(crate) trait Sink: Sync {
+    /// Takes the bytes at `offset`.
+    fn take(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// All of the `length` bytes at `offset` were taken.
+    fn took(&self, _offset: u64, _length: u64) {}
+}
+
+/// Only hashing.
+impl Sink for () {
+    fn take(&self, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The digest and length of the bytes of `file`, wherever its position is; a large one by all
+/// cores.
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn hash(source: &mut (impl Read + Send)) -> io::Result<Hashed> {
-    hash_and(source, |_| Ok(())).map_err(|(Fault::Read(error) | Fault::Write(error))| error)
+pub fn hash(file: &File) -> io::Result<Hashed> {
+    hash_into(file, &()).map_err(|(Fault::Read(error) | Fault::Write(error))| error)
 }
 
-/// The digest and number of the bytes that `source` still has, each of which is given to `write`.
-pub(crate) fn hash_and(
-    source: &mut (impl Read + Send),
-    mut write: impl FnMut(&[u8]) -> io::Result<()> + Send,
-) -> Result<Hashed, Fault> {
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; BUFFER];
-    while hasher.count() < LARGE {
-        let bytes = fill(source, &mut buffer).map_err(Fault::Read)?;
-        if bytes.is_empty() {
-            return Ok(hashed(&hasher));
+/// Like `hash`; each byte is given to `sink` too, some twice if the file becomes shorter meanwhile.
+pub(crate) fn hash_into(file: &File, sink: &impl Sink) -> Result<Hashed, Fault> {
+    let length = file.metadata().map_err(Fault::Read)?.len();
+    if length <= LEAF {
+        return whole(file, sink);
+    }
+    let input = Input { file, sink };
+    let half = hazmat::left_subtree_len(length);
+    match input.both((0, half), (half, length - half)) {
+        Err(Fault::Read(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            whole(file, sink)
         }
-        hasher.update(bytes);
-        write(bytes).map_err(Fault::Write)?;
+        Err(fault) => Err(fault),
+        Ok((left, right)) => {
+            let root = hazmat::merge_subtrees_root(&left, &right, Mode::Hash);
+            Ok((Digest::from_bytes(*root.as_bytes()), length))
+        }
     }
-    drop(buffer);
-    let (filled, to_hash) = mpsc::sync_channel::<(Vec<u8>, usize)>(CHUNKS);
-    let (emptied, to_fill) = mpsc::sync_channel(CHUNKS);
-    for _ in 0..CHUNKS {
-        // There is room for all of them.
-        let _ = emptied.send(vec![0; CHUNK]);
+}
+
+/// What there is to the end of the file, by one core.
+fn whole(file: &File, sink: &impl Sink) -> Result<Hashed, Fault> {
+    let input = Input { file, sink };
+    let (mut hasher, mut buffer) = (Hasher::new(), vec![0; BUFFER]);
+    while input.next(&mut hasher, 0, &mut buffer)? > 0 {}
+    Ok((Digest::from_bytes(*hasher.finalize().as_bytes()), hasher.count()))
+}
+
+struct Input<'a, S> {
+    file: &'a File,
+    sink: &'a S,
+}
+
+impl<S: Sink> Input<'_, S> {
+    fn both(
+        &self,
+        left: (u64, u64),
+        right: (u64, u64),
+    ) -> Result<(ChainingValue, ChainingValue), Fault> {
+        let (left, right) = rayon::join(|| self.subtree(left), || self.subtree(right));
+        Ok((left?, right?))
     }
-    thread::scope(|scope| {
-        let read_ahead = thread::Builder::new().spawn_scoped(scope, move || {
-            for mut chunk in to_fill {
-                let bytes = fill(source, &mut chunk).map_err(Fault::Read)?;
-                if bytes.is_empty() {
-                    break;
-                }
-                write(bytes).map_err(Fault::Write)?;
-                let length = bytes.len();
-                if filled.send((chunk, length)).is_err() {
-                    break;
-                }
+
+    /// The hash of a part that is no root of the tree.
+    fn subtree(&self, (offset, length): (u64, u64)) -> Result<ChainingValue, Fault> {
+        let value = if length <= LEAF {
+            self.leaf(offset, length)?
+        } else {
+            let half = hazmat::left_subtree_len(length);
+            let (left, right) = self.both((offset, half), (offset + half, length - half))?;
+            hazmat::merge_subtrees_non_root(&left, &right, Mode::Hash)
+        };
+        self.sink.took(offset, length);
+        Ok(value)
+    }
+
+    fn leaf(&self, offset: u64, length: u64) -> Result<ChainingValue, Fault> {
+        let (mut hasher, mut buffer) = (Hasher::new(), vec![0; BUFFER]);
+        hasher.set_input_offset(offset);
+        while hasher.count() < length {
+            let left = usize::try_from(length - hasher.count()).unwrap_or(BUFFER);
+            let buffer = &mut buffer[..left.min(BUFFER)];
+            if self.next(&mut hasher, offset, buffer)? == 0 {
+                return Err(Fault::Read(io::ErrorKind::UnexpectedEof.into()));
             }
-            Ok(())
-        });
-        let read_ahead = read_ahead.map_err(Fault::Read)?;
-        for (chunk, length) in to_hash {
-            hasher.update_rayon(&chunk[..length]);
-            // Nobody waits for it after the last one.
-            let _ = emptied.send(chunk);
         }
-        read_ahead.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
-    })?;
-    Ok(hashed(&hasher))
-}
-
-fn hashed(hasher: &blake3::Hasher) -> Hashed {
-    (Digest::from_bytes(*hasher.finalize().as_bytes()), hasher.count())
-}
-
-/// As many bytes as there are, up to the whole buffer.
-fn fill<'a>(source: &mut impl Read, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> {
-    let mut full = 0;
-    while full < buffer.len() {
-        match source.read(&mut buffer[full..]) {
-            Ok(0) => break,
-            Ok(count) => full += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+        Ok(hasher.finalize_non_root())
     }
-    Ok(&buffer[..full])
+
+    /// Hashes what follows in the part at `offset`, and returns how much that was.
+    fn next(&self, hasher: &mut Hasher, offset: u64, buffer: &mut [u8]) -> Result<usize, Fault> {
+        let at = offset + hasher.count();
+        let count = loop {
+            match self.file.read_at(buffer, at) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read.map_err(Fault::Read)?,
+            }
+        };
+        hasher.update(&buffer[..count]);
+        self.sink.take(at, &buffer[..count]).map_err(Fault::Write)?;
+        Ok(count)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
-    /// Gives a few bytes at a time, and fails at the end.
-    struct Broken(usize);
-
-    impl Read for Broken {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let count = buffer.len().min(self.0).min(70_001);
-            self.0 -= count;
-            if count == 0 { Err(io::Error::other("gone")) } else { Ok(count) }
-        }
+    /// A file with so many bytes.
+    fn file(length: u64) -> (Vec<u8>, File) {
+        let bytes: Vec<u8> =
+            (0..length as u32).flat_map(u32::to_le_bytes).take(length as usize).collect();
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&bytes, 0).unwrap();
+        (bytes, file)
     }
 
-    fn bytes(length: usize) -> Vec<u8> {
-        (0..length as u32).flat_map(u32::to_le_bytes).take(length).collect()
+    /// A copy, and what was said to be taken.
+    #[derive(Default)]
+    struct Copy(Mutex<(Vec<u8>, u64)>);
+
+    impl Sink for Copy {
+        fn take(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+            let (copy, _) = &mut *self.0.lock().unwrap();
+            let (start, end) = (offset as usize, offset as usize + bytes.len());
+            copy.resize(copy.len().max(end), 0);
+            copy[start..end].copy_from_slice(bytes);
+            Ok(())
+        }
+
+        fn took(&self, _offset: u64, length: u64) {
+            if length <= LEAF {
+                self.0.lock().unwrap().1 += length;
+            }
+        }
     }
 
     #[test]
     fn any_length_has_the_digest_of_its_bytes_and_all_of_them_are_passed_on() {
-        let large = LARGE as usize;
-        let edges = [0, 1, BUFFER, large - 1, large, large + 1];
-        for length in edges.into_iter().chain([large + CHUNK, large + 7 * CHUNK + 5]) {
-            let bytes = bytes(length);
-            let mut copy = Vec::new();
-            let write = |part: &[u8]| {
-                copy.extend_from_slice(part);
-                Ok(())
-            };
-            let (digest, count) = hash_and(&mut bytes.as_slice(), write).unwrap();
-            assert_eq!((digest, count), (Digest::of(&bytes), length as u64));
+        let edges = [0, 1, BUFFER as u64, LEAF - 1, LEAF, LEAF + 1, LEAF + 1024, LEAF + 1025];
+        for length in edges.into_iter().chain([2 * LEAF, 3 * LEAF + 5, 8 * LEAF, 21 * LEAF + 7]) {
+            let (bytes, file) = file(length);
+            let copy = Copy::default();
+            let hashed = hash_into(&file, &copy).unwrap();
+            assert_eq!(hashed, (Digest::of(&bytes), length), "{length} bytes");
+            let (copy, taken) = copy.0.into_inner().unwrap();
             assert!(copy == bytes, "the copy of {length} bytes");
+            assert_eq!(taken, if length <= LEAF { 0 } else { length });
+        }
+    }
+
+    /// Shortens the file once something was read.
+    struct Shorten<'a>(&'a File, u64);
+
+    impl Sink for Shorten<'_> {
+        fn take(&self, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
+            self.0.set_len(self.1)
         }
     }
 
     #[test]
-    fn what_cannot_be_read_or_written_to_its_end_has_no_digest() {
-        for length in [0, 10, 20_000_000] {
-            assert_eq!(hash(&mut Broken(length)).unwrap_err().to_string(), "gone");
+    fn a_file_that_becomes_shorter_has_the_digest_of_what_is_left() {
+        let (bytes, file) = file(6 * LEAF);
+        for left in [3 * LEAF + 9, 2 * LEAF, 100] {
+            let hashed = hash_into(&file, &Shorten(&file, left)).unwrap();
+            assert_eq!(hashed, (Digest::of(&bytes[..left as usize]), left));
         }
-        let mut room = 9_000_000;
-        let full = hash_and(&mut bytes(20_000_000).as_slice(), |part| {
-            room -= part.len() as i64;
-            if room < 0 { Err(io::Error::other("full")) } else { Ok(()) }
-        });
-        assert!(matches!(full, Err(Fault::Write(error)) if error.to_string() == "full"));
+    }
+
+    struct Full;
+
+    impl Sink for Full {
+        fn take(&self, offset: u64, _bytes: &[u8]) -> io::Result<()> {
+            if offset < 5 * LEAF { Ok(()) } else { Err(io::Error::other("full")) }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_passed_on_to_its_end_has_no_digest() {
+        let (_, file) = file(6 * LEAF);
+        let fault = hash_into(&file, &Full);
+        assert!(matches!(fault, Err(Fault::Write(error)) if error.to_string() == "full"));
+        let folder = File::open(std::env::temp_dir()).unwrap();
+        assert_eq!(hash(&folder).unwrap_err().kind(), io::ErrorKind::IsADirectory);
     }
 }

@@ -2,9 +2,9 @@
 //! is that of the copy.
 
 use std::fs::{self, File};
-use std::io::{self, Seek, Write};
+use std::io::{self, Write};
 use std::num::NonZeroU64;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Advice;
@@ -12,18 +12,14 @@ use rustix::fs::Advice;
 use crate::artifact::FileRef;
 use crate::digest::{BlobId, Digest};
 use crate::error::{AtPath, IoError};
-use crate::hashing::{self, Fault};
+use crate::hashing::{self, Fault, Sink};
 use crate::layout;
 use crate::profile::{Counter, count};
 use crate::put::PutError;
 use crate::store::Store;
 
-/// How much is written at once. Linux caches what is written at once in one piece if it can, and
-/// to find a piece of 2 MiB was measured to take five times as long as to copy it.
-const PIECE: usize = 128 * 1024;
-
-/// After how many bytes of a large file the kernel is asked to begin to write them to the disk, so
-/// that making them durable in the end waits for few.
+/// About so many bytes of a large file are there when the kernel is asked to begin to write them to
+/// the disk, so that making them durable in the end waits for few.
 const WRITE_BACK: u64 = 32 << 20;
 
 /// What becomes of the file that bytes are taken from.
@@ -75,20 +71,19 @@ impl Store {
 
     /// Stages the bytes of the regular file at `path`, from its start.
     pub(crate) fn stage_file(&self, path: &Path, source: Source) -> Result<Staged, PutError> {
-        let Source { file: mut source, executable, .. } = source;
-        source.rewind().at("read", path)?;
+        let Source { file: source, executable, .. } = source;
         let staged_path = self.fresh_path();
-        let mut target = create(&staged_path)?;
+        let target = create(&staged_path)?;
         let file = FileRef { blob: BlobId(Digest::from_bytes([0; 32])), size: 0, executable };
         let mut staged = Staged { path: staged_path, file };
         let hashed = if rustix::fs::ioctl_ficlone(&target, &source).is_ok() {
-            hashing::hash(&mut target).at("read", &staged.path)
+            hashing::hash(&target).at("read", &staged.path)
         } else {
-            let mut writing = Writing { file: &target, written: 0, begun: 0 };
-            match hashing::hash_and(&mut source, |bytes| writing.write(bytes)) {
+            match hashing::hash_into(&source, &Copy(&target)) {
                 Err(Fault::Read(error)) => Err(error).at("read", path),
                 Err(Fault::Write(error)) => Err(error).at("write", &staged.path),
-                Ok(hashed) => Ok(hashed),
+                // If the file became shorter meanwhile, what was copied first is longer.
+                Ok(hashed) => target.set_len(hashed.1).at("write", &staged.path).map(|()| hashed),
             }
         };
         let (digest, size) = hashed?;
@@ -100,32 +95,20 @@ impl Store {
     }
 }
 
-/// A file that is being written, whose bytes begin early on their way to the disk.
-struct Writing<'a> {
-    file: &'a File,
-    written: u64,
-    begun: u64,
-}
+/// The copy of a file, whose bytes begin early on their way to the disk.
+struct Copy<'a>(&'a File);
 
-impl Writing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        for piece in bytes.chunks(PIECE) {
-            self.file.write_all(piece)?;
-        }
-        self.written += bytes.len() as u64;
-        let waiting = self.written - self.begun;
-        if waiting >= WRITE_BACK {
+impl Sink for Copy<'_> {
+    fn take(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn took(&self, offset: u64, length: u64) {
+        if (WRITE_BACK..2 * WRITE_BACK).contains(&length) {
             // Linux begins to write what is dirty; of the page cache it drops only what is clean.
             // That it cannot is no failure: the sync writes all.
-            let _ = rustix::fs::fadvise(
-                self.file,
-                self.begun,
-                NonZeroU64::new(waiting),
-                Advice::DontNeed,
-            );
-            self.begun = self.written;
+            let _ = rustix::fs::fadvise(self.0, offset, NonZeroU64::new(length), Advice::DontNeed);
         }
-        Ok(())
     }
 }
 

@@ -210,7 +210,7 @@ pub(crate) fn read_text(path: &Path) -> io::Result<String> {
 
 fn hash(path: &Path) -> io::Result<Digest> {
     let _hashing = Timed::new(Phase::Hash);
-    let (digest, bytes) = hashing::hash(&mut File::open(path)?)?;
+    let (digest, bytes) = hashing::hash(&File::open(path)?)?;
     count(Counter::FilesHashed, 1);
     count(Counter::BytesHashed, bytes);
     Ok(digest)
