@@ -3,13 +3,16 @@
 //! Everything that decides is here and on one thread; `build` gives what is left to workers and
 //! `forecast` only lists it.
 
+mod losses;
+mod record;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{ActionKey, ActionResult, Artifact, Store};
-use vwfb_rules::label::{Label, WsPath};
-use vwfb_rules::task::{InputRef, TaskDef};
+use vwfb_rules::label::Label;
+use vwfb_rules::task::TaskDef;
 
 use crate::action::{Keyed, Unkeyed, action};
 use crate::answers::{Answer, Answers};
@@ -17,9 +20,10 @@ use crate::db::{Database, Target};
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use crate::graph::TaskGraph;
 use crate::plan::{Plan, Step, TaskId};
-use crate::roots::publish;
-use crate::state::{Attempt, NewSuccess, State};
+use crate::state::{Attempt, State};
 use crate::workers::chain;
+
+pub(crate) use record::Ended;
 
 /// Something of the machine, not of the work, stops a run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,9 +35,6 @@ impl EnvironmentError {
         Self(chain(error))
     }
 }
-
-/// How often what a run learns is written down while it goes on.
-const RECORD_EVERY: Duration = Duration::from_millis(100);
 
 /// What a run works on.
 pub(crate) struct Ground<'a> {
@@ -68,18 +69,6 @@ impl Known {
         let known = state.successes_of(&labels).map_err(|error| EnvironmentError::of(&error))?;
         Ok(Self { answers: Answers::of(&labels, &known), suspects: None, mark: Some(mark) })
     }
-}
-
-/// What a run leaves behind.
-pub(crate) struct Ended {
-    pub(crate) answers: Answers,
-    /// Task -> 1 if it settled.
-    pub(crate) settled: Vec<u8>,
-    /// The mark of the workspace's successes that these are; `None` if another process recorded
-    /// some meanwhile.
-    pub(crate) mark: Option<i64>,
-    /// The keys that the run recorded.
-    pub(crate) recorded: Vec<ActionKey>,
 }
 
 /// The state of one run.
@@ -437,149 +426,8 @@ impl<'a> Run<'a> {
         })));
     }
 
-    /// Takes up again the producers whose outputs `id` needs and the store has lost. If none is
-    /// lost after all, `id` itself is asked again.
-    pub(crate) fn take_up_lost_inputs(&mut self, id: TaskId) {
-        let lost = self.lost_inputs(id);
-        if lost.is_empty() {
-            return self.ask_again(id);
-        }
-        self.plan.put_back(id);
-        for producer in lost {
-            if let Err(why) = self.take_up(producer) {
-                self.environment_failed = true;
-                self.fail(id, Failed::because(why.into()));
-                return;
-            }
-        }
-    }
-
-    /// Looks again at a source that was seen to change. What reads it may be settled for what it
-    /// was before, which the next run finds out.
-    pub(crate) fn source_changed(&mut self, path: &WsPath) {
-        self.is_steady = false;
-        self.ground.db.refresh_path(path);
-        let graph = self.ground.graph;
-        for id in graph.shape().tasks() {
-            self.doubtful[id.0] |= graph.sources_of(id).any(|source| source == path.as_str());
-        }
-    }
-
-    /// Asks for the key of a task again, because something it reads was not what the key says.
-    pub(crate) fn ask_again(&mut self, id: TaskId) {
-        if !self.plan.take_up_again(id) {
-            let label = self.label(id);
-            let reason = format!("what `{label}` reads keeps changing while it runs");
-            self.fail(id, Failed::because(reason.into()));
-        }
-    }
-
-    /// Takes up a settled task again because its bytes are lost; the error says why it cannot be.
-    pub(crate) fn take_up(&mut self, producer: TaskId) -> Result<(), String> {
-        self.is_steady = false;
-        let label = self.label(producer);
-        if self.is_sampled(producer) {
-            return Err(format!(
-                "the stored result of `{label}` is lost, and another run would not make the same; \
-                 `vwfb clean --expunge {label}` gives it up, and the next build makes a new one"
-            ));
-        }
-        match self.plan.unsettle(producer) {
-            None => Err(format!("the store keeps losing the outputs of `{label}`")),
-            Some(undone) => {
-                for (_, result) in undone {
-                    self.counts.remove(result);
-                }
-                Ok(())
-            }
-        }
-    }
-
     fn is_sampled(&self, id: TaskId) -> bool {
         self.ground.graph.is_sampled(id)
-    }
-
-    fn lost_inputs(&self, id: TaskId) -> Vec<TaskId> {
-        let def = self.def(id);
-        let is_lost = |need: &TaskId| {
-            let label = self.label(*need);
-            let read = def.inputs.values().filter_map(|input| match input {
-                InputRef::Output { label: made, output, .. } if *made == label => Some(output),
-                _ => None,
-            });
-            let mut artifacts = read.filter_map(|output| self.answers.artifact(*need, output));
-            artifacts.any(|artifact| !self.ground.store.has(&artifact).unwrap_or(false))
-        };
-        self.ground.graph.shape().inputs(id).filter(is_lost).collect()
-    }
-
-    /// What the next run may begin with.
-    pub(crate) fn ended(&mut self) -> Ended {
-        let settled = |id: TaskId| {
-            let settled = matches!(self.plan.step(id), Step::Settled(_));
-            u8::from(settled && !self.doubtful[id.0])
-        };
-        let settled = self.ground.graph.shape().tasks().map(settled).collect();
-        let recorded = std::mem::take(&mut self.recorded_keys);
-        Ended { answers: std::mem::take(&mut self.answers), settled, mark: self.mark, recorded }
-    }
-
-    /// Writes down what this run learnt, not for each task: it costs as much as a short task. What
-    /// is not written down when this process is killed, the store still knows. Returns when to
-    /// call again.
-    pub(crate) fn record_if_due(&mut self) -> Result<Option<Duration>, EnvironmentError> {
-        if self.new_attempts.is_empty() && self.new_successes.is_empty() {
-            return Ok(None);
-        }
-        let left = RECORD_EVERY.saturating_sub(self.recorded.elapsed());
-        let sampled = self.new_successes.iter().any(|(id, _)| self.is_sampled(*id));
-        if !left.is_zero() && !sampled {
-            return Ok(Some(left));
-        }
-        self.record()?;
-        Ok(None)
-    }
-
-    /// Writes down what this run learnt since the last call.
-    pub(crate) fn record(&mut self) -> Result<(), EnvironmentError> {
-        if self.new_attempts.is_empty() && self.new_successes.is_empty() {
-            return Ok(());
-        }
-        self.recorded = Instant::now();
-        let new = std::mem::take(&mut self.new_successes);
-        let records: Vec<Vec<u8>> =
-            new.iter().map(|(id, _)| self.keyed(*id).record.encode()).collect();
-        let labels: Vec<Label> = new.iter().map(|(id, _)| self.label(*id)).collect();
-        let outcomes: Vec<_> = new.iter().map(|(id, _)| self.answers.outcome(*id)).collect();
-        let successes: Vec<NewSuccess<'_>> = new
-            .iter()
-            .zip(records.iter().zip(labels.iter().zip(&outcomes)))
-            .filter_map(|((id, follows), (record, (label, outcome)))| {
-                Some(NewSuccess {
-                    label,
-                    key: self.keyed(*id).key,
-                    record,
-                    outcome: outcome.as_deref()?,
-                    duration_ms: self.answers.duration(*id),
-                    follows: *follows,
-                })
-            })
-            .collect();
-        let state = self.ground.state;
-        if !successes.is_empty() {
-            let mark = state.record_successes(self.number, &successes);
-            let mark = mark.map_err(|error| EnvironmentError::of(&error))?;
-            self.mark = self.mark.filter(|before| before + 1 == mark).map(|_| mark);
-            self.recorded_keys.extend(successes.iter().map(|success| success.key));
-        }
-        let attempts = state.record_attempts(&self.new_attempts);
-        attempts.map_err(|error| EnvironmentError::of(&error))?;
-        self.new_attempts.clear();
-        // A sample cannot be made again, so it is this workspace's from now on.
-        if new.iter().any(|(id, _)| self.is_sampled(*id)) {
-            publish(self.ground.store, state)?;
-        }
-        Ok(())
     }
 }
 

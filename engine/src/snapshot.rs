@@ -4,6 +4,7 @@
 //!
 //! It is a cache: what does not fit, is damaged or was written by another vwfb is not used.
 
+mod answer;
 mod asked;
 mod facts;
 mod files;

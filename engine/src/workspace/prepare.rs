@@ -1,0 +1,191 @@
+//! What a request begins with, which is what the last one left if that stands, and what it leaves
+//! for the next.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags};
+use vwfb_rules::label::{Label, WsPath};
+use vwfb_rules::pattern::Pattern;
+
+use super::Workspace;
+use crate::check::Loaded;
+use crate::graph::TaskGraph;
+use crate::run::{Ended, Known};
+use crate::snapshot::{self, Difference, Facts, Snapshot, World, merge};
+
+/// Whether the last finished state may stand for what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evaluate {
+    /// Only what is not as it was.
+    Changes,
+    /// Everything: the same answers, later.
+    Everything,
+}
+
+/// A request that is ready to be built.
+pub struct Prepared {
+    /// The targets that the patterns mean, and all they need; empty if something is wrong.
+    pub graph: TaskGraph,
+    /// What is wrong.
+    pub loaded: Loaded,
+    pub(super) patterns: Vec<Pattern>,
+    pub(super) place: Option<snapshot::Place>,
+    pub(super) resumed: Option<Resumed>,
+}
+
+/// What is left of a snapshot besides its graph.
+pub(super) struct Resumed {
+    pub(super) known: Known,
+    pub(super) facts: Arc<Facts>,
+    pub(super) tools: snapshot::Tools,
+    pub(super) base: Option<snapshot::Base>,
+    pub(super) difference: Difference,
+    /// Whether the file has to be written again though no task runs.
+    pub(super) stale: bool,
+}
+
+impl Resumed {
+    /// Whether no task may have another key and every output is in place.
+    pub(super) fn is_done(&self) -> bool {
+        let suspects = self.known.suspects.as_deref().unwrap_or(&[true]);
+        !suspects.contains(&true) && !self.difference.in_place.contains(&false)
+    }
+}
+
+impl Workspace {
+    /// Makes a build of what `patterns` mean ready: from the last finished state where that stands,
+    /// else from the queries.
+    pub fn prepare(&mut self, patterns: &[Pattern], evaluate: Evaluate) -> Prepared {
+        let place = snapshot::Place::of(&self.place.root.join(".vwfb"), &self.db, patterns).ok();
+        let may = evaluate == Evaluate::Changes && !std::mem::replace(&mut self.asked, true);
+        if let Some(place) = place.as_ref().filter(|_| may)
+            && let Some((graph, resumed)) = self.resume(place, patterns)
+        {
+            let (loaded, patterns) = (Loaded::default(), patterns.to_vec());
+            let (place, resumed) = (Some(place.clone()), Some(resumed));
+            return Prepared { graph, loaded, patterns, place, resumed };
+        }
+        let loaded = self.load(patterns);
+        let graph = match loaded.has_errors() {
+            true => TaskGraph::default(),
+            false => self.graph(&loaded.targets),
+        };
+        // What a problem is about is not all in the facts.
+        let place = place.filter(|_| loaded.problems.is_empty());
+        Prepared { graph, loaded, patterns: patterns.to_vec(), place, resumed: None }
+    }
+
+    /// The state in the snapshot at `place` as far as it stands.
+    fn resume(
+        &mut self,
+        place: &snapshot::Place,
+        patterns: &[Pattern],
+    ) -> Option<(TaskGraph, Resumed)> {
+        let mut snapshot = Snapshot::load(place)?;
+        let [closures, stamps] = &snapshot.tools.bytes;
+        self.tools.restore(closures);
+        self.stamps.restore_tools(stamps);
+        let output_folder = self.relative_output_folder();
+        let root_fd = open_folder(&self.place.root)?;
+        let world = self.world(&root_fd, &output_folder)?;
+        let mut difference =
+            Arc::make_mut(&mut snapshot.facts).look(&self.db, &snapshot.graph, &world)?;
+        let rewritten = merge(&self.db, &mut snapshot.graph, &difference.packages, patterns)?;
+        let mut suspects = snapshot.suspects(&difference, &rewritten);
+        let mark = self.state.successes_mark().ok()?;
+        let in_step = snapshot.mark == Some(mark);
+        if !in_step {
+            let now = Known::of(&self.state, &snapshot.graph).ok()?.answers;
+            snapshot.answers.correct(&now, snapshot.graph.shape(), &mut suspects);
+        }
+        let mut offer = 0;
+        for target in snapshot.graph.requested() {
+            for offered in snapshot.graph.offers(target) {
+                let artifact = snapshot.answers.artifact(offered.task, offered.name);
+                difference.in_place[offer] &=
+                    artifact.is_some_and(|artifact| snapshot.facts.output_is(offer, &artifact));
+                offer += 1;
+            }
+        }
+        // What runs is made from what was looked at, and not from what comes later.
+        let done = !suspects.contains(&true) && !difference.in_place.contains(&false);
+        if !done {
+            if !snapshot.facts.hold_texts(&self.db, &world) {
+                return None;
+            }
+            self.db.looked_at(Some(snapshot.facts.looked_at()));
+        }
+        let stale = difference.refreshed || !in_step || !self.disk.listings().is_empty();
+        let Snapshot { graph, answers, facts, tools, base, .. } = snapshot;
+        let known = Known { answers, suspects: Some(suspects), mark: Some(mark) };
+        Some((graph, Resumed { known, facts, tools, base, difference, stale }))
+    }
+
+    fn world<'a>(&'a self, root_fd: &'a OwnedFd, output_folder: &'a Path) -> Option<World<'a>> {
+        Some(World {
+            root: &self.place.root,
+            root_fd,
+            output_folder: output_folder.to_str()?,
+            disk: &self.disk,
+            stamps: &self.stamps,
+        })
+    }
+
+    /// Makes ready what one label needs, perhaps among more: any last finished state that has the
+    /// label will do.
+    pub fn prepare_label(&mut self, label: &Label) -> Prepared {
+        let folders = std::iter::successors(Some(label.package.clone()), WsPath::parent);
+        let mut requests = vec![Pattern::Target(label.clone())];
+        requests.push(Pattern::Package(label.package.clone()));
+        requests.extend(folders.map(Pattern::Below));
+        for request in requests {
+            let patterns = [request];
+            let folder = self.place.root.join(".vwfb");
+            let Ok(place) = snapshot::Place::of(&folder, &self.db, &patterns) else { continue };
+            let resumed = self.resume(&place, &patterns);
+            if let Some((graph, resumed)) =
+                resumed.filter(|(it, _)| it.find_target(label).is_some())
+            {
+                let (loaded, patterns) = (Loaded::default(), patterns.to_vec());
+                let (place, resumed) = (Some(place), Some(resumed));
+                return Prepared { graph, loaded, patterns, place, resumed };
+            }
+        }
+        self.prepare(&[Pattern::Target(label.clone())], Evaluate::Everything)
+    }
+
+    /// Writes down the state after a run, for the next one. A failure costs that one time.
+    pub(super) fn save(&mut self, prepared: Prepared, ended: Ended) {
+        let Prepared { graph, place: Some(place), resumed, .. } = prepared else { return };
+        let Ended { answers, mut settled, mark, .. } = ended;
+        let output_folder = self.relative_output_folder();
+        let Some(root_fd) = open_folder(&self.place.root) else { return };
+        let Some(world) = self.world(&root_fd, &output_folder) else { return };
+        // Nothing is asked any more, so the facts are nobody else's.
+        self.db.looked_at(None);
+        let saved = [self.tools.saved(), self.stamps.tools()];
+        let (facts, tools, base) = match resumed {
+            Some(Resumed { mut facts, mut tools, base, difference, .. }) => {
+                let now = Arc::make_mut(&mut facts);
+                now.refresh(&graph, &world, &difference.in_place);
+                let absorbed = now.absorb(&self.db, &graph, &world, &mut settled);
+                tools.update(saved);
+                (absorbed.map(|()| facts), tools, base)
+            }
+            None => {
+                let facts = Facts::of(&self.db, &graph, &world).map(Arc::new);
+                (facts, snapshot::Tools::new(saved), None)
+            }
+        };
+        let Some(facts) = facts else { return };
+        let snapshot = Snapshot { graph, answers, settled, facts, mark, tools, base };
+        let _without = snapshot.save(&place);
+    }
+}
+
+pub(super) fn open_folder(path: &Path) -> Option<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).ok()
+}
