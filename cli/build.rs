@@ -1,7 +1,6 @@
 //! `vwfb build`: makes targets, and tells how that went.
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -163,19 +162,17 @@ fn exec_options(args: &BuildArgs, level: Level, root: &Path) -> ExecOptions {
 }
 
 /// Prints where the outputs are, each once, the first output of the last target last.
-fn print_outputs(ui: &Ui, placed: &[Placed]) -> Result<(), CommandError> {
-    let count = placed.iter().map(|target| target.paths.len()).sum();
-    let mut told: HashSet<&OsStr> = HashSet::with_capacity(count);
-    let last_first = placed.iter().rev().flat_map(|target| &target.paths);
-    let mut paths: Vec<&[u8]> = Vec::with_capacity(count);
-    for path in last_first.map(|path| path.as_os_str()) {
-        if told.insert(path) {
-            paths.push(path.as_bytes());
-        }
-    }
-    let mut lines = Vec::with_capacity(paths.iter().map(|path| path.len() + 1).sum());
-    for path in paths.into_iter().rev() {
-        lines.extend_from_slice(path);
+fn print_outputs(ui: &Ui, placed: &Placed) -> Result<(), CommandError> {
+    let mut told = HashSet::with_capacity(placed.len());
+    let mut paths: Vec<&str> = placed.paths().rev().filter(|path| told.insert(*path)).collect();
+    paths.reverse();
+    let folder = placed.folder().as_os_str().as_bytes();
+    let length = |path: &&str| folder.len() + path.len() + 2;
+    let mut lines = Vec::with_capacity(paths.iter().map(length).sum());
+    for path in paths {
+        lines.extend_from_slice(folder);
+        lines.push(b'/');
+        lines.extend_from_slice(path.as_bytes());
         lines.push(b'\n');
     }
     ui.out(lines)

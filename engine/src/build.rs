@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
@@ -15,9 +15,11 @@ use vwfb_rules::scope::SourceKind;
 use vwfb_rules::task::TaskDef;
 
 use crate::advice::{Circumstances, advice};
+use crate::columns::Strings;
 use crate::db::Db;
 use crate::event::{Event, TaskResult};
 use crate::grant::grants;
+use crate::graph::Offer;
 use crate::log;
 use crate::plan::{Step, TaskId};
 use crate::run::{Ended, EnvironmentError, Failed, Run};
@@ -39,14 +41,14 @@ pub struct Options {
 
 /// Puts outputs where people look for them.
 pub trait Placer: Sync {
-    /// Where `path` below the output folder is.
-    fn path(&self, path: &str) -> PathBuf;
+    /// The output folder, absolute.
+    fn folder(&self) -> &Path;
 
     /// Makes `path` below the output folder be `artifact`; nothing is written if it is already.
     ///
     /// # Errors
     /// If the store has lost the bytes, or the folder cannot be written.
-    fn place(&self, path: &str, artifact: &Artifact) -> Result<PathBuf, Unplaced>;
+    fn place(&self, path: &str, artifact: &Artifact) -> Result<(), Unplaced>;
 }
 
 /// Why an output is not in place.
@@ -58,11 +60,42 @@ pub enum Unplaced {
     Failed(String),
 }
 
-/// Where the outputs of a target are: those of its default group first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where outputs are: those of every requested target that has all of its own, in the order of the
+/// targets, of one target those of its default group first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Placed {
-    /// Absolute paths.
-    pub paths: Vec<PathBuf>,
+    folder: PathBuf,
+    paths: Strings,
+}
+
+impl Placed {
+    pub(crate) fn below(folder: PathBuf) -> Self {
+        Self { folder, paths: Strings::default() }
+    }
+
+    pub(crate) fn push(&mut self, path: &str) {
+        self.paths.push(path);
+    }
+
+    /// The absolute folder that all of them are in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Their paths in it; one that several targets offer is there for each.
+    pub fn paths(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.paths.iter()
+    }
+
+    /// How many paths there are.
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// Where a build gets its hands: threads, and a place for outputs.
@@ -80,8 +113,7 @@ struct Output<'g> {
     task: TaskId,
     /// Below the output folder.
     path: &'g str,
-    /// `None` if it is there already.
-    artifact: Option<Artifact>,
+    artifact: Artifact,
 }
 
 /// Workers are given tasks ahead while the last one took less than this.
@@ -125,7 +157,7 @@ impl<'a> Build<'a> {
     pub(crate) fn finish(
         &mut self,
         in_place: &dyn Fn() -> Vec<bool>,
-    ) -> Result<Vec<Placed>, EnvironmentError> {
+    ) -> Result<Placed, EnvironmentError> {
         loop {
             self.drive()?;
             let mut lost = Vec::new();
@@ -354,56 +386,50 @@ impl<'a> Build<'a> {
         &self,
         in_place: &[bool],
         lost: &mut Vec<(TaskId, String)>,
-    ) -> Result<Vec<Placed>, EnvironmentError> {
-        let wanted = self.wanted(in_place);
+    ) -> Result<Placed, EnvironmentError> {
+        let (placed, missing) = self.wanted(in_place);
         let placer = self.hands.placer;
-        let put = |output: &Output<'_>| match &output.artifact {
-            Some(artifact) => placer.place(output.path, artifact),
-            None => Ok(placer.path(output.path)),
-        };
-        let outputs: Vec<&Output<'_>> = wanted.iter().flatten().collect();
-        let mut put: std::vec::IntoIter<_> =
-            outputs.into_par_iter().map(put).collect::<Vec<_>>().into_iter();
-        let mut placed = Vec::new();
-        for outputs in &wanted {
-            let mut paths = Vec::with_capacity(outputs.len());
-            for (output, put) in outputs.iter().zip(put.by_ref()) {
-                match put {
-                    Ok(path) => paths.push(path),
-                    Err(Unplaced::Lost) => lost.push((output.task, output.path.to_owned())),
-                    Err(Unplaced::Failed(why)) => return Err(EnvironmentError(why)),
-                }
+        let put = |output: &Output<'_>| placer.place(output.path, &output.artifact);
+        let put: Vec<Result<(), Unplaced>> = missing.par_iter().map(put).collect();
+        for (output, put) in missing.iter().zip(put) {
+            match put {
+                Ok(()) => {}
+                Err(Unplaced::Lost) => lost.push((output.task, output.path.to_owned())),
+                Err(Unplaced::Failed(why)) => return Err(EnvironmentError(why)),
             }
-            placed.push(Placed { paths });
         }
         Ok(placed)
     }
 
-    /// The requested targets that have all their outputs. Where an output is in place already, as
-    /// `in_place` says offer by offer, it has no artifact to be put there.
-    fn wanted(&self, in_place: &[bool]) -> Vec<Vec<Output<'a>>> {
-        let graph = self.run.ground.graph;
+    /// The outputs of the requested targets that have them all, and those of them that are not in
+    /// place yet, as `in_place` says offer by offer.
+    fn wanted(&self, in_place: &[bool]) -> (Placed, Vec<Output<'a>>) {
+        let (graph, plan) = (self.run.ground.graph, &self.run.plan);
+        let mut placed = Placed::below(self.hands.placer.folder().to_owned());
+        let mut missing = Vec::new();
         let mut in_place = in_place.iter().copied().chain(std::iter::repeat(false));
-        let mut wanted = Vec::new();
         for target in graph.requested() {
-            let offers: Vec<_> = graph.offers(target).zip(in_place.by_ref()).collect();
-            let outputs = offers.into_iter().map(|(offer, in_place)| {
-                let Step::Settled(_) = self.run.plan.step(offer.task) else { return None };
-                let artifact = (!in_place || self.run.has_moved(offer.task)).then(|| {
+            let is_there = |offer: Offer<'_>| matches!(plan.step(offer.task), Step::Settled(_));
+            let has_all = graph.offers(target).all(is_there);
+            for (offer, in_place) in graph.offers(target).zip(in_place.by_ref()) {
+                if !has_all {
+                    continue;
+                }
+                placed.push(offer.path);
+                if !in_place || self.run.has_moved(offer.task) {
                     let artifact = self.run.answers.artifact(offer.task, offer.name);
-                    artifact.expect("a settled task has every output it declares")
-                });
-                Some(Output { task: offer.task, path: offer.path, artifact })
-            });
-            wanted.extend(outputs.collect::<Option<Vec<Output<'a>>>>());
+                    let artifact = artifact.expect("a settled task has every output it declares");
+                    missing.push(Output { task: offer.task, path: offer.path, artifact });
+                }
+            }
         }
-        wanted
+        (placed, missing)
     }
 
     /// Waits for what still runs, and says what the run came to but for what was placed.
     pub(crate) fn over(mut self) -> (Built, Ended) {
         let built = Built {
-            placed: Vec::new(),
+            placed: Placed::default(),
             counts: self.run.counts,
             environment_failed: self.run.environment_failed,
             input_failed: self.run.input_failed,

@@ -27,7 +27,7 @@ impl Strings {
         self.ends.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &str> {
         (0..self.len()).map(|number| &self.text[range(&self.ends, number)])
     }
 }

@@ -19,9 +19,9 @@ pub(crate) const IGNORE_FILE: &str = ".gitignore";
 pub(crate) struct OutputFolder {
     root: PathBuf,
     /// Relative to the root.
-    folder: PathBuf,
+    relative: PathBuf,
     /// The same, absolute.
-    whole: PathBuf,
+    folder: PathBuf,
     /// Whether the folder is there, looked at when the first output is placed.
     prepared: OnceLock<Result<(), String>>,
     destination: Destination,
@@ -30,17 +30,17 @@ pub(crate) struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Outputs below `folder` of the workspace `root`, made when the first is placed.
+    /// Outputs below `relative` of the workspace `root`, made when the first is placed.
     pub(crate) fn new(
         root: &Path,
-        folder: PathBuf,
+        relative: PathBuf,
         store: Arc<Store>,
         stamps: Arc<Stamps>,
     ) -> Result<Self, IoError> {
         let destination = Destination::open(root, &root.join(".vwfb/staging"))?;
         let prepared = OnceLock::new();
-        let whole = root.join(&folder);
-        Ok(Self { root: root.to_owned(), folder, whole, prepared, destination, store, stamps })
+        let folder = root.join(&relative);
+        Ok(Self { root: root.to_owned(), relative, folder, prepared, destination, store, stamps })
     }
 
     fn is_in_place(&self, destination: &Path, artifact: &Artifact) -> bool {
@@ -60,8 +60,9 @@ impl OutputFolder {
 
     /// Makes the folder, and keeps it out of version control.
     fn prepare(&self) -> std::io::Result<()> {
-        let folder = self.root.join(&self.folder);
-        if let Some(link) = self.folder.ancestors().find(|part| self.root.join(part).is_symlink()) {
+        let folder = self.root.join(&self.relative);
+        if let Some(link) = self.relative.ancestors().find(|part| self.root.join(part).is_symlink())
+        {
             let why = format!("`{}` is a symbolic link, which could lead anywhere", link.display());
             return Err(std::io::Error::other(why));
         }
@@ -72,25 +73,25 @@ impl OutputFolder {
 }
 
 impl Placer for OutputFolder {
-    fn path(&self, path: &str) -> PathBuf {
-        self.whole.join(path)
+    fn folder(&self) -> &Path {
+        &self.folder
     }
 
-    fn place(&self, path: &str, artifact: &Artifact) -> Result<PathBuf, Unplaced> {
+    fn place(&self, path: &str, artifact: &Artifact) -> Result<(), Unplaced> {
         let prepared = self.prepared.get_or_init(|| {
             self.prepare().map_err(|error| {
-                let folder = self.root.join(&self.folder);
+                let folder = self.root.join(&self.relative);
                 format!("cannot put outputs into `{}`: {error}", folder.display())
             })
         });
         prepared.clone().map_err(Unplaced::Failed)?;
-        let relative = self.folder.join(path);
+        let relative = self.relative.join(path);
         let destination = self.root.join(&relative);
         if self.is_in_place(&destination, artifact) {
-            return Ok(destination);
+            return Ok(());
         }
         match self.store.materialise_into(artifact, &self.destination, &relative) {
-            Ok(()) => Ok(destination),
+            Ok(()) => Ok(()),
             Err(MaterialiseError::Read(error)) if error.lost().is_some() => Err(Unplaced::Lost),
             Err(error) => Err(Unplaced::Failed(chain(&error))),
         }

@@ -18,7 +18,7 @@ use crate::workers::{Inbox, Runner, Shared};
 #[derive(Debug, Default)]
 pub struct Built {
     /// Where the outputs of each requested target that has them are.
-    pub placed: Vec<Placed>,
+    pub placed: Placed,
     /// What became of the tasks.
     pub counts: Counts,
     /// Whether something of the machine failed, rather than the work.
@@ -160,12 +160,10 @@ impl Workspace {
         mut prepared: Prepared,
         counts: Counts,
     ) -> Result<Built, EnvironmentError> {
-        let folder = self.output_folder();
-        let graph = &prepared.graph;
-        let placed = graph.requested().map(|target| Placed {
-            paths: graph.offers(target).map(|offer| folder.join(offer.path)).collect(),
-        });
-        let placed = placed.collect();
+        let mut placed = Placed::below(self.output_folder());
+        for target in prepared.graph.requested() {
+            prepared.graph.offers(target).for_each(|offer| placed.push(offer.path));
+        }
         if let Some(Resumed { known, stale: true, .. }) = &mut prepared.resumed {
             let settled = vec![1; prepared.graph.tasks()];
             let Known { answers, mark, .. } = std::mem::take(known);
