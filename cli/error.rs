@@ -1,6 +1,5 @@
 //! What can stop a command, as people read it, and the exit codes. No other file decides either.
 
-use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -298,23 +297,10 @@ fn choose_from(packages: &[String]) -> String {
     }
 }
 
-/// An error with its sources, in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
+    use vwfb_engine::workers::chain;
+
     use super::*;
 
     #[test]

@@ -7,9 +7,9 @@ use std::time::Duration;
 use vwfb_cas::{Artifact, FileRef, Placement, Store};
 use vwfb_engine::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use vwfb_engine::log;
+use vwfb_engine::workers::chain;
 use vwfb_rules::label::Label;
 
-use crate::error::chain;
 use crate::progress::Screen;
 use crate::sources::Sources;
 use crate::ui::{Style, Ui};

@@ -4,12 +4,13 @@ use std::env;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
+use vwfb_engine::workers::chain;
 use vwfb_rules::diagnostic::Diagnostic;
 use vwfb_rules::label::WsPath;
 use vwfb_rules::render::{RenderOptions, render, render_all};
 
 use crate::args::{ColorWhen, GlobalArgs};
-use crate::error::{CommandError, chain};
+use crate::error::CommandError;
 use crate::sources::Sources;
 
 /// How wide a line may be where nothing says it.

@@ -72,6 +72,7 @@ fn told_cause(label: &Label, cause: &Cause, paint: Paint) -> String {
     match &cause.before {
         Before::Success => {}
         Before::Nothing => text.push_str("  it never succeeded here\n"),
+        Before::Unkeyed { reason } => text.push_str(&format!("  it cannot run: {reason}\n")),
         Before::Failure { run, reason } => {
             let task = &chain[chain.len() - 1];
             text.push_str(&format!(
@@ -134,6 +135,7 @@ fn cause_as_json(cause: &Cause) -> Value {
     let before = match &cause.before {
         Before::Success => json!({ "result": "success" }),
         Before::Nothing => json!({ "result": "none" }),
+        Before::Unkeyed { reason } => json!({ "result": "cannot-run", "reason": reason }),
         Before::Failure { run, reason } => {
             json!({ "result": "failed", "run": run, "reason": reason })
         }

@@ -156,6 +156,10 @@ impl System for Disk {
         self.tools.closure(tool).map(|closure| closure.fingerprint)
     }
 
+    fn tool_files(&self, fingerprint: Digest) -> Option<BTreeMap<String, Digest>> {
+        self.tools.files(fingerprint)
+    }
+
     fn in_tree(&self, tree: TreeId, path: &WsPath) -> Result<Option<Artifact>, Lost> {
         let mut found = Artifact::Tree(tree);
         for name in path.as_str().split('/').filter(|name| !name.is_empty()) {

@@ -63,7 +63,13 @@ impl OutputFolder {
         let folder = self.root.join(&self.relative);
         if let Some(link) = self.relative.ancestors().find(|part| self.root.join(part).is_symlink())
         {
-            let why = format!("`{}` is a symbolic link, which could lead anywhere", link.display());
+            let link = link.display();
+            let why =
+                format!("`{link}` is a symbolic link, which could lead anywhere: move it away");
+            return Err(std::io::Error::other(why));
+        }
+        if folder.is_file() {
+            let why = format!("`{}` is a file: move it away", self.relative.display());
             return Err(std::io::Error::other(why));
         }
         fs::create_dir_all(&folder)?;

@@ -182,6 +182,13 @@ impl<'a> Run<'a> {
         self.keyed[id.0].as_ref()
     }
 
+    /// Why a task that ended has no key, if it has none.
+    pub(crate) fn unkeyed(&self, id: TaskId) -> Option<String> {
+        let ended = matches!(self.plan.step(id), Step::Ended(TaskResult::Failed));
+        let asked = ended.then(|| action(self.ground.db, self.target(id)))?;
+        asked.as_ref().err().map(ToString::to_string)
+    }
+
     /// Whether `key` is what a running task would be asked to answer now.
     pub(crate) fn is_current(&self, id: TaskId, key: vwfb_cas::ActionKey) -> bool {
         let is_asked_for =

@@ -1,6 +1,7 @@
 //! The one door to the workspace's files and the machine's tools. What comes through it becomes a
 //! salsa input; a test gives another implementation.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vwfb_cas::{Artifact, Digest, TreeId};
@@ -54,6 +55,10 @@ pub trait System: Send + Sync {
     fn packages(&self, path: &WsPath) -> Vec<WsPath>;
     /// The fingerprint of a tool's closure, or why it has none.
     fn fingerprint(&self, tool: &ToolDef) -> Result<Digest, Arc<str>>;
+    /// The files of a closure that was found since the last look, by its fingerprint.
+    fn tool_files(&self, _fingerprint: Digest) -> Option<BTreeMap<String, Digest>> {
+        None
+    }
     /// The artifact at `path` in a stored tree: `Ok(None)` if the tree has no such path, an error
     /// if the store has lost the tree.
     fn in_tree(&self, tree: TreeId, path: &WsPath) -> Result<Option<Artifact>, Lost>;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use vwfb_cas::Digest;
 use vwfb_exec::{BASE_TOOLCHAIN, Closure, ProgramSpec, SavedClosure, ToolSpec, Toolchains};
 use vwfb_rules::task::ToolDef;
 
@@ -67,6 +68,13 @@ impl Tools {
         let found = known.closure(&spec(tool, &self.root), &self.stamps);
         known.closures.insert(tool.clone(), found.clone());
         found
+    }
+
+    /// The files of the closure with this fingerprint, if it was found since the last look.
+    pub(crate) fn files(&self, fingerprint: Digest) -> Option<BTreeMap<String, Digest>> {
+        let known = self.known();
+        let mut closures = known.closures.values().flatten();
+        closures.find(|closure| closure.fingerprint == fingerprint).map(|it| it.components.clone())
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -51,6 +51,11 @@ pub enum Before {
     Success,
     /// Nothing: it never succeeded in this workspace and configuration.
     Nothing,
+    /// Nothing: it cannot run.
+    Unkeyed {
+        /// What keeps it from that.
+        reason: String,
+    },
     /// Nothing: it was tried and failed.
     Failure {
         /// The run.
@@ -90,6 +95,10 @@ pub(crate) fn why(
     run.settle_known()?;
     let mut causes = Vec::new();
     for id in &teller.ways.order {
+        if let Some(reason) = run.unkeyed(*id) {
+            let (path, before) = (teller.ways.path_to(*id), Before::Unkeyed { reason });
+            causes.push(Cause { path, before, stored: false, changes: Vec::new() });
+        }
         // A task that waits for another is explained by that other one.
         let asked = run.keyed_now(*id).filter(|_| !matches!(run.plan.step(*id), Step::Waiting));
         let before = answers.key(*id);

@@ -364,12 +364,16 @@ fn attempts(
 }
 
 /// An error with its sources, for one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let (mut text, mut last) = (error.to_string(), error.to_string());
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let told = cause.to_string();
+        if !text.ends_with(&told) && !told.ends_with(&last) {
+            text.push_str(": ");
+            text.push_str(&told);
+        }
+        last = told;
         source = cause.source();
     }
     text

@@ -56,6 +56,48 @@ fn why_names_the_changed_line_of_the_changed_file() {
     let _told = ran.prints("//p:copy is up to date; run 2 made it anew, because of\n");
 }
 
+/// A workspace with a task whose tool is a script outside it.
+fn with_tool() -> (World, std::path::PathBuf) {
+    let world = World::with("");
+    let tool = world.path("own tool");
+    std::fs::write(&tool, "#!/bin/sh\necho made > $1\n").unwrap();
+    std::fs::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let rules = format!(
+        "toolchain \"mine\" {{ program {:?} }}\n\
+         task \"tool\" {{ out \"t\"; tool \"mine\"; run \"own tool\" \"{{out}}\" }}\n\
+         task \"user\" {{ srcs \":tool\"; out \"u\"; script \"cp {{srcs}} {{out}}\" }}\n",
+        tool.to_str().unwrap()
+    );
+    world.write("p/BUILD.kdl", &rules);
+    let allowed = format!("workspace \"w\" {{ tools {{ allow {:?} }} }}\n", tool.to_str().unwrap());
+    world.write("WORKSPACE.kdl", &allowed);
+    let _built = world.ok(&["build", "//p:all"]);
+    (world, tool)
+}
+
+#[test]
+fn why_names_the_files_of_a_tool_that_changed() {
+    let (world, tool) = with_tool();
+    std::fs::write(&tool, "#!/bin/sh\necho other > $1\n").unwrap();
+    let ran = world.ok(&["why", "//p:tool"]);
+    let ran = ran.prints("    `[root]/own tool` changed\n");
+    assert!(!ran.stdout.contains("is gone"), "{}", ran.stdout);
+}
+
+#[test]
+fn why_tells_what_keeps_a_task_from_running() {
+    let (world, tool) = with_tool();
+    std::fs::remove_file(&tool).unwrap();
+    for (label, chain) in [("//p:tool", "//p:tool\n"), ("//p:user", "//p:user <- //p:tool\n")] {
+        let ran = world.ok(&["why", label]);
+        assert!(ran.stdout.starts_with(&format!("{chain}  it cannot run: ")), "{}", ran.stdout);
+    }
+    let ran = world.ok(&["why", "//p:user", "--json"]);
+    let why: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(why["current"], false);
+    assert_eq!(why["causes"][0]["before"]["result"], "cannot-run");
+}
+
 #[test]
 fn why_is_data_too() {
     let world = World::new();

@@ -105,7 +105,7 @@ impl Words<'_> {
     fn tool(&self, change: &mut Change, tool: &str) -> Result<(), EnvironmentError> {
         change.what = format!("the tool `{tool}`");
         let (before, after) = (self.files(&change.before)?, self.files(&change.after)?);
-        if !before.is_empty() {
+        if !before.is_empty() && !after.is_empty() {
             for (path, digest) in &after {
                 match before.get(path) {
                     Some(old) if old == digest => {}
@@ -127,9 +127,10 @@ impl Words<'_> {
     ) -> Result<BTreeMap<String, Digest>, EnvironmentError> {
         match fingerprint.as_ref().and_then(|text| text.parse::<Digest>().ok()) {
             None => Ok(BTreeMap::new()),
-            Some(fingerprint) => {
-                self.state.closure(fingerprint).map_err(|error| EnvironmentError::of(&error))
-            }
+            Some(fingerprint) => match self.system.tool_files(fingerprint) {
+                Some(files) => Ok(files),
+                None => self.state.closure(fingerprint).map_err(|it| EnvironmentError::of(&it)),
+            },
         }
     }
 }

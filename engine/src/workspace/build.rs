@@ -57,7 +57,7 @@ impl Workspace {
         request: &Request<'_>,
         reporter: &mut dyn Reporter,
     ) -> Result<Built, EnvironmentError> {
-        let begun = Instant::now();
+        let begun = prepared.begun;
         let targets: Vec<String> = prepared.patterns.iter().map(ToString::to_string).collect();
         let run = self
             .state

@@ -4,6 +4,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::fs::{Mode, OFlags};
 use vwfb_rules::label::{Label, WsPath};
@@ -33,6 +34,8 @@ pub struct Prepared {
     pub(super) patterns: Vec<Pattern>,
     pub(super) place: Option<snapshot::Place>,
     pub(super) resumed: Option<Resumed>,
+    /// When that was begun.
+    pub(super) begun: Instant,
 }
 
 /// What is left of a snapshot besides its graph.
@@ -58,6 +61,7 @@ impl Workspace {
     /// Makes a build of what `patterns` mean ready: from the last finished state where that stands,
     /// else from the queries.
     pub fn prepare(&mut self, patterns: &[Pattern], evaluate: Evaluate) -> Prepared {
+        let begun = Instant::now();
         let place = snapshot::Place::of(&self.place.root.join(".vwfb"), &self.db, patterns).ok();
         let may = evaluate == Evaluate::Changes && !std::mem::replace(&mut self.asked, true);
         if let Some(place) = place.as_ref().filter(|_| may)
@@ -65,7 +69,7 @@ impl Workspace {
         {
             let (loaded, patterns) = (Loaded::default(), patterns.to_vec());
             let (place, resumed) = (Some(place.clone()), Some(resumed));
-            return Prepared { graph, loaded, patterns, place, resumed };
+            return Prepared { graph, loaded, patterns, place, resumed, begun };
         }
         let loaded = self.load(patterns);
         let graph = match loaded.has_errors() {
@@ -74,7 +78,7 @@ impl Workspace {
         };
         // What a problem is about is not all in the facts.
         let place = place.filter(|_| loaded.problems.is_empty());
-        Prepared { graph, loaded, patterns: patterns.to_vec(), place, resumed: None }
+        Prepared { graph, loaded, patterns: patterns.to_vec(), place, resumed: None, begun }
     }
 
     /// The state in the snapshot at `place` as far as it stands.
@@ -136,6 +140,7 @@ impl Workspace {
     /// Makes ready what one label needs, perhaps among more: any last finished state that has the
     /// label will do.
     pub fn prepare_label(&mut self, label: &Label) -> Prepared {
+        let begun = Instant::now();
         let folders = std::iter::successors(Some(label.package.clone()), WsPath::parent);
         let mut requests = vec![Pattern::Target(label.clone())];
         requests.push(Pattern::Package(label.package.clone()));
@@ -150,7 +155,7 @@ impl Workspace {
             {
                 let (loaded, patterns) = (Loaded::default(), patterns.to_vec());
                 let (place, resumed) = (Some(place), Some(resumed));
-                return Prepared { graph, loaded, patterns, place, resumed };
+                return Prepared { graph, loaded, patterns, place, resumed, begun };
             }
         }
         self.prepare(&[Pattern::Target(label.clone())], Evaluate::Everything)
