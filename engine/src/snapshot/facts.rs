@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{Artifact, Digest, TreeId};
 use vwfb_rules::label::WsPath;
 use vwfb_rules::scope::SourceKind;
@@ -353,6 +354,7 @@ impl Facts {
     /// Whether everything but texts and sources is as it was. What is asked for stays the answer
     /// for as long as `db` lives.
     fn structure_holds(&self, db: &Database, world: &World<'_>) -> bool {
+        let _looking = Timed::new(Phase::Stat);
         let db: &dyn Db = db;
         self.kinds.hold(|path| Some(kind_digest(db.path_kind(&WsPath::new(path).ok()?))))
             && self.folders.hold(|path| {
