@@ -38,6 +38,11 @@ pub(crate) trait Sink: Sync {
 
     /// All of the `length` bytes at `offset` were taken.
     fn took(&self, _offset: u64, _length: u64) {}
+
+    /// What was taken is void: the file became shorter meanwhile, and is read anew.
+    fn restart(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Only hashing.
@@ -56,7 +61,7 @@ pub fn hash(file: &File) -> io::Result<Hashed> {
     hash_into(file, &()).map_err(|(Fault::Read(error) | Fault::Write(error))| error)
 }
 
-/// Like `hash`; each byte is given to `sink` too, some twice if the file becomes shorter meanwhile.
+/// Like `hash`; each byte is given to `sink` too.
 pub(crate) fn hash_into(file: &File, sink: &impl Sink) -> Result<Hashed, Fault> {
     let length = file.metadata().map_err(Fault::Read)?.len();
     if length <= LEAF {
@@ -66,6 +71,7 @@ pub(crate) fn hash_into(file: &File, sink: &impl Sink) -> Result<Hashed, Fault> 
     let half = hazmat::left_subtree_len(length);
     match input.both((0, half), (half, length - half)) {
         Err(Fault::Read(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            sink.restart().map_err(Fault::Write)?;
             whole(file, sink)
         }
         Err(fault) => Err(fault),

@@ -82,8 +82,7 @@ impl Store {
             match hashing::hash_into(&source, &Copy(&target)) {
                 Err(Fault::Read(error)) => Err(error).at("read", path),
                 Err(Fault::Write(error)) => Err(error).at("write", &staged.path),
-                // If the file became shorter meanwhile, what was copied first is longer.
-                Ok(hashed) => target.set_len(hashed.1).at("write", &staged.path).map(|()| hashed),
+                Ok(hashed) => Ok(hashed),
             }
         };
         let (digest, size) = hashed?;
@@ -109,6 +108,10 @@ impl Sink for Copy<'_> {
             // That it cannot is no failure: the sync writes all.
             let _ = rustix::fs::fadvise(self.0, offset, NonZeroU64::new(length), Advice::DontNeed);
         }
+    }
+
+    fn restart(&self) -> io::Result<()> {
+        self.0.set_len(0)
     }
 }
 
@@ -149,4 +152,32 @@ fn create(path: &Path) -> Result<File, IoError> {
 fn seal(target: &File, staged: &Staged) -> Result<(), IoError> {
     let mode = if staged.file.executable { 0o555 } else { 0o444 };
     layout::set_mode(target, mode).at("set the mode of", &staged.path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A copy of a file that is cut while it is copied.
+    struct Cut<'a>(Copy<'a>, &'a File);
+
+    impl Sink for Cut<'_> {
+        fn take(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+            self.1.set_len(100)?;
+            self.0.take(offset, bytes)
+        }
+
+        fn restart(&self) -> io::Result<()> {
+            self.0.restart()
+        }
+    }
+
+    #[test]
+    fn the_copy_of_a_file_that_is_cut_meanwhile_is_cut_too() {
+        let (source, target) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        source.write_all_at(&vec![7; 5 << 20], 0).unwrap();
+        let hashed = hashing::hash_into(&source, &Cut(Copy(&target), &source)).unwrap();
+        assert_eq!(hashed, (Digest::of(&[7; 100]), 100));
+        assert_eq!(target.metadata().unwrap().len(), 100);
+    }
 }

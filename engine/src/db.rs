@@ -384,6 +384,12 @@ impl Database {
         true
     }
 
+    /// Like `set_outcome`, but whoever reads it asks again in any case: what was lost is there
+    /// again, under the same name.
+    pub(crate) fn renew_outcome(&mut self, target: Target, outcome: Arc<Outcome>) {
+        target.set_outcome(self).to(Some(outcome));
+    }
+
     /// Every fact that was met, for a snapshot.
     pub(crate) fn met(&self) -> Met<'_> {
         let facts = &*self.facts;

@@ -354,7 +354,10 @@ impl<'a> Run<'a> {
         let outcome = Arc::new(result.outputs);
         self.moved[id.0] |= self.answers.outcome(id).as_ref() != Some(&outcome);
         let target = self.target(id);
-        self.ground.db.set_outcome(target, Some(Arc::clone(&outcome)));
+        match self.plan.must_run(id) {
+            true => self.ground.db.renew_outcome(target, Arc::clone(&outcome)),
+            false => _ = self.ground.db.set_outcome(target, Some(Arc::clone(&outcome))),
+        }
         self.brought[id.0] = true;
         let (key, duration_ms, run) = (self.keyed(id).key, result.duration_ms, self.number);
         let follows = self.answers.key(id).filter(|_| self.only_follows(id));

@@ -100,6 +100,13 @@ impl Place {
         })
     }
 
+    /// Removes the snapshot, so that the next build evaluates everything.
+    pub(crate) fn forget(&self) {
+        // One that stays is looked at as ever.
+        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(self.patch());
+    }
+
     fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(&self.path)
     }

@@ -8,8 +8,9 @@ mod recall;
 mod success;
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
@@ -111,8 +112,12 @@ pub struct Attempt {
 /// The open state of one workspace under one configuration.
 pub struct State {
     path: PathBuf,
+    /// Which file that was when it was opened.
+    opened: Option<FileIdentity>,
     config: Digest,
     set_aside: Option<PathBuf>,
+    /// Where the database is since it turned out to be damaged.
+    damaged: OnceLock<Option<PathBuf>>,
     connection: Mutex<Connection>,
 }
 
@@ -135,16 +140,19 @@ impl State {
             .and_then(|()| write_gitignore(folder))
             .map_err(|source| StateError::Create { path: folder.to_owned(), source })?;
         let path = folder.join(STATE_FILE);
+        let before = identity(&path);
         let (connection, set_aside) = match connect(&path) {
             Err(error) if is_damage(&error) => {
-                let set_aside = set_aside(&path)?;
+                let set_aside = set_aside(&path, before)?;
                 (connect(&path), Some(set_aside))
             }
             connected => (connected, None),
         };
         match connection {
             Ok(connection) => {
-                Ok(Self { path, config, set_aside, connection: Mutex::new(connection) })
+                let (opened, damaged) = (identity(&path), OnceLock::new());
+                let connection = Mutex::new(connection);
+                Ok(Self { path, opened, config, set_aside, damaged, connection })
             }
             Err(source) => Err(StateError::Sql { path, source }),
         }
@@ -186,10 +194,14 @@ impl State {
     fn told<T>(&self, worked: rusqlite::Result<T>) -> Result<T, StateError> {
         worked.map_err(|source| {
             let path = self.path.clone();
-            match is_damage(&source).then(|| set_aside(&self.path)) {
-                // The next run begins with a new one.
-                Some(Ok(set_aside)) => StateError::Damaged { path, set_aside, source },
-                Some(Err(_)) | None => StateError::Sql { path, source },
+            if !is_damage(&source) {
+                return StateError::Sql { path, source };
+            }
+            // The next run begins with a new one.
+            let damaged = self.damaged.get_or_init(|| set_aside(&self.path, self.opened).ok());
+            match damaged.clone() {
+                Some(set_aside) => StateError::Damaged { path, set_aside, source },
+                None => StateError::Sql { path, source },
             }
         })
     }
@@ -407,14 +419,25 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(code, Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
 }
 
-/// Renames a damaged database, in the place of one that was before.
-fn set_aside(path: &Path) -> Result<PathBuf, StateError> {
+/// Device and inode.
+type FileIdentity = (u64, u64);
+
+fn identity(path: &Path) -> Option<FileIdentity> {
+    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+/// Renames a damaged database, in the place of one that was before; not one that another process
+/// began meanwhile, after it did the same.
+fn set_aside(path: &Path, damaged: Option<FileIdentity>) -> Result<PathBuf, StateError> {
     let with = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         PathBuf::from(name)
     };
     let to = with(".damaged");
+    if damaged.is_none() || identity(path) != damaged {
+        return Ok(to);
+    }
     let moved = std::fs::rename(path, &to);
     moved.map_err(|source| StateError::SetAside { path: path.to_owned(), source })?;
     for suffix in ["-wal", "-shm"] {
@@ -457,4 +480,36 @@ fn mark_successes(db: &Connection) -> rusqlite::Result<i64> {
 
 fn digest(bytes: &[u8]) -> Option<Digest> {
     bytes.try_into().ok().map(Digest::from_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_file_that_is_damaged_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(STATE_FILE);
+        std::fs::write(&path, "damaged").unwrap();
+        let damaged = identity(&path);
+        let to = set_aside(&path, damaged).unwrap();
+        assert_eq!(std::fs::read_to_string(&to).unwrap(), "damaged");
+        std::fs::write(&path, "begun by another process").unwrap();
+        assert_eq!(set_aside(&path, damaged).unwrap(), to);
+        assert_eq!(std::fs::read_to_string(&to).unwrap(), "damaged");
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn damage_is_told_with_what_to_do_however_often_it_is_met() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path(), Digest::of(b"config")).unwrap();
+        let damaged = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        for _ in 0..2 {
+            let met = Err::<(), _>(rusqlite::Error::SqliteFailure(damaged, None));
+            let error = state.told(met).unwrap_err();
+            assert!(matches!(error, StateError::Damaged { .. }), "{error}");
+        }
+        assert!(!folder.path().join(STATE_FILE).exists());
+    }
 }

@@ -67,11 +67,15 @@ const PLAIN: &[&str] = &[
     "wc",
 ];
 
+/// What Linux takes for one argument with the byte that ends it (`MAX_ARG_STRLEN`), in bytes.
+const LONGEST_ARGUMENT: usize = 32 * 4096;
+
 /// The program, if `args` give a shell a script that is one command of plain words, with its
 /// output in a file or not, and starts one of `PLAIN`.
 pub(crate) fn only_program<'a>(shell: &str, args: &'a [String]) -> Option<&'a str> {
     let ("sh" | "dash", [options, c, script]) = (shell, args) else { return None };
-    if options != "-eu" || c != "-c" || !script.bytes().all(is_plain) {
+    let fits = becoming(script).len() < LONGEST_ARGUMENT;
+    if options != "-eu" || c != "-c" || !fits || !script.bytes().all(is_plain) {
         return None;
     }
     let program = script.split(' ').find(|word| !word.is_empty())?;
@@ -135,6 +139,13 @@ mod tests {
         ] {
             assert_eq!(program_of(script), None, "{script}");
         }
+    }
+
+    #[test]
+    fn a_script_that_would_become_too_long_is_left_to_the_shell() {
+        let script = |length: usize| format!("cp {}", "a".repeat(length - 3));
+        assert_eq!(program_of(&script(131_066)).as_deref(), Some("cp"));
+        assert_eq!(program_of(&script(131_067)), None);
     }
 
     #[test]

@@ -184,7 +184,8 @@ impl Workspace {
                 (facts, snapshot::Tools::new(saved), None)
             }
         };
-        let Some(facts) = facts else { return };
+        // Then the old one would never be mended.
+        let Some(facts) = facts else { return place.forget() };
         let snapshot = Snapshot { graph, answers, settled, facts, mark, tools, base };
         let _without = snapshot.save(&place);
     }

@@ -52,6 +52,31 @@ fn a_lost_input_is_made_again_in_the_same_build() {
 }
 
 #[test]
+fn a_lost_tree_is_made_again_for_all_who_read_in_it() {
+    let scene = Scene::new(
+        r#"
+        task "t" { srcs "s.txt"; out "t" type="tree"; script "tree" }
+        task "p" { srcs ":t#t/n"; out "p"; script "join {out}" }
+        task "q" { srcs ":t#t/n"; out "q"; script "join {out}" }
+        task "r" { srcs ":p" ":q" "z.txt"; out "r"; script "join {out}" }
+        "#,
+    );
+    scene.write("s.txt", "n=line\n").write("z.txt", "1");
+    for expected in ["ran p q r t", "unchanged p q r t"] {
+        scene.build("//:r").expect(expected);
+    }
+    let runs = [("2", "ran r t; cut-off p q"), ("3", "ran p q r t")];
+    for (number, expected) in runs {
+        fs::remove_dir_all(scene.store_folder()).unwrap();
+        if number == "3" {
+            fs::remove_dir_all(scene.root().join(".vwfb/snapshots")).unwrap();
+        }
+        scene.write("z.txt", number);
+        scene.build("//:r").expect(expected);
+    }
+}
+
+#[test]
 fn lost_bytes_that_nobody_needs_are_not_made_again() {
     let scene = chain();
     lose(&scene, "made by a");

@@ -444,3 +444,21 @@ fn a_snapshot_that_lost_its_patch_is_an_older_one() {
     scene.build("//...").expect("cached u; unchanged t");
     assert_eq!(scene.output("u"), "1");
 }
+
+#[test]
+fn an_edit_that_a_snapshot_cannot_take_up_removes_it() {
+    let scene = Scene::new("task \"a\" { out \"a\"; script \"join 1\" }\n");
+    scene.write(
+        "lib/q.kdl",
+        "rule \"made\" { out \"o\" path=\"o\"; run \"cp\" { args \"{out}\" } }\n",
+    );
+    let task = "task \"b\" { out \"b\"; script \"join 1\" }\n";
+    scene.write("d/BUILD.kdl", task);
+    settled(&scene, "//...").expect("unchanged a b");
+    scene.write("d/BUILD.kdl", &format!("use \"//lib/q.kdl\"\n{task}"));
+    let folder = scene.root().join(".vwfb/snapshots");
+    scene.build("//...").expect("unchanged a b");
+    assert!(files(&folder).is_empty());
+    scene.build("//...").expect("unchanged a b");
+    assert_eq!(files(&folder).len(), 1);
+}
