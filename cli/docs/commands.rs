@@ -135,6 +135,11 @@ fn plain(text: &StyledStr) -> String {
     text.to_string().trim().to_owned()
 }
 
+/// Text as Markdown; what stands between backticks is as it is.
 fn escaped(text: &str) -> String {
-    text.replace('<', "\\<").replace('[', "(").replace(']', ")")
+    let parts = text.split('`').enumerate().map(|(number, part)| match number % 2 {
+        0 => part.replace('<', "\\<").replace('[', "(").replace(']', ")"),
+        _ => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("`")
 }
