@@ -299,7 +299,7 @@ fn choose_from(packages: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use vwfb_engine::workers::chain;
+    use vwfb_engine::chain::chain;
 
     use super::*;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vwfb_cas::{Artifact, FileRef, Placement, Store};
+use vwfb_engine::chain::chain;
 use vwfb_engine::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use vwfb_engine::log;
-use vwfb_engine::workers::chain;
 use vwfb_rules::label::Label;
 
 use crate::progress::Screen;

@@ -4,7 +4,7 @@ use std::env;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-use vwfb_engine::workers::chain;
+use vwfb_engine::chain::chain;
 use vwfb_rules::diagnostic::Diagnostic;
 use vwfb_rules::label::WsPath;
 use vwfb_rules::render::{RenderOptions, render, render_all};

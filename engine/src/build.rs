@@ -15,6 +15,7 @@ use vwfb_rules::scope::SourceKind;
 use vwfb_rules::task::TaskDef;
 
 use crate::advice::{Circumstances, advice};
+use crate::chain::chain;
 use crate::columns::Strings;
 use crate::db::Db;
 use crate::event::{Event, TaskResult};
@@ -23,7 +24,7 @@ use crate::graph::Offer;
 use crate::log;
 use crate::plan::{Step, TaskId};
 use crate::run::{Ended, EnvironmentError, Failed, Run};
-use crate::workers::{Ending, Inbox, Job, Message, Pool, Shared, Verdict, chain, verdict};
+use crate::workers::{Ending, Inbox, Job, Message, Pool, Shared, Verdict, verdict};
 use crate::workspace::Built;
 
 /// How to build.

@@ -14,13 +14,14 @@ use vwfb_rules::scope::SourceKind;
 use vwfb_rules::task::ToolDef;
 use walkdir::{DirEntry, WalkDir};
 
+use crate::chain::chain;
 use crate::package::{BUILD_FILE, WORKSPACE_FILE};
 use crate::stamp::Stamp;
 use crate::stamps::Stamps;
 use crate::system::{Content, Lost, System, Text};
 use crate::tools::Tools;
 use crate::trees::{file, tree_id};
-use crate::workers::{Sources, Unprovided, chain};
+use crate::workers::{Sources, Unprovided};
 
 /// The folders that vwfb itself writes, which match no glob or pattern.
 pub(crate) const OWN_FOLDERS: [&str; 2] = [".vwfb", "vwfb-out"];

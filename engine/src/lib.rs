@@ -4,6 +4,7 @@
 //! hears from them. `vwfb-exec` runs the processes.
 
 pub mod action;
+pub mod chain;
 mod columns;
 pub mod db;
 pub mod key;

@@ -8,9 +8,9 @@ use vwfb_cas::profile::{Counter, count};
 use vwfb_cas::{Artifact, Destination, IoError, MaterialiseError, Store};
 
 use crate::build::{Placer, Unplaced};
+use crate::chain::chain;
 use crate::stamps::Stamps;
 use crate::trees::{file, tree_id};
-use crate::workers::chain;
 
 /// What keeps the folder out of version control.
 pub(crate) const IGNORE_FILE: &str = ".gitignore";

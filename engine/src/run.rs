@@ -16,12 +16,12 @@ use vwfb_rules::task::TaskDef;
 
 use crate::action::{Keyed, Unkeyed, action};
 use crate::answers::{Answer, Answers};
+use crate::chain::chain;
 use crate::db::{Database, Target};
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use crate::graph::TaskGraph;
 use crate::plan::{Plan, Step, TaskId};
 use crate::state::{Attempt, State};
-use crate::workers::chain;
 
 pub(crate) use record::Ended;
 

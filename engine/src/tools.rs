@@ -10,9 +10,9 @@ use vwfb_cas::Digest;
 use vwfb_exec::{BASE_TOOLCHAIN, Closure, ProgramSpec, SavedClosure, ToolSpec, Toolchains};
 use vwfb_rules::task::ToolDef;
 
+use crate::chain::chain;
 use crate::stamps::Stamps;
 use crate::state::{State, StateError};
-use crate::workers::chain;
 
 /// How many closures are kept for a later process; those of this one come first.
 const MOST_SAVED: usize = 256;

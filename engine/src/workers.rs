@@ -14,6 +14,7 @@ use vwfb_exec::{CancelToken, Cause, Failure, Turns, Waiter};
 use vwfb_rules::label::WsPath;
 use vwfb_rules::task::ToolDef;
 
+use crate::chain::chain;
 use crate::plan::TaskId;
 
 /// A result that took this long is made durable before it is told of; shorter ones are together,
@@ -361,20 +362,4 @@ fn attempts(
             ended => return ended,
         }
     }
-}
-
-/// An error with its sources, for one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let (mut text, mut last) = (error.to_string(), error.to_string());
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let told = cause.to_string();
-        if !text.ends_with(&told) && !told.ends_with(&last) {
-            text.push_str(": ");
-            text.push_str(&told);
-        }
-        last = told;
-        source = cause.source();
-    }
-    text
 }

@@ -217,3 +217,12 @@ fn a_full_disk_behind_standard_output_is_4() {
     let ran = world.ended(command.stdout(full).output().unwrap()).exits(4);
     let _told = ran.says("error: cannot use standard output: ");
 }
+
+#[test]
+fn a_file_in_the_place_of_the_output_folder_is_told_with_what_to_do() {
+    let world = World::new();
+    world.write("vwfb-out", "mine");
+    let ran = world.run(&["build", "//p:copy"]).exits(4);
+    let _told = ran.says("`vwfb-out` is a file: move it away");
+    assert_eq!(world.read("vwfb-out"), "mine");
+}
