@@ -61,18 +61,20 @@ pub(crate) struct Dead {
 /// Finds the leases whose processes died and forgets them, so that from now on every blob is
 /// verified when it is first used. The caller holds the store's lock.
 pub(crate) fn reap(layout: &Layout, rows: &Rows<'_>) -> Result<Dead, IndexError> {
-    let mut unclean = false;
+    let mut is_unclean = false;
     for name in rows.leases()? {
         if !is_alive(layout, &name)? {
             rows.remove_lease(&name)?;
             crate::layout::remove(&layout.leases().join(&name))?;
-            unclean = true;
+            is_unclean = true;
         }
     }
-    if unclean {
+    let orphans = orphans(layout, &rows.leases()?)?;
+    is_unclean |= orphans.is_unclean;
+    if is_unclean {
         rows.mark_unclean()?;
     }
-    Ok(Dead { is_unclean: unclean, ..orphans(layout, &rows.leases()?)? })
+    Ok(Dead { is_unclean, ..orphans })
 }
 
 /// Whether any process has the store open.
@@ -100,17 +102,18 @@ fn is_alive(layout: &Layout, name: &str) -> Result<bool, IoError> {
 }
 
 /// Lease files and scratch folders without a lease: the former are removed, the latter returned.
+/// A lease file without a row is an unclean end too: a power cut undid the row.
 fn orphans(layout: &Layout, live: &[String]) -> Result<Dead, IndexError> {
-    for name in names(&layout.leases())? {
-        if !live.contains(&name) {
-            crate::layout::remove(&layout.leases().join(name))?;
-        }
+    let mut files = names(&layout.leases())?;
+    files.retain(|name| !live.contains(name));
+    for name in &files {
+        crate::layout::remove(&layout.leases().join(name))?;
     }
     let scratch = layout.scratch();
     let mut left = names(&scratch)?;
     left.retain(|name| !live.contains(name));
     let scratch = left.into_iter().map(|name| scratch.join(name)).collect();
-    Ok(Dead { scratch, is_unclean: false })
+    Ok(Dead { scratch, is_unclean: !files.is_empty() })
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, IoError> {

@@ -103,14 +103,26 @@ impl Packs {
                     return Ok(Writer { id, file: Arc::new(file), end, is_new: false });
                 }
             }
-            let id = rows.add_pack()?;
-            let path = self.layout.pack(id);
-            let file = File::options().read(true).write(true).create_new(true).open(&path);
-            let file = file.at("create", &path)?;
-            count(Counter::FilesStored, 1);
-            file.lock().at("lock", &path)?;
+            let (id, file) = self.begin_pack(rows)?;
             Ok(Writer { id, file: Arc::new(file), end: 0, is_new: true })
         })
+    }
+
+    /// Makes a pack file under the next number that is free. A number may be taken although the
+    /// index does not know of it: who began that pack was killed before its row was committed. The
+    /// row it is given now has the next unclean opening look into it.
+    fn begin_pack(&self, rows: &Rows<'_>) -> Result<(PackId, File), IndexError> {
+        loop {
+            let id = rows.add_pack()?;
+            let path = self.layout.pack(id);
+            let file = match File::options().read(true).write(true).create_new(true).open(&path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                made => made.at("create", &path)?,
+            };
+            count(Counter::FilesStored, 1);
+            file.lock().at("lock", &path)?;
+            return Ok((id, file));
+        }
     }
 
     /// Locks a pack if nobody has it locked and it ends where its last writer said.

@@ -66,6 +66,8 @@ pub(crate) fn adopt(
 /// loses no result that was told of. The caller holds the store's lock.
 pub(crate) fn recover(layout: &Layout, rows: &Rows<'_>, now: UnixMillis) -> Result<(), IndexError> {
     let mut records = Vec::new();
+    // A power cut may have undone the row of a pack.
+    packs::all(layout)?.into_iter().try_for_each(|id| rows.adopt_pack(id))?;
     for id in rows.open_packs()? {
         // A pack with a lock is one that somebody appends to.
         let Some(_locked) = packs::lock_unused(layout, id)? else { continue };

@@ -146,6 +146,18 @@ fn after_an_unclean_stop_every_blob_is_verified_when_first_used() {
 }
 
 #[test]
+fn a_lease_whose_row_a_power_cut_undid_is_an_unclean_stop() {
+    let place = Place::unpacked();
+    let film = film(&place.open());
+    damage(&place.blob(&film));
+    fs::write(place.root().join("leases/undone"), "").unwrap();
+    let store = place.open();
+    let error =
+        store.materialise(&Artifact::File(film), &place.path("to"), Placement::Shared).unwrap_err();
+    assert!(matches!(error, MaterialiseError::Read(ReadError::Damaged { .. })));
+}
+
+#[test]
 fn after_an_unclean_stop_a_blob_is_verified_only_once() {
     let place = killed();
     let store = place.open();

@@ -120,6 +120,36 @@ fn a_pack_whose_writer_was_killed_is_not_appended_to() {
 }
 
 #[test]
+fn a_pack_that_was_begun_by_who_was_killed_at_once_is_in_nobodys_way() {
+    let place = Place::new();
+    let mut other = Other::start(&place);
+    other.order("commit good");
+    let store = place.open();
+    // As if a third had been killed before it could commit the row of its pack.
+    place.write("store/packs/2", "");
+    film(&store);
+    assert_eq!(packs(&place).len(), 3);
+    other.end();
+    drop(store);
+    let store = place.open();
+    assert!(store.lookup(&[key("film")]).unwrap()[0].is_some());
+    assert!(store.verify(VerifyOptions::default()).unwrap().is_sound());
+}
+
+#[test]
+fn a_pack_that_the_index_lost_is_taken_up_after_an_unclean_stop() {
+    let (place, elsewhere) = (Place::new(), Place::new());
+    let mut other = Other::start(&place);
+    other.order("commit good");
+    film(&elsewhere.open());
+    // As a power cut leaves it: the pack was synced, its row was not.
+    fs::copy(&packs(&elsewhere)[0], place.root().join("packs/2")).unwrap();
+    other.kill();
+    let found = place.open().lookup(&[key("good"), key("film")]).unwrap();
+    assert!(found.iter().all(Option::is_some));
+}
+
+#[test]
 fn an_entry_that_is_damaged_is_noticed_and_mended_by_putting_it() {
     // Its length, its digest, its checksum: none needs an unclean stop to be seen.
     for at in [0, 4, 6, 20, 42] {
