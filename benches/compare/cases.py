@@ -315,25 +315,38 @@ def full(bench):
     """Everything is made for the first time, in a folder and a store that never were."""
     sizes = [size for size in bench.sizes if size <= PEER_LIMIT]
     for shape, tasks in [("wide", size) for size in sizes] + [("layered", min(sizes or [0]))]:
-        if shape not in bench.shapes or not tasks:
-            continue
-        names = ["vwfb", "ninja", "make"] + (["vwfb argv"] if shape == "wide" else [])
-        graphs = {}
+        if shape in bench.shapes and tasks:
+            kinds = {"vwfb": {}, "ninja": {}, "make": {}}
+            if shape == "wide":
+                kinds["vwfb argv"] = {"argv": True}
+            full_of(bench, "full", Graph(shape, tasks, bench.folder), kinds)
 
-        def prepare(_number, shape=shape, tasks=tasks, graphs=graphs):
-            for kind, argv in [("shell", False), ("argv", True)]:
-                if shape == "wide" or not argv:
-                    root = bench.new_folder(f"full-{kind}-{shape}-{tasks}")
-                    graphs[kind] = Graph(shape, tasks, root, argv=argv)
-                    graphs[kind].write()
 
-        def take(name, tasks=tasks, graphs=graphs):
-            os.sync()
-            return bench.built(graphs["argv" if name == "vwfb argv" else "shell"], name, tasks)
+def full_shell(bench):
+    """The same with commands that only a shell understands."""
+    for tasks in bench.sizes:
+        if "wide" in bench.shapes and tasks <= PEER_LIMIT:
+            kinds = {name: {"shelled": True} for name in ["vwfb", "ninja", "make"]}
+            full_of(bench, "full-shell", Graph("wide", tasks, bench.folder), kinds)
 
-        runs = {name: lambda name=name, take=take: take(name) for name in names}
-        about = Graph(shape, tasks, bench.folder)
-        bench.in_turn("full", about, bench.rounds(3), runs, "ninja", prepare)
+
+def full_of(bench, case, about, kinds):
+    """Builds a graph like `about` as each of `kinds`: who builds -> how the graph is written."""
+    graphs = {}
+
+    def prepare(_number):
+        for kind in kinds.values():
+            name = "-".join([case, about.shape, str(about.tasks), *kind])
+            graph = Graph(about.shape, about.tasks, bench.new_folder(name), **kind)
+            graph.write()
+            graphs[tuple(kind)] = graph
+
+    def take(name):
+        os.sync()
+        return bench.built(graphs[tuple(kinds[name])], name, about.tasks)
+
+    runs = {name: lambda name=name: take(name) for name in kinds}
+    bench.in_turn(case, about, bench.rounds(3), runs, "ninja", prepare)
 
 
 def ingest(bench):
@@ -389,6 +402,7 @@ CASES = {
     "restore": restore,
     "first-load": first_load,
     "full": full,
+    "full-shell": full_shell,
     "ingest": ingest,
 }
 

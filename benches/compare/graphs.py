@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Writes one graph of trivial tasks for vwfb, ninja, make and snakemake, side by side in a folder.
 
-    graphs.py SHAPE TASKS FOLDER [--argv] [--first] [--package N]
+    graphs.py SHAPE TASKS FOLDER [--argv | --shell] [--first] [--package N]
 
 Every task reads a source file of its own and the outputs of the tasks it depends on, with the same
 command for every tool. Tasks without dependencies copy their source (`cp`); the others write a
 checksum of each input (`cksum`), so outputs stay small and every change reaches the top. Shapes:
 `wide` (no dependencies), `layered` (100 layers, 3 dependencies each), `chain` (each depends on the
 one before it).
+
+A command of only a `cp` needs no shell, and vwfb and make start none for it. With --shell, tasks without
+dependencies test that their source is not empty before they copy it, which takes a shell.
 
 With --first, the tasks without dependencies take their source's first line only, so that a source
 can change and its task's result not. ninja sees that only if the command leaves an equal output
@@ -46,9 +49,11 @@ def needs(shape, number, tasks):
 class Graph:
     """One graph; every tool's files are written by a method of its own."""
 
-    def __init__(self, shape, tasks, root, argv=False, first=False, package=PER_FOLDER):
+    def __init__(
+        self, shape, tasks, root, argv=False, shelled=False, first=False, package=PER_FOLDER
+    ):
         self.shape, self.tasks, self.root = shape, tasks, pathlib.Path(root)
-        self.argv, self.first, self.package = argv, first, package
+        self.argv, self.shelled, self.first, self.package = argv, shelled, first, package
 
     def write(self):
         """Everything; snakemake's file only for graphs that it can take."""
@@ -82,7 +87,10 @@ class Graph:
         """The task's command."""
         if self.needs(number):
             return f"cksum {inputs} > {output}"
-        return f"{FIRST} {inputs} > {output}" if self.first else f"cp {inputs} {output}"
+        if self.first:
+            return f"{FIRST} {inputs} > {output}"
+        copy = f"cp {inputs} {output}"
+        return f"test -s {inputs} && {copy}" if self.shelled else copy
 
     def sources(self):
         self.folders(".")
@@ -231,14 +239,17 @@ def main():
     parser.add_argument("shape", choices=["wide", "layered", "chain"])
     parser.add_argument("tasks", type=int)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--argv", action="store_true", help="vwfb starts programs without a shell")
+    command = parser.add_mutually_exclusive_group()
+    command.add_argument("--argv", action="store_true", help="vwfb's targets have no script")
+    command.add_argument("--shell", action="store_true", help="only a shell understands the command")
     parser.add_argument("--first", action="store_true", help="leaves take their source's first line")
     parser.add_argument("--package", type=int, default=PER_FOLDER, help="targets in a package")
     given = parser.parse_args()
     if given.argv and given.shape != "wide":
-        parser.error("--argv is for `wide`: a checksum needs the shell to get into a file")
+        parser.error("--argv is for `wide`: a checksum needs a script to get into a file")
     Graph(
-        given.shape, given.tasks, given.folder, given.argv, given.first, given.package
+        given.shape, given.tasks, given.folder, argv=given.argv, shelled=given.shell,
+        first=given.first, package=given.package,
     ).write()
 
 

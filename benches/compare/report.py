@@ -45,9 +45,11 @@ The same, but `vwfb-out` is moved away instead of removed."""),
 checked."""),
     "full": ("Full build of trivial commands", """\
 A new folder and, for vwfb, a new store in every round; `sync` before every run. Every task of the wide
-graph is one `cp`; in the layered graph the upper ones are one `cksum`. ninja and make start `/bin/sh -c`
-(make leaves it out where it sees no need); `vwfb argv` is the same graph with `run` instead of
-`script`. Each run is checked to have run every task."""),
+graph is one `cp`; in the layered graph the upper ones are one `cksum` into a file. ninja starts
+`/bin/sh -c` for it; vwfb leaves the shell out for such commands, make only for the `cp`. `vwfb argv` is
+the same graph with `run` instead of `script`. Each run is checked to have run every task."""),
+    "full-shell": ("Full build of commands that need a shell", """\
+The same with `test -s SOURCE && cp SOURCE OUTPUT`, for which all start `sh -c`."""),
     "ingest": ("Hash and store one large file", """\
 A target names the file as its source and runs `:` in a shell, with a new store in every round. So the
 figure includes starting vwfb, reading the rule file and one task, and hashing the source for its key

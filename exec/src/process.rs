@@ -10,11 +10,11 @@ use vwfb_cas::Digest;
 use crate::action::{Action, Grants};
 use crate::failure::Cause;
 use crate::scratch::Scratch;
-use crate::shell;
+use crate::shell::{self, OnlyCommand};
 use crate::task::millis;
 use crate::toolbox::Toolset;
 use crate::toolchain::Closure;
-use crate::wire::Run;
+use crate::wire::{Only, Run};
 
 /// The time that tools write into files instead of the present one: 1980, the earliest year that
 /// all archive formats can hold.
@@ -50,8 +50,7 @@ impl Process<'_> {
     /// The process that runs `program`, complete but for what confines it.
     pub(crate) fn run(&self, program: &str, args: &[String]) -> Result<Run, Cause> {
         let Self { action, scratch, .. } = self;
-        let starts = shell::only_program(program, args);
-        let becomes = starts.is_some_and(|only| self.tools.has_of_base(&[program, only]));
+        let only = self.only(program, args);
         let program = self
             .tools
             .program(program)
@@ -61,7 +60,7 @@ impl Process<'_> {
         Ok(Run {
             program: program.to_owned(),
             args: args.to_vec(),
-            becomes,
+            only,
             env: self.env()?,
             cwd: scratch.root().to_owned(),
             stdin: routed(&action.stdin)?.unwrap_or_else(|| PathBuf::from("/dev/null")),
@@ -71,6 +70,14 @@ impl Process<'_> {
             timeout_ms: self.grants.timeout.map(millis),
             grace_ms: millis(self.grace),
         })
+    }
+
+    /// The program to start in the stead of a shell, where both are the base's.
+    fn only(&self, shell: &str, args: &[String]) -> Option<Only> {
+        let OnlyCommand { name, args, redirections } = shell::only_command(shell, args)?;
+        let is_base = self.tools.has_of_base(&[shell, &name]);
+        let program = is_base.then(|| self.tools.program(&name))??.to_owned();
+        Some(Only { program, name, args, redirections })
     }
 
     /// The fixed variables, the declared ones, which may replace them, and the secrets.

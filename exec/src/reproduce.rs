@@ -56,7 +56,7 @@ mod tests {
         let run = Run {
             program: "/bin/tool".into(),
             args: vec!["a b".to_owned()],
-            becomes: false,
+            only: None,
             env: [("KEY", "hidden"), ("LC_CTYPE", "C.UTF-8")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),

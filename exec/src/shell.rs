@@ -1,9 +1,17 @@
-//! Scripts that do nothing but start one program. The shell then becomes that program (`exec`)
-//! instead of starting another process and waiting for it, which costs a tenth of a short task.
+//! Scripts that do nothing but start one program, its input and output in files or not. That program
+//! is then started without a shell, which would cost a fifth of a short task.
 
-/// Programs of the base that do the same whether a shell started them or became them: none of them
-/// is built into a shell, starts what a script names, prints its environment or minds leading a
-/// process group.
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use serde::{Deserialize, Serialize};
+
+/// Programs of the base that do the same whether a shell started them or nobody did: none of them is
+/// built into a shell, starts what a script names, prints its environment or minds leading a process
+/// group.
 const PLAIN: &[&str] = &[
     "b2sum",
     "base32",
@@ -67,19 +75,91 @@ const PLAIN: &[&str] = &[
     "wc",
 ];
 
-/// What Linux takes for one argument with the byte that ends it (`MAX_ARG_STRLEN`), in bytes.
-const LONGEST_ARGUMENT: usize = 32 * 4096;
+/// A script's only command.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OnlyCommand {
+    /// The program's name.
+    pub(crate) name: String,
+    /// Its arguments.
+    pub(crate) args: Vec<String>,
+    /// In the order in which they are written.
+    pub(crate) redirections: Vec<Redirection>,
+}
 
-/// The program, if `args` give a shell a script that is one command of plain words, with its
-/// output in a file or not, and starts one of `PLAIN`.
-pub(crate) fn only_program<'a>(shell: &str, args: &'a [String]) -> Option<&'a str> {
+/// What a standard stream is in the program's stead, relative to its working directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Redirection {
+    /// `<`
+    Input(String),
+    /// `>`
+    Output(String),
+    /// `>>`
+    Append(String),
+}
+
+impl Redirection {
+    /// Opens the file as a shell in the folder `within` does, but nothing outside of that folder
+    /// and nothing that stands for an open file of whoever asks (`/dev/stdin`).
+    pub(crate) fn open(&self, within: impl AsFd) -> io::Result<File> {
+        let made = OFlags::WRONLY | OFlags::CREATE;
+        let (path, flags) = match self {
+            Self::Input(path) => (path, OFlags::RDONLY),
+            Self::Output(path) => (path, made | OFlags::TRUNC),
+            Self::Append(path) => (path, made | OFlags::APPEND),
+        };
+        let mode = Mode::from_raw_mode(if flags.contains(OFlags::CREATE) { 0o666 } else { 0 });
+        let inside = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        Ok(rustix::fs::openat2(within, path, flags | OFlags::CLOEXEC, mode, inside)?.into())
+    }
+}
+
+/// The folder to open redirections in.
+pub(crate) fn folder(path: &Path) -> io::Result<impl AsFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
+}
+
+/// The command, if `args` give a shell a script that is one command of plain words and starts one
+/// of `PLAIN`.
+pub(crate) fn only_command(shell: &str, args: &[String]) -> Option<OnlyCommand> {
     let ("sh" | "dash", [options, c, script]) = (shell, args) else { return None };
-    let fits = becoming(script).len() < LONGEST_ARGUMENT;
-    if options != "-eu" || c != "-c" || !fits || !script.bytes().all(is_plain) {
+    if options != "-eu" || c != "-c" || !script.bytes().all(is_plain) {
         return None;
     }
-    let program = script.split(' ').find(|word| !word.is_empty())?;
-    PLAIN.contains(&program).then_some(program)
+    let (mut words, mut redirections) = (Vec::new(), Vec::new());
+    let mut rest = script.trim_matches(' ');
+    while !rest.is_empty() {
+        let (word, after) = rest.split_at(rest.find([' ', '<', '>']).unwrap_or(rest.len()));
+        // `2>` is one sign.
+        let is_number = after.starts_with(['<', '>']) && word.bytes().all(|b| b.is_ascii_digit());
+        rest = match word {
+            "" => redirection(after, &mut redirections)?,
+            _ if is_number => return None,
+            word => {
+                words.push(word.to_owned());
+                after
+            }
+        };
+        rest = rest.trim_start_matches(' ');
+    }
+    let args = words.split_off(words.len().min(1));
+    let name = words.pop().filter(|name| PLAIN.contains(&name.as_str()))?;
+    Some(OnlyCommand { name, args, redirections })
+}
+
+/// Takes the redirection at the beginning of `text`; what follows it.
+fn redirection<'a>(text: &'a str, into: &mut Vec<Redirection>) -> Option<&'a str> {
+    let (of, path): (fn(String) -> Redirection, _) = match text.strip_prefix('>') {
+        Some(text) => match text.strip_prefix('>') {
+            Some(path) => (Redirection::Append, path),
+            None => (Redirection::Output, text),
+        },
+        None => (Redirection::Input, text.strip_prefix('<')?),
+    };
+    let path = path.trim_start_matches(' ');
+    let (path, rest) = path.split_at(path.find([' ', '<', '>']).unwrap_or(path.len()));
+    into.push((!path.is_empty()).then(|| of(path.to_owned()))?);
+    Some(rest)
 }
 
 /// Whether a shell takes the byte for itself: a part of a word, or what parts words.
@@ -89,26 +169,68 @@ const fn is_plain(byte: u8) -> bool {
         || matches!(byte, b'=' | b'+' | b'@' | b'%' | b'>' | b'<')
 }
 
-/// The script in which the shell becomes the program.
-pub(crate) fn becoming(script: &str) -> String {
-    format!("exec {script}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn program_of(script: &str) -> Option<String> {
-        let args = ["-eu", "-c", script].map(str::to_owned);
-        only_program("sh", &args).map(str::to_owned)
+    fn command_of(script: &str) -> Option<OnlyCommand> {
+        only_command("sh", &["-eu", "-c", script].map(str::to_owned))
+    }
+
+    fn command(words: &[&str], redirections: Vec<Redirection>) -> Option<OnlyCommand> {
+        let mut words = words.iter().map(|word| (*word).to_owned());
+        let name = words.next().unwrap();
+        Some(OnlyCommand { name, args: words.collect(), redirections })
     }
 
     #[test]
-    fn one_command_of_plain_words_is_one_program() {
-        for script in ["cp in/a out/b", " cp  in/a out/b ", "cp in/a >out/b", "cp --x=y < a > b"] {
-            assert_eq!(program_of(script).as_deref(), Some("cp"), "{script}");
+    fn one_command_of_plain_words_is_an_only_command() {
+        let plain = command(&["cp", "in/a", "out/b"], vec![]);
+        for script in ["cp in/a out/b", " cp  in/a out/b "] {
+            assert_eq!(command_of(script), plain, "{script}");
         }
-        assert_eq!(program_of("sort -k 1,1 in/a > out/b").as_deref(), Some("sort"));
+        let words = ["sort", "-k", "1,1", "--x=y", "-"];
+        assert_eq!(command_of("sort -k 1,1 --x=y -"), command(&words, vec![]));
+    }
+
+    #[test]
+    fn redirections_are_taken_from_wherever_they_stand() {
+        use Redirection::{Append, Input, Output};
+        let [a, b] = ["in/a", "b"].map(str::to_owned);
+        let wanted = command(&["cat", "-n"], vec![Input(a.clone()), Output(b.clone())]);
+        for script in ["cat -n < in/a > b", "<in/a cat>b -n", "cat<in/a -n >  b", "< in/a>b cat -n"]
+        {
+            assert_eq!(command_of(script), wanted, "{script}");
+        }
+        let twice = vec![Output(a.clone()), Append(b)];
+        assert_eq!(command_of("cat x2>in/a >>b"), command(&["cat", "x2"], twice));
+        for script in ["cat 2> b", "cat <> b", "cat << b", "cat >", "cat > > b", "cat x 0<b", "> b"]
+        {
+            assert_eq!(command_of(script), None, "{script}");
+        }
+    }
+
+    #[test]
+    fn only_plain_files_of_the_folder_are_opened() {
+        let temp = tempfile::tempdir().unwrap();
+        let (within, outside) = (temp.path().join("root"), temp.path().join("outside"));
+        std::fs::create_dir(&within).unwrap();
+        std::fs::write(within.join("a"), "a").unwrap();
+        std::fs::write(&outside, "secret").unwrap();
+        std::os::unix::fs::symlink("/proc/self/fd/0", within.join("stdin")).unwrap();
+        std::os::unix::fs::symlink(&outside, within.join("link")).unwrap();
+        let within = folder(&within).unwrap();
+        let opens = |redirection: Redirection| redirection.open(&within).is_ok();
+        for path in ["/dev/stdin", "../outside", "link", "stdin", "none/b"] {
+            assert!(!opens(Redirection::Input(path.into())), "{path}");
+            assert!(!opens(Redirection::Output(path.into())), "{path}");
+            assert!(!opens(Redirection::Append(path.into())), "{path}");
+        }
+        assert_eq!(std::fs::read(&outside).unwrap(), b"secret");
+        assert!(opens(Redirection::Append("a".into())));
+        assert_eq!(std::fs::read(temp.path().join("root/a")).unwrap(), b"a");
+        assert!(opens(Redirection::Output("a".into())) && opens(Redirection::Input("a".into())));
+        assert_eq!(std::fs::read(temp.path().join("root/a")).unwrap(), b"");
     }
 
     #[test]
@@ -137,15 +259,8 @@ mod tests {
             "cp ä b",
             "cp a\tb",
         ] {
-            assert_eq!(program_of(script), None, "{script}");
+            assert_eq!(command_of(script), None, "{script}");
         }
-    }
-
-    #[test]
-    fn a_script_that_would_become_too_long_is_left_to_the_shell() {
-        let script = |length: usize| format!("cp {}", "a".repeat(length - 3));
-        assert_eq!(program_of(&script(131_066)).as_deref(), Some("cp"));
-        assert_eq!(program_of(&script(131_067)), None);
     }
 
     #[test]
@@ -164,24 +279,23 @@ mod tests {
             "LC_ALL=C cp a b",
             "./cp a b",
             "/bin/cp a b",
-            "> a cp b",
             "python3 a",
             "setsid a",
             "time cp a b",
             "sleep 1",
         ] {
-            assert_eq!(program_of(script), None, "{script}");
+            assert_eq!(command_of(script), None, "{script}");
         }
     }
 
     #[test]
     fn only_scripts_of_the_plain_shell_are_looked_at() {
         let plain = ["-eu", "-c", "cp a b"].map(str::to_owned);
-        assert_eq!(only_program("dash", &plain), Some("cp"));
-        assert_eq!(only_program("bash", &plain), None);
+        assert!(only_command("dash", &plain).is_some());
+        assert_eq!(only_command("bash", &plain), None);
         for args in [&["-eu", "cp a b"][..], &["-c", "cp a b"], &["-eu", "-c", "cp a b", "name"]] {
             let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
-            assert_eq!(only_program("sh", &args), None, "{args:?}");
+            assert_eq!(only_command("sh", &args), None, "{args:?}");
         }
         assert!(PLAIN.iter().all(|name| crate::base::BASE_TOOLS.contains(name)));
     }

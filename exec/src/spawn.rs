@@ -13,8 +13,8 @@ use landlock::RulesetCreated;
 use crate::failure::Unstartable;
 use crate::log::Log;
 use crate::sandbox::{self, ConfineError};
-use crate::shell;
-use crate::wire::{NumberedRules, Reply, Run};
+use crate::shell::{self, Redirection};
+use crate::wire::{NumberedRules, Only, Reply, Run};
 
 /// Prepares the process of `run` and starts it once `go` says so, so that what preparing costs is
 /// spent while other tasks run; what it prints arrives in the log.
@@ -25,25 +25,29 @@ pub(crate) fn spawn(
     go: impl FnOnce() -> Result<(), Reply> + Send,
 ) -> Result<(Child, Log), Reply> {
     let log = Log::open(&run.log).map_err(|error| refused("cannot log", &error))?;
-    let mut command = command(run, &log)?;
+    let commands = Commands::of(run, &log)?;
+    let start = || {
+        let mut command = commands.choose(&run.cwd);
+        go()?;
+        start(&mut command)
+    };
     let child = match rules {
-        None => go().and_then(|()| start(&mut command))?,
-        Some(rules) => start_confined(&mut command, rulesets.get(rules).map_err(unconfined)?, go)?,
+        None => start()?,
+        Some(rules) => confined(rulesets.get(rules).map_err(unconfined)?, start)?,
     };
     Ok((child, log))
 }
 
 /// Restricting a throw-away thread and spawning from it costs half of what a hook between fork
-/// and exec does, and leaves the launcher itself free.
-fn start_confined(
-    command: &mut Command,
+/// and exec does, and leaves the launcher itself free. A thread that was kept for the next task
+/// would be in this one's reach: the kernel lets those with the same restrictions trace each other.
+fn confined(
     ruleset: RulesetCreated,
-    go: impl FnOnce() -> Result<(), Reply> + Send,
+    start: impl FnOnce() -> Result<Child, Reply> + Send,
 ) -> Result<Child, Reply> {
     let confined = || {
         sandbox::restrict_thread(ruleset).map_err(unconfined)?;
-        go()?;
-        start(command)
+        start()
     };
     thread::scope(|scope| {
         let thread = thread::Builder::new()
@@ -63,16 +67,55 @@ fn start(command: &mut Command) -> Result<Child, Reply> {
     })
 }
 
-/// The command with its standard files open: a confined thread could not open them.
-fn command(run: &Run, log: &Log) -> Result<Command, Reply> {
-    let stdin = File::open(&run.stdin).map_err(|error| cannot_open(&run.stdin, &error))?;
-    let mut command = Command::new(&run.program);
-    match run.args.split_last() {
-        Some((script, options)) if run.becomes => {
-            command.args(options).arg(shell::becoming(script))
+/// What is started, with the standard files open: a confined thread could not open them.
+struct Commands<'a> {
+    command: Command,
+    /// To be opened for `command`.
+    redirections: &'a [Redirection],
+    /// The shell, which is started instead if a redirection is not to a file of the folder.
+    shell: Option<Command>,
+}
+
+impl<'a> Commands<'a> {
+    fn of(run: &'a Run, log: &Log) -> Result<Self, Reply> {
+        let mut whole = Command::new(&run.program);
+        whole.args(&run.args);
+        let Some(Only { program, name, args, redirections }) = &run.only else {
+            let command = dressed(whole, run, log)?;
+            return Ok(Self { command, redirections: &[], shell: None });
+        };
+        let mut only = Command::new(program);
+        only.arg0(name).args(args);
+        let command = dressed(only, run, log)?;
+        let is_plain = redirections.is_empty();
+        let shell = if is_plain { None } else { Some(dressed(whole, run, log)?) };
+        Ok(Self { command, redirections, shell })
+    }
+
+    /// Opens the redirections, as confined as who calls this.
+    fn choose(mut self, cwd: &Path) -> Command {
+        match self.shell.take() {
+            Some(shell) if self.redirect(cwd).is_err() => shell,
+            _ => self.command,
         }
-        _ => command.args(&run.args),
-    };
+    }
+
+    fn redirect(&mut self, cwd: &Path) -> io::Result<()> {
+        let folder = shell::folder(cwd)?;
+        for redirection in self.redirections {
+            let file = redirection.open(&folder)?;
+            match redirection {
+                Redirection::Input(_) => self.command.stdin(file),
+                Redirection::Output(_) | Redirection::Append(_) => self.command.stdout(file),
+            };
+        }
+        Ok(())
+    }
+}
+
+/// The command as a task's process.
+fn dressed(mut command: Command, run: &Run, log: &Log) -> Result<Command, Reply> {
+    let stdin = File::open(&run.stdin).map_err(|error| cannot_open(&run.stdin, &error))?;
     command
         .env_clear()
         .envs(&run.env)

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Unstartable;
 use crate::sandbox::Rules;
+use crate::shell::Redirection;
 
 /// From vwfb to the launcher.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,8 +33,8 @@ pub(crate) struct Run {
     pub(crate) program: PathBuf,
     /// Its arguments, without its own name.
     pub(crate) args: Vec<String>,
-    /// Whether it is a shell that is to become the only program that its script starts.
-    pub(crate) becomes: bool,
+    /// If it is a shell that would only start one program: that program.
+    pub(crate) only: Option<Only>,
     /// Its whole environment.
     pub(crate) env: BTreeMap<String, String>,
     /// Its working directory.
@@ -50,6 +51,20 @@ pub(crate) struct Run {
     pub(crate) timeout_ms: Option<u64>,
     /// How many milliseconds pass between TERM and KILL.
     pub(crate) grace_ms: u64,
+}
+
+/// A program that is started instead of the shell whose script starts nothing else.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Only {
+    /// The file to execute, absolute.
+    pub(crate) program: PathBuf,
+    /// What its script calls it.
+    pub(crate) name: String,
+    /// Its arguments, without its name.
+    pub(crate) args: Vec<String>,
+    /// What its standard streams are, if a file of the working directory; otherwise the shell is
+    /// to say why it is none.
+    pub(crate) redirections: Vec<Redirection>,
 }
 
 /// Rules that a launcher is told in full once, and by their number after that.

@@ -314,7 +314,7 @@ fn an_argument_with_a_zero_byte_is_a_fault_of_the_task() {
 }
 
 #[test]
-fn a_shell_becomes_the_program_that_is_all_of_its_script() {
+fn a_script_that_is_one_program_starts_no_shell() {
     let mut scene = Scene::new();
     let mut leads_its_group = |script: &str| {
         let action = scene.program("sh", &["-eu", "-c", script]).out("out/stat");
@@ -325,17 +325,45 @@ fn a_shell_becomes_the_program_that_is_all_of_its_script() {
         fields[0] == fields[4]
     };
     assert!(leads_its_group("cat /proc/self/stat > out/stat"));
+    assert!(leads_its_group(">>out/stat cat /proc/self/stat"));
     assert!(!leads_its_group("cat /proc/self/stat > out/stat; :"));
     assert!(!leads_its_group("cat \"/proc/self/stat\" > out/stat"));
 }
 
 #[test]
+fn a_program_without_its_shell_is_called_and_redirected_as_by_it() {
+    let mut scene = Scene::new();
+    let mut told = |script: &str| {
+        let mut action = scene.program("sh", &["-eu", "-c", script]).out("out/x");
+        action.inputs.insert("in/a".to_owned(), scene.input("text"));
+        let executed = scene.run(&action).unwrap();
+        scene.output(&executed, "out/x")
+    };
+    assert_eq!(told("cat /proc/self/cmdline - < in/a > out/x"), "cat\0/proc/self/cmdline\0-\0text");
+    assert_eq!(told("tee -a out/x out/x < in/a >> out/y"), "texttext");
+}
+
+#[test]
 fn a_failing_program_is_judged_as_its_shell_would_be() {
     let mut scene = Scene::new();
-    for script in ["cat in/none > out/x", "cat in/none > out/x; :", "cat in/a > no/x"] {
-        let action = scene.program("sh", &["-eu", "-c", script]).out("out/x");
+    let cases = [
+        ("cat in/none > out/x", 1),
+        ("cat in/none > out/x; :", 1),
+        // What cannot be opened as a file of the folder is the shell's to speak of.
+        ("cat in/a > no/x", 2),
+        ("cat in/a > in/a", 2),
+        ("cat in/a > /etc/none", 2),
+        ("cat < in/none > out/x", 2),
+    ];
+    for (script, wanted) in cases {
+        let mut action = scene.program("sh", &["-eu", "-c", script]).out("out/x");
+        action.inputs.insert("in/a".to_owned(), scene.input("a"));
         let failure = scene.run(&action).unwrap_err();
-        assert!(matches!(failure.cause, Cause::Exit { code: 1 | 2, .. }), "{:?}", failure.cause);
+        assert!(matches!(failure.cause, Cause::Exit { code, .. } if code == wanted), "{script}");
+        let log = scene.store.read(failure.log.unwrap().blob).unwrap();
+        let log = String::from_utf8(log).unwrap();
+        let says = if wanted == 1 { "cat: in/none: " } else { "sh: 1: cannot " };
+        assert!(log.contains(says), "{log}");
         let command = failure.command.as_deref().unwrap();
         assert!(command.ends_with(&format!("-eu -c '{script}' < /dev/null")), "{command}");
     }
