@@ -114,7 +114,7 @@ impl Store {
 
     /// Whether `workspace` published roots.
     pub fn has_roots(&self, workspace: &str) -> Result<bool, GcError> {
-        Ok(self.index.read(|rows| rows.has_roots(workspace))?)
+        Ok(self.index.glance(|rows| rows.has_roots(workspace))?)
     }
 
     /// The workspaces that published roots.

@@ -128,6 +128,16 @@ impl Index {
         body(&Rows::new(self.opened(&mut reader)?, &self.path))
     }
 
+    /// The same where little else is read: no second connection is opened for it.
+    pub(crate) fn glance<T, E: From<IndexError>>(
+        &self,
+        body: impl FnOnce(&Rows<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _asking = Timed::new(Phase::Lookup);
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        body(&Rows::new(&writer.connection, &self.path))
+    }
+
     fn opened<'r>(
         &self,
         reader: &'r mut Option<Connection>,

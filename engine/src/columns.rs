@@ -3,6 +3,12 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
+/// Columns of so many bytes are read with all cores: for fresh memory the system takes longer than
+/// it takes to fill it.
+const LONG: usize = 128 << 10;
+
 /// Texts by number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Strings {
@@ -139,7 +145,11 @@ impl<'a> Reader<'a> {
         let length = self.length()?;
         let (bytes, rest) = self.0.split_at_checked(length.checked_mul(N)?)?;
         self.0 = rest;
-        Some(bytes.as_chunks::<N>().0.iter().map(|chunk| T::take(*chunk)).collect())
+        let chunks = bytes.as_chunks::<N>().0;
+        Some(match bytes.len() < LONG {
+            true => chunks.iter().map(|chunk| T::take(*chunk)).collect(),
+            false => chunks.par_iter().map(|chunk| T::take(*chunk)).collect(),
+        })
     }
 
     pub(crate) fn strings(&mut self) -> Option<Strings> {
@@ -161,7 +171,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Something of `N` bytes.
-pub(crate) trait Item<const N: usize>: Sized {
+pub(crate) trait Item<const N: usize>: Send + Sized {
     fn put(&self) -> [u8; N];
     fn take(bytes: [u8; N]) -> Self;
 }

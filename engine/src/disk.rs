@@ -263,7 +263,7 @@ fn is_of_the_workspace(entry: &DirEntry) -> bool {
 
 /// The stamp of a folder, which changes whenever a name in it comes, goes or means another thing.
 #[expect(clippy::disallowed_methods, reason = "the stamp's own clock, which no key sees")]
-pub(crate) fn folder_stamp(path: &Path) -> io::Result<Stamp> {
+fn folder_stamp(path: &Path) -> io::Result<Stamp> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos());
     let metadata = metadata(path)?;
     Ok(Stamp::of(&metadata, i128::try_from(now).unwrap_or(i128::MAX)))

@@ -14,17 +14,20 @@ mod patch;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use rayon::prelude::*;
 use vwfb_cas::Digest;
 use vwfb_cas::profile::{Phase, Timed};
 use vwfb_rules::pattern::Pattern;
 
-pub(crate) use facts::{Difference, Facts, World};
+pub(crate) use facts::{Difference, Facts, Held, World};
 pub(crate) use merge::merge;
+use patch::Patch;
 
 use crate::answers::Answers;
 use crate::columns::{Reader, Writer};
@@ -33,13 +36,16 @@ use crate::graph::TaskGraph;
 use crate::plan::TaskId;
 
 /// Begins every file; another layout gets another number.
-const MAGIC: &[u8] = b"vwfb-snapshot 4\n";
+const MAGIC: &[u8] = b"vwfb-snapshot 5\n";
 
 /// Begins every file with what differs.
-const PATCH_MAGIC: &[u8] = b"vwfb-snapshot-patch 2\n";
+const PATCH_MAGIC: &[u8] = b"vwfb-snapshot-patch 3\n";
 
 /// The extension of the file with what differs from a snapshot's own.
 const PATCH: &str = "patch";
+
+/// How much of a file one thread reads at once, in bytes.
+const PIECE: usize = 512 << 10;
 
 /// How many requests of one workspace are remembered.
 const MOST: usize = 16;
@@ -159,31 +165,46 @@ impl Tools {
 }
 
 impl Snapshot {
-    /// The snapshot at `place`, if there is one that can be used.
-    pub(crate) fn load(place: &Place) -> Option<Self> {
-        let _timed = Timed::new(Phase::Load);
-        let bytes = fs::read(&place.path).ok()?;
+    /// The snapshot at `place`, if there is one that can be used, and whether each of its files is
+    /// as its stamp says, looked at from `root` while the rest is read.
+    pub(crate) fn load(place: &Place, root: &OwnedFd) -> Option<(Self, Held)> {
+        let timed = Timed::new(Phase::Load);
+        let bytes = read(&place.path).ok()?;
         let rest = bytes.strip_prefix(MAGIC)?;
         let (identity, rest) = rest.split_first_chunk::<32>()?;
         let (checksum, body) = rest.split_first_chunk::<32>()?;
         if identity != place.identity.as_bytes() || *checksum != place.checksum_of(body) {
             return None;
         }
-        let mut snapshot = Self::decode(&mut Reader(body))?;
-        snapshot.base = Some(Base { checksum: *checksum, length: bytes.len() });
-        snapshot.patch(place)?;
-        Some(snapshot)
-    }
-
-    fn decode(from: &mut Reader<'_>) -> Option<Self> {
-        let mark = read_mark(from)?;
-        let settled: Vec<u8> = from.column()?;
-        let graph = TaskGraph::read(from)?;
-        let answers = Answers::read(from, graph.tasks())?;
-        let facts = Arc::new(Facts::read(from)?);
-        let tools = Tools::read(from)?;
-        let whole = settled.len() == graph.tasks() && facts.fit(&graph) && from.0.is_empty();
-        whole.then_some(Self { graph, answers, settled, facts, mark, tools, base: None })
+        let base = Some(Base { checksum: *checksum, length: bytes.len() });
+        let mut from = Reader(body);
+        let mut facts = Facts::read(&mut from)?;
+        let patch = Patch::read(place, checksum)?;
+        let mut differing = patch.as_ref().map(Patch::reader);
+        if let Some(from) = &mut differing {
+            facts.read_changes(from)?;
+        }
+        let at = bytes.len() - from.0.len();
+        drop(timed);
+        let (held, rest) = rayon::join(
+            || facts.look_at_files(root),
+            || {
+                let _timed = Timed::new(Phase::Load);
+                // To give the memory back takes long, too.
+                let bytes = bytes;
+                Rest::read(&mut Reader(&bytes[at..]))
+            },
+        );
+        let Rest { mark, settled, graph, answers, tools } = rest?;
+        if settled.len() != graph.tasks() || !facts.fit(&graph) {
+            return None;
+        }
+        let facts = Arc::new(facts);
+        let mut snapshot = Self { graph, answers, settled, facts, mark, tools, base };
+        if let Some(from) = &mut differing {
+            snapshot.patch(from)?;
+        }
+        Some((snapshot, held))
     }
 
     /// Writes the snapshot to `place`, whole or not at all: what is not as in the file that it was
@@ -203,11 +224,11 @@ impl Snapshot {
     fn save_whole(&self, place: &Place) -> io::Result<()> {
         // About what a task, its source and its output take: growing would copy it again.
         let mut body = Writer(Vec::with_capacity(self.graph.tasks() * 512));
+        self.facts.write(&mut body);
         write_mark(&mut body, self.mark);
         body.column(&self.settled);
         self.graph.write(&mut body);
         self.answers.write(&mut body);
-        self.facts.write(&mut body);
         self.tools.write(&mut body);
         let checksum = place.checksum_of(&body.0);
         let identity = place.identity.as_bytes();
@@ -235,6 +256,37 @@ impl Snapshot {
         }
         suspects
     }
+}
+
+/// What follows the facts in a snapshot's file.
+struct Rest {
+    mark: Option<i64>,
+    settled: Vec<u8>,
+    graph: TaskGraph,
+    answers: Answers,
+    tools: Tools,
+}
+
+impl Rest {
+    /// All of it, and nothing is to follow.
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let mark = read_mark(from)?;
+        let settled = from.column()?;
+        let graph = TaskGraph::read(from)?;
+        let answers = Answers::read(from, graph.tasks())?;
+        let tools = Tools::read(from)?;
+        from.0.is_empty().then_some(Self { mark, settled, graph, answers, tools })
+    }
+}
+
+/// Reads a file with all cores: for fresh memory the system takes as long as for the bytes.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = fs::File::open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let mut bytes = vec![0; length];
+    let parts = bytes.par_chunks_mut(PIECE).enumerate();
+    parts.try_for_each(|(part, bytes)| file.read_exact_at(bytes, (part * PIECE) as u64))?;
+    Ok(bytes)
 }
 
 fn write_mark(to: &mut Writer, mark: Option<i64>) {

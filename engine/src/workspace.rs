@@ -80,9 +80,13 @@ impl Workspace {
         place: Place,
         clock: Arc<dyn Clock + Send + Sync>,
     ) -> Result<Self, OpenWorkspaceError> {
-        let store = Arc::new(Store::open(&place.store)?);
         let config = configuration(&place.overrides);
-        let state = Arc::new(State::open(&place.root.join(".vwfb"), config)?);
+        // Each is a database to open.
+        let (store, state) = rayon::join(
+            || Store::open(&place.store),
+            || State::open(&place.root.join(".vwfb"), config),
+        );
+        let (store, state) = (Arc::new(store?), Arc::new(state?));
         let stamps = Arc::new(Stamps::new(Arc::clone(&state) as Arc<dyn Recorded>));
         let tools = Arc::new(Tools::new(place.root.clone(), Arc::clone(&stamps)));
         let disk = Arc::new(Disk::new(

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 
 use landlock::{
@@ -37,10 +38,13 @@ impl Level {
     /// Nothing is enforced.
     pub const NONE: Self = Self(0);
 
-    /// What this kernel enforces, found out by confining a thread that then ends.
+    /// What this kernel enforces, found out once by confining a thread that then ends.
     pub fn detect() -> Self {
-        let confined = thread::spawn(|| restrict_thread(ruleset(&Rules::default())?)).join();
-        confined.ok().and_then(Result::ok).unwrap_or(Self::NONE)
+        static FOUND: OnceLock<Level> = OnceLock::new();
+        *FOUND.get_or_init(|| {
+            let confined = thread::spawn(|| restrict_thread(ruleset(&Rules::default())?)).join();
+            confined.ok().and_then(Result::ok).unwrap_or(Self::NONE)
+        })
     }
 
     /// Whether a task can neither read nor write files that it was not given.

@@ -33,7 +33,12 @@ pub(super) fn kind_digest(kind: SourceKind) -> [u8; 32] {
 
 /// A folder's stamp as an answer; all unsettled stamps are the same one.
 pub(super) fn stamp_digest(stamp: &Stamp) -> [u8; 32] {
-    let fields = if stamp.is_settled() { stamp.fields() } else { Stamp::default().fields() };
+    if stamp.is_settled() { folder_digest(stamp) } else { folder_digest(&Stamp::default()) }
+}
+
+/// A folder's stamp, settled or not, as the answer that a settled one would be.
+pub(super) fn folder_digest(stamp: &Stamp) -> [u8; 32] {
+    let fields = stamp.fields();
     let mut digest = [0; 32];
     digest[..8].copy_from_slice(&fields.modified_ns.to_le_bytes());
     digest[8..16].copy_from_slice(&fields.changed_ns.to_le_bytes());

@@ -11,17 +11,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use vwfb_cas::profile::{Phase, Timed};
+use rustix::fs::{AtFlags, statat};
+use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_cas::{Artifact, Digest, TreeId};
 use vwfb_rules::label::WsPath;
 use vwfb_rules::scope::SourceKind;
 
-use super::answer::{glob_digest, kind_digest, list_digest, stamp_digest, tool, tool_text};
+use super::answer::{
+    folder_digest, glob_digest, kind_digest, list_digest, stamp_digest, tool, tool_text,
+};
 use super::asked::Asked;
 use super::files::{FileId, Files, NewFile, split};
 use crate::columns::{Reader, Writer};
 use crate::db::{Database, Db, Looked};
-use crate::disk::{Disk, folder_stamp};
+use crate::disk::Disk;
 use crate::graph::TaskGraph;
 use crate::outputs::IGNORE_FILE;
 use crate::package::BUILD_FILE;
@@ -68,6 +71,15 @@ pub(crate) struct Difference {
     pub(crate) in_place: Vec<bool>,
     /// Whether a stamp is not the recorded one though the bytes are.
     pub(crate) refreshed: bool,
+}
+
+/// Whether each file is as its stamp says.
+#[derive(Debug)]
+pub(crate) struct Held {
+    files: Vec<bool>,
+    rules: Vec<bool>,
+    /// Whether no folder of the workspace has other names than it had.
+    walk: bool,
 }
 
 /// Where facts are looked at.
@@ -178,22 +190,31 @@ impl Facts {
             && self.sources.iter().chain(&self.outputs).all(is_file)
     }
 
-    /// Looks at every fact again. Digests and stamps of sources and texts are brought up to date;
+    /// Looks at every file and folder, at no other fact and without reading any.
+    pub(super) fn look_at_files(&self, root: &OwnedFd) -> Held {
+        let (files, (rules, walk)) = rayon::join(
+            || self.files.look(root),
+            || rayon::join(|| self.rules.look(root), || self.walk_holds(root)),
+        );
+        Held { files, rules, walk }
+    }
+
+    /// Looks at every other fact again, and into files that are not as they were. Digests and stamps of sources and texts are brought up to date;
     /// `None` if something is not as it was that only evaluating everything can tell about.
     pub(crate) fn look(
         &mut self,
         db: &Database,
         graph: &TaskGraph,
+        held: Held,
         world: &World<'_>,
     ) -> Option<Difference> {
-        let same = self.files.look(world.root_fd);
+        let Held { files: same, rules, walk } = held;
         let is_same = |row: &u32| *row != NONE && same[*row as usize];
         let mut difference =
             Difference { in_place: self.outputs_in_place(&same, world), ..Difference::default() };
-        if !self.structure_holds(db, world) {
+        if !self.structure_holds(db, walk, world) {
             return None;
         }
-        let rules = self.rules.look(world.root_fd);
         for (row, same) in (0..).zip(rules) {
             if !same {
                 self.look_at_text(FileId(row), world, &mut difference)?;
@@ -353,7 +374,7 @@ impl Facts {
 
     /// Whether everything but texts and sources is as it was. What is asked for stays the answer
     /// for as long as `db` lives.
-    fn structure_holds(&self, db: &Database, world: &World<'_>) -> bool {
+    fn structure_holds(&self, db: &Database, walk: bool, world: &World<'_>) -> bool {
         let _looking = Timed::new(Phase::Stat);
         let db: &dyn Db = db;
         self.kinds.hold(|path| Some(kind_digest(db.path_kind(&WsPath::new(path).ok()?))))
@@ -369,15 +390,18 @@ impl Facts {
                 let fingerprint = db.fingerprint(&tool(text)).as_ref().ok()?;
                 Some(*fingerprint.as_bytes())
             })
-            && (self.walk_holds(world) || self.packages_hold(world))
+            && (walk || self.packages_hold(world))
     }
 
     /// Whether no folder of the workspace has other names than it had.
-    fn walk_holds(&self, world: &World<'_>) -> bool {
+    fn walk_holds(&self, root: &OwnedFd) -> bool {
+        let _looking = Timed::new(Phase::Stat);
         let unsettled = stamp_digest(&Stamp::default());
         self.walked.iter().all(|(folder, before)| {
-            let now = folder_stamp(&world.root.join(folder));
-            *before != unsettled && now.is_ok_and(|now| stamp_digest(&now) == *before)
+            count(Counter::FilesStatted, 1);
+            let path = if folder.is_empty() { "." } else { folder };
+            let now = statat(root, path, AtFlags::empty()).map(|now| Stamp::of_stat(&now));
+            *before != unsettled && now.is_ok_and(|now| folder_digest(&now) == *before)
         })
     }
 

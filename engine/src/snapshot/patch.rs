@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::io;
-use std::sync::Arc;
 
 use super::{Base, PATCH_MAGIC, Place, Snapshot, Tools, read_mark, write_mark};
 use crate::columns::{Reader, Writer, narrow};
@@ -18,24 +17,38 @@ const PART: usize = 32;
 /// So much may differ in any case, in bytes: a page.
 const LITTLE: usize = 4096;
 
-impl Snapshot {
-    /// Takes up what differs, if the file with it is one of this snapshot's own file; `None` if
-    /// the file is damaged.
-    pub(super) fn patch(&mut self, place: &Place) -> Option<()> {
-        let bytes = match fs::read(place.patch()) {
+/// What differs, as it is in the file.
+pub(super) struct Patch(Vec<u8>);
+
+impl Patch {
+    /// What differs from the snapshot's file with this checksum, if anything; `None` if the file
+    /// that says it is damaged.
+    pub(super) fn read(place: &Place, own: &[u8; 32]) -> Option<Option<Self>> {
+        let mut bytes = match fs::read(place.patch()) {
             Ok(bytes) => bytes,
-            Err(error) => return (error.kind() == io::ErrorKind::NotFound).then_some(()),
+            Err(error) => return (error.kind() == io::ErrorKind::NotFound).then_some(None),
         };
         let (checksum, body) = bytes.strip_prefix(PATCH_MAGIC)?.split_first_chunk::<32>()?;
         if *checksum != place.checksum_of(body) {
             return None;
         }
         let (base, body) = body.split_first_chunk::<32>()?;
-        if self.base.is_none_or(|own| own.checksum != *base) {
+        if base != own {
             // The file was written anew since, with all of this or without.
-            return Some(());
+            return Some(None);
         }
-        let from = &mut Reader(body);
+        Some(Some(Self(bytes.split_off(bytes.len() - body.len()))))
+    }
+
+    /// Its facts, and then all else.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader(&self.0)
+    }
+}
+
+impl Snapshot {
+    /// Takes up what differs besides the facts.
+    pub(super) fn patch(&mut self, from: &mut Reader<'_>) -> Option<()> {
         self.mark = read_mark(from)?;
         self.settled.fill(1);
         for task in from.column::<4, u32>()? {
@@ -44,7 +57,6 @@ impl Snapshot {
         self.graph.written.read_changes(from)?;
         self.graph.written_of_all.read_changes(from)?;
         self.answers.read_changes(from)?;
-        Arc::make_mut(&mut self.facts).read_changes(from)?;
         if from.column::<1, u8>()? == [1] {
             self.tools = Tools { changed: true, ..Tools::read(from)? };
         }
@@ -55,6 +67,7 @@ impl Snapshot {
     /// written, and the answer is `false`.
     pub(super) fn save_patch(&self, place: &Place, base: Base) -> io::Result<bool> {
         let mut body = Writer(base.checksum.to_vec());
+        self.facts.write_changes(&mut body);
         write_mark(&mut body, self.mark);
         let settled = self.settled.iter().enumerate();
         let unsettled = settled.filter(|(_, settled)| **settled == 0);
@@ -62,7 +75,6 @@ impl Snapshot {
         self.graph.written.write_changes(&mut body);
         self.graph.written_of_all.write_changes(&mut body);
         self.answers.write_changes(&mut body);
-        self.facts.write_changes(&mut body);
         body.column(&[u8::from(self.tools.changed)]);
         if self.tools.changed {
             self.tools.write(&mut body);

@@ -87,15 +87,15 @@ impl Workspace {
         place: &snapshot::Place,
         patterns: &[Pattern],
     ) -> Option<(TaskGraph, Resumed)> {
-        let mut snapshot = Snapshot::load(place)?;
+        let root_fd = open_folder(&self.place.root)?;
+        let (mut snapshot, held) = Snapshot::load(place, &root_fd)?;
         let [closures, stamps] = &snapshot.tools.bytes;
         self.tools.restore(closures);
         self.stamps.restore_tools(stamps);
         let output_folder = self.relative_output_folder();
-        let root_fd = open_folder(&self.place.root)?;
         let world = self.world(&root_fd, &output_folder)?;
-        let mut difference =
-            Arc::make_mut(&mut snapshot.facts).look(&self.db, &snapshot.graph, &world)?;
+        let facts = Arc::make_mut(&mut snapshot.facts);
+        let mut difference = facts.look(&self.db, &snapshot.graph, held, &world)?;
         let rewritten = merge(&self.db, &mut snapshot.graph, &difference.packages, patterns)?;
         let mut suspects = snapshot.suspects(&difference, &rewritten);
         let mark = self.state.successes_mark().ok()?;
