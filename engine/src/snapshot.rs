@@ -38,6 +38,9 @@ use crate::plan::TaskId;
 /// Begins every file; another layout gets another number.
 const MAGIC: &[u8] = b"vwfb-snapshot 5\n";
 
+/// What comes before the tables, in bytes: that, whose snapshot it is, and a checksum.
+const HEAD: usize = MAGIC.len() + 64;
+
 /// Begins every file with what differs.
 const PATCH_MAGIC: &[u8] = b"vwfb-snapshot-patch 3\n";
 
@@ -169,30 +172,35 @@ impl Snapshot {
     /// as its stamp says, looked at from `root` while the rest is read.
     pub(crate) fn load(place: &Place, root: &OwnedFd) -> Option<(Self, Held)> {
         let timed = Timed::new(Phase::Load);
-        let bytes = read(&place.path).ok()?;
-        let rest = bytes.strip_prefix(MAGIC)?;
-        let (identity, rest) = rest.split_first_chunk::<32>()?;
-        let (checksum, body) = rest.split_first_chunk::<32>()?;
-        if identity != place.identity.as_bytes() || *checksum != place.checksum_of(body) {
+        let file = fs::File::open(&place.path).ok()?;
+        let mut head = [0; HEAD];
+        file.read_exact_at(&mut head, 0).ok()?;
+        let (identity, checksum) = head.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
+        let checksum: [u8; 32] = checksum.try_into().ok()?;
+        if identity != place.identity.as_bytes() {
             return None;
         }
-        let base = Some(Base { checksum: *checksum, length: bytes.len() });
-        let mut from = Reader(body);
+        let body = read_after_head(&file).ok()?;
+        if checksum != place.checksum_of(&body) {
+            return None;
+        }
+        let base = Some(Base { checksum, length: HEAD + body.len() });
+        let mut from = Reader(&body);
         let mut facts = Facts::read(&mut from)?;
-        let patch = Patch::read(place, checksum)?;
+        let patch = Patch::read(place, &checksum)?;
         let mut differing = patch.as_ref().map(Patch::reader);
         if let Some(from) = &mut differing {
             facts.read_changes(from)?;
         }
-        let at = bytes.len() - from.0.len();
+        let at = body.len() - from.0.len();
         drop(timed);
         let (held, rest) = rayon::join(
             || facts.look_at_files(root),
             || {
                 let _timed = Timed::new(Phase::Load);
                 // To give the memory back takes long, too.
-                let bytes = bytes;
-                Rest::read(&mut Reader(&bytes[at..]))
+                let body = body;
+                Rest::read(&mut Reader(&body[at..]))
             },
         );
         let Rest { mark, settled, graph, answers, tools } = rest?;
@@ -279,13 +287,13 @@ impl Rest {
     }
 }
 
-/// Reads a file with all cores: for fresh memory the system takes as long as for the bytes.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = fs::File::open(path)?;
+/// Reads what follows the head of a file, with all cores: for fresh memory the system takes as long
+/// as for the bytes.
+fn read_after_head(file: &fs::File) -> io::Result<Vec<u8>> {
     let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-    let mut bytes = vec![0; length];
+    let mut bytes = vec![0; length.saturating_sub(HEAD)];
     let parts = bytes.par_chunks_mut(PIECE).enumerate();
-    parts.try_for_each(|(part, bytes)| file.read_exact_at(bytes, (part * PIECE) as u64))?;
+    parts.try_for_each(|(part, bytes)| file.read_exact_at(bytes, (HEAD + part * PIECE) as u64))?;
     Ok(bytes)
 }
 
