@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 
 use vwfb_cas::SystemClock;
 use vwfb_cas::profile::{Phase, Timed};
@@ -63,8 +64,10 @@ impl Session {
         let sources = Sources::new(root.clone());
         let overrides = Overrides { profile: vars.profile.clone(), vars: vars.vars.clone() };
         let place = Place { root, store: ctx.store()?, overrides };
+        // The kernel is asked while the databases are opened.
+        let level = thread::spawn(Level::detect);
         let mut workspace = Workspace::open(place, Arc::new(SystemClock))?;
-        workspace.set_confined(Level::detect().confines_files());
+        workspace.set_confined(level.join().is_ok_and(Level::confines_files));
         if let Some(damaged) = workspace.state().set_aside() {
             ctx.ui.status(format_args!(
                 "warning: the damaged memory of this workspace is set aside as {}",

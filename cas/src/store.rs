@@ -96,6 +96,7 @@ pub struct Core {
     /// Whether files were written, not packs, since the last sync.
     unsynced: AtomicBool,
     names: AtomicU64,
+    own_folder: OnceLock<PathBuf>,
     /// See `Store::withheld_mode`.
     pub(crate) withheld: OnceLock<u32>,
 }
@@ -173,12 +174,10 @@ impl Store {
             options: options.clone(),
             unsynced: AtomicBool::new(false),
             names: AtomicU64::new(0),
+            own_folder: OnceLock::new(),
             withheld: OnceLock::new(),
         };
         let store = Self { core: Arc::new(core), lander: Mutex::default() };
-        for folder in [store.staging(), store.scratch_dir().to_owned()] {
-            fs::create_dir_all(&folder).at("create", &folder)?;
-        }
         store.sweep(dead)?;
         Ok(store)
     }
@@ -194,8 +193,16 @@ impl Store {
         self.own_folder().join("work")
     }
 
-    fn own_folder(&self) -> PathBuf {
-        self.layout.scratch().join(&self.lease.name)
+    /// The folder with the two, made when it is first asked for: most commands need neither.
+    fn own_folder(&self) -> &Path {
+        self.own_folder.get_or_init(|| {
+            let folder = self.layout.scratch().join(&self.lease.name);
+            for name in ["work", "staging"] {
+                // Whoever uses one that could not be made says why.
+                let _made = fs::create_dir_all(folder.join(name));
+            }
+            folder
+        })
     }
 
     fn staging(&self) -> PathBuf {
@@ -230,7 +237,9 @@ impl Store {
             let _panicked = lander.join();
         }
         self.settle();
-        dir::remove_all(&self.own_folder())?;
+        if let Some(folder) = self.own_folder.get() {
+            dir::remove_all(folder)?;
+        }
         self.sync()?;
         let is_done = self.pending.state().batch.len() == 0;
         self.index.write(Outlive::Process, |rows| {

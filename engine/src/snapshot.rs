@@ -169,8 +169,13 @@ impl Tools {
 
 impl Snapshot {
     /// The snapshot at `place`, if there is one that can be used, and whether each of its files is
-    /// as its stamp says, looked at from `root` while the rest is read.
-    pub(crate) fn load(place: &Place, root: &OwnedFd) -> Option<(Self, Held)> {
+    /// as its stamp says, looked at from `root` while the rest is read. As soon as they are read,
+    /// `with_tools` hears of the tools.
+    pub(crate) fn load(
+        place: &Place,
+        root: &OwnedFd,
+        with_tools: impl Fn(&Tools, &Facts) + Sync,
+    ) -> Option<(Self, Held)> {
         let timed = Timed::new(Phase::Load);
         let file = fs::File::open(&place.path).ok()?;
         let mut head = [0; HEAD];
@@ -200,7 +205,11 @@ impl Snapshot {
                 let _timed = Timed::new(Phase::Load);
                 // To give the memory back takes long, too.
                 let body = body;
-                Rest::read(&mut Reader(&body[at..]))
+                let rest = Rest::read(&mut Reader(&body[at..]));
+                if let (Some(rest), None) = (&rest, &patch) {
+                    with_tools(&rest.tools, &facts);
+                }
+                rest
             },
         );
         let Rest { mark, settled, graph, answers, tools } = rest?;
@@ -211,6 +220,7 @@ impl Snapshot {
         let mut snapshot = Self { graph, answers, settled, facts, mark, tools, base };
         if let Some(from) = &mut differing {
             snapshot.patch(from)?;
+            with_tools(&snapshot.tools, &snapshot.facts);
         }
         Some((snapshot, held))
     }

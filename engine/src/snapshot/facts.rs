@@ -16,6 +16,7 @@ use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_cas::{Artifact, Digest, TreeId};
 use vwfb_rules::label::WsPath;
 use vwfb_rules::scope::SourceKind;
+use vwfb_rules::task::ToolDef;
 
 use super::answer::{
     folder_digest, glob_digest, kind_digest, list_digest, stamp_digest, tool, tool_text,
@@ -197,6 +198,11 @@ impl Facts {
             || rayon::join(|| self.rules.look(root), || self.walk_holds(root)),
         );
         Held { files, rules, walk }
+    }
+
+    /// The tools that were asked for.
+    pub(crate) fn tools(&self) -> impl Iterator<Item = ToolDef> {
+        self.tools.iter().map(|(text, _)| tool(text))
     }
 
     /// Looks at every other fact again, and into files that are not as they were. Digests and stamps of sources and texts are brought up to date;

@@ -88,10 +88,14 @@ impl Workspace {
         patterns: &[Pattern],
     ) -> Option<(TaskGraph, Resumed)> {
         let root_fd = open_folder(&self.place.root)?;
-        let (mut snapshot, held) = Snapshot::load(place, &root_fd)?;
-        let [closures, stamps] = &snapshot.tools.bytes;
-        self.tools.restore(closures);
-        self.stamps.restore_tools(stamps);
+        let (tools, stamps) = (&self.tools, &self.stamps);
+        let look_at_tools = |saved: &snapshot::Tools, facts: &Facts| {
+            let [closures, of_tools] = &saved.bytes;
+            tools.restore(closures);
+            stamps.restore_tools(of_tools);
+            facts.tools().for_each(|tool| drop(tools.closure(&tool)));
+        };
+        let (mut snapshot, held) = Snapshot::load(place, &root_fd, look_at_tools)?;
         let output_folder = self.relative_output_folder();
         let world = self.world(&root_fd, &output_folder)?;
         let facts = Arc::make_mut(&mut snapshot.facts);
