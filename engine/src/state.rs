@@ -1,6 +1,7 @@
 //! The workspace's own memory, `.vwfb/state.db`: runs, last successes, stat records, tool
 //! closures and what was materialised. The store can be deleted; this says what was true here.
 
+mod database;
 mod facts;
 mod keys;
 mod outcome;
@@ -8,46 +9,22 @@ mod recall;
 mod success;
 
 use std::collections::HashMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_cas::{ActionKey, BlobId, Digest, FileRef};
 
 use crate::event::{Counts, TaskResult};
 
+use database::{FileIdentity, connect, identity, is_damage, set_aside, write_gitignore};
 use success::{insert_success, success};
 
 pub use success::{NewSuccess, Success};
 
 /// The name of the database in `.vwfb`.
 pub(crate) const STATE_FILE: &str = "state.db";
-
-/// The format of `state.db`. It is rebuildable, so another version is emptied, not converted.
-const VERSION: i64 = 5;
-
-const SCHEMA: &str = "
-CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished_ms INTEGER,
-    targets TEXT NOT NULL, sandbox TEXT NOT NULL, config BLOB NOT NULL, counts TEXT,
-    exit_code INTEGER);
-CREATE TABLE successes (label TEXT NOT NULL, config BLOB NOT NULL, key BLOB NOT NULL,
-    outcome BLOB NOT NULL, duration_ms INTEGER NOT NULL, run INTEGER NOT NULL,
-    previous_key BLOB, own INTEGER NOT NULL, PRIMARY KEY (label, config)) WITHOUT ROWID;
-CREATE TABLE records (key BLOB PRIMARY KEY, record BLOB NOT NULL, label TEXT NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE attempts (label TEXT NOT NULL, config BLOB NOT NULL, run INTEGER NOT NULL,
-    result TEXT NOT NULL, reason TEXT, log BLOB, log_size INTEGER,
-    PRIMARY KEY (label, config)) WITHOUT ROWID;
-CREATE TABLE stamps (path TEXT PRIMARY KEY, stamp BLOB NOT NULL, digest BLOB NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE marks (successes INTEGER NOT NULL, published INTEGER NOT NULL, store TEXT NOT NULL);
-INSERT INTO marks SELECT abs(random() / 4), 0, '';
-CREATE TABLE closures (fingerprint BLOB NOT NULL, path TEXT NOT NULL, digest BLOB NOT NULL,
-    PRIMARY KEY (fingerprint, path)) WITHOUT ROWID;
-";
 
 /// Why the workspace's state cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -408,69 +385,6 @@ impl State {
     }
 }
 
-fn write_gitignore(folder: &Path) -> std::io::Result<()> {
-    let path = folder.join(".gitignore");
-    if path.exists() { Ok(()) } else { std::fs::write(path, "*\n") }
-}
-
-/// Whether the database itself is at fault, and not the disk.
-fn is_damage(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error_code();
-    matches!(code, Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
-}
-
-/// Device and inode.
-type FileIdentity = (u64, u64);
-
-fn identity(path: &Path) -> Option<FileIdentity> {
-    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
-}
-
-/// Renames a damaged database, in the place of one that was before; not one that another process
-/// began meanwhile, after it did the same.
-fn set_aside(path: &Path, damaged: Option<FileIdentity>) -> Result<PathBuf, StateError> {
-    let with = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let to = with(".damaged");
-    if damaged.is_none() || identity(path) != damaged {
-        return Ok(to);
-    }
-    let moved = std::fs::rename(path, &to);
-    moved.map_err(|source| StateError::SetAside { path: path.to_owned(), source })?;
-    for suffix in ["-wal", "-shm"] {
-        match std::fs::remove_file(with(suffix)) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(StateError::SetAside { path: with(suffix), source });
-            }
-            _ => {}
-        }
-    }
-    Ok(to)
-}
-
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let mut db = Connection::open(path)?;
-    db.busy_timeout(Duration::from_secs(60))?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
-    db.pragma_update(None, "synchronous", "NORMAL")?;
-    let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if version != VERSION {
-        for table in ["runs", "successes", "records", "attempts", "stamps", "closures", "marks"] {
-            transaction.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
-        }
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-    }
-    transaction.commit()?;
-    // What every run reads: damage there is better met now, while it can be set aside.
-    db.query_row("SELECT successes FROM marks", [], |_| Ok(()))?;
-    Ok(db)
-}
-
 /// Says that some success is not what it was, and returns the new mark.
 fn mark_successes(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("UPDATE marks SET successes = successes + 1 RETURNING successes", [], |row| {
@@ -485,20 +399,6 @@ fn digest(bytes: &[u8]) -> Option<Digest> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_file_that_is_damaged_is_set_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(STATE_FILE);
-        std::fs::write(&path, "damaged").unwrap();
-        let damaged = identity(&path);
-        let to = set_aside(&path, damaged).unwrap();
-        assert_eq!(std::fs::read_to_string(&to).unwrap(), "damaged");
-        std::fs::write(&path, "begun by another process").unwrap();
-        assert_eq!(set_aside(&path, damaged).unwrap(), to);
-        assert_eq!(std::fs::read_to_string(&to).unwrap(), "damaged");
-        assert!(path.exists());
-    }
 
     #[test]
     fn damage_is_told_with_what_to_do_however_often_it_is_met() {
