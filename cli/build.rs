@@ -57,7 +57,7 @@ fn load_and_build(
     events: &mut Option<EventLog>,
 ) -> Result<Exit, CommandError> {
     let ended = Session::open(ctx, &args.vars).and_then(|mut session| {
-        let level = sandbox_level(&ctx.ui, args.sandbox)?;
+        let level = sandbox_level(&ctx.ui, args.sandbox, session.level)?;
         session.workspace.set_confined(level.confines_files());
         let prepared = session.prepare(ctx, &args.targets, &args.snapshot)?;
         for problem in &prepared.loaded.problems {
@@ -89,12 +89,13 @@ fn not_begun(exit: Exit) -> Event {
     Event::RunFinished { counts, duration, exit_code: exit.code() }
 }
 
-fn sandbox_level(ui: &Ui, asked: Sandbox) -> Result<Level, CommandError> {
-    let level = vwfb_exec::level(match asked {
+fn sandbox_level(ui: &Ui, asked: Sandbox, have: Level) -> Result<Level, CommandError> {
+    let mode = match asked {
         Sandbox::Auto => SandboxMode::Auto,
         Sandbox::Require => SandboxMode::Require,
         Sandbox::Off => SandboxMode::Off,
-    })?;
+    };
+    let level = vwfb_exec::level(mode, have)?;
     if !(level.confines_tcp() && level.confines_signals()) {
         ui.status(format_args!("sandbox: {level}"));
     }

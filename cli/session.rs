@@ -54,6 +54,8 @@ pub(crate) struct Session {
     pub(crate) current: WsPath,
     /// Its rule files' texts.
     pub(crate) sources: Sources,
+    /// What the kernel can confine tasks to.
+    pub(crate) level: Level,
 }
 
 impl Session {
@@ -67,14 +69,15 @@ impl Session {
         // The kernel is asked while the databases are opened.
         let level = thread::spawn(Level::detect);
         let mut workspace = Workspace::open(place, Arc::new(SystemClock))?;
-        workspace.set_confined(level.join().is_ok_and(Level::confines_files));
+        let level = level.join().unwrap_or(Level::NONE);
+        workspace.set_confined(level.confines_files());
         if let Some(damaged) = workspace.state().set_aside() {
             ctx.ui.status(format_args!(
                 "warning: the damaged memory of this workspace is set aside as {}",
                 damaged.display()
             ));
         }
-        Ok(Self { workspace, current, sources })
+        Ok(Self { workspace, current, sources, level })
     }
 
     /// Ends, and the process with it soon.

@@ -163,7 +163,7 @@ impl Store {
         }
         self.tidy_packs()?;
         report.strays = self.remove_strays()?;
-        report.scratch = self.sweep(dead)?;
+        report.scratch = self.sweep(dead);
         Ok(report)
     }
 

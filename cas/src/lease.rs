@@ -54,6 +54,8 @@ impl Lease {
 pub(crate) struct Dead {
     /// Their scratch folders, to be removed.
     pub(crate) scratch: Vec<PathBuf>,
+    /// Lease files without a row, to be removed once it is written down that they were there.
+    pub(crate) files: Vec<PathBuf>,
     /// Whether any died with its lease.
     pub(crate) is_unclean: bool,
 }
@@ -101,19 +103,16 @@ fn is_alive(layout: &Layout, name: &str) -> Result<bool, IoError> {
     }
 }
 
-/// Lease files and scratch folders without a lease: the former are removed, the latter returned.
-/// A lease file without a row is an unclean end too: a power cut undid the row.
+/// Lease files and scratch folders without a lease. A lease file without a row is an unclean end
+/// too: a power cut undid the row.
 fn orphans(layout: &Layout, live: &[String]) -> Result<Dead, IndexError> {
-    let mut files = names(&layout.leases())?;
-    files.retain(|name| !live.contains(name));
-    for name in &files {
-        crate::layout::remove(&layout.leases().join(name))?;
-    }
-    let scratch = layout.scratch();
-    let mut left = names(&scratch)?;
-    left.retain(|name| !live.contains(name));
-    let scratch = left.into_iter().map(|name| scratch.join(name)).collect();
-    Ok(Dead { scratch, is_unclean: !files.is_empty() })
+    let without = |folder: PathBuf| -> Result<Vec<PathBuf>, IoError> {
+        let mut names = names(&folder)?;
+        names.retain(|name| !live.contains(name));
+        Ok(names.into_iter().map(|name| folder.join(name)).collect())
+    };
+    let (files, scratch) = (without(layout.leases())?, without(layout.scratch())?);
+    Ok(Dead { scratch, is_unclean: !files.is_empty(), files })
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, IoError> {

@@ -239,9 +239,18 @@ pub(crate) fn all(layout: &Layout) -> Result<Vec<PackId>, IoError> {
     let folder = layout.packs();
     let mut ids = Vec::new();
     for entry in fs::read_dir(&folder).at("list", &folder)? {
-        let name = entry.at("list", &folder)?.file_name();
-        ids.extend(name.to_str().and_then(|name| name.parse().ok()).map(PackId));
+        let entry = entry.at("list", &folder)?;
+        // To read a folder fails, and says where; to read a pipe might never end.
+        let is_read = entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_dir());
+        let id = entry.file_name().to_str().and_then(number);
+        ids.extend(id.filter(|_| is_read).map(PackId));
     }
     ids.sort();
     Ok(ids)
+}
+
+/// The number of a pack file, as it is written here and nowhere near where numbers end.
+fn number(name: &str) -> Option<i64> {
+    let number: i64 = name.parse().ok()?;
+    ((1..1 << 40).contains(&number) && number.to_string() == name).then_some(number)
 }

@@ -149,8 +149,8 @@ fn is_unknown(rows: &Rows<'_>, blob: BlobId, executable: bool) -> Result<bool, I
     Ok(rows.object(blob, executable)?.is_none_or(|object| object.missing))
 }
 
-/// The object in this form, also if its file has no row yet; if its bytes are in a pack, it is there
-/// in both forms.
+/// The object in this form, also if its file has no row yet; if its bytes are in a pack, it is
+/// there in both forms.
 fn object(
     layout: &Layout,
     rows: &Rows<'_>,

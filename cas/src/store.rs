@@ -12,7 +12,7 @@ use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::dir;
 use crate::error::{AtPath, IoError};
 use crate::index::{Index, IndexError, Object, Outlive, Sequence};
-use crate::layout::{FORMAT, Layout};
+use crate::layout::{self, FORMAT, Layout};
 use crate::lease::{self, Dead, Lease};
 use crate::lock::KeyLocks;
 use crate::packs::Packs;
@@ -178,7 +178,7 @@ impl Store {
             withheld: OnceLock::new(),
         };
         let store = Self { core: Arc::new(core), lander: Mutex::default() };
-        store.sweep(dead)?;
+        store.sweep(dead);
         Ok(store)
     }
 
@@ -219,14 +219,14 @@ impl Store {
         self.names.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Removes what dead processes left; returns how many folders that were.
-    pub(crate) fn sweep(&self, dead: Dead) -> Result<u64, IoError> {
-        let mut count = 0;
-        for folder in dead.scratch {
-            dir::remove_all(&folder)?;
-            count += 1;
+    /// Removes what dead processes left, as far as it can be removed now: others may be at it, too,
+    /// and what a task of a dead process still writes is removed by the next who opens the store.
+    /// Returns how many scratch folders are gone.
+    pub(crate) fn sweep(&self, dead: Dead) -> u64 {
+        for file in dead.files {
+            let _left = layout::remove(&file);
         }
-        Ok(count)
+        dead.scratch.iter().filter(|folder| dir::remove_all(folder).is_ok()).count() as u64
     }
 
     fn close(&self) -> Result<(), IndexError> {

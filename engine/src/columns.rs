@@ -123,7 +123,8 @@ impl Writer {
     }
 }
 
-/// Columns from a file. What does not fit is `None`, never a panic.
+/// Columns from a file. What is cut or does not fit its own lengths is `None`. The file's checksum
+/// vouches for the rest.
 #[derive(Debug)]
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
@@ -257,6 +258,15 @@ mod tests {
         let mut writer = Writer::default();
         writer.lists(&lists);
         assert_eq!(Reader(&writer.0).lists(2), None, "an item that is out of range");
+    }
+
+    #[test]
+    fn a_long_column_reads_back_in_order() {
+        let numbers: Vec<u32> = (0..40_000).collect();
+        let mut writer = Writer::default();
+        writer.column(&numbers);
+        assert!(writer.0.len() > LONG);
+        assert_eq!(Reader(&writer.0).column(), Some(numbers));
     }
 
     #[test]

@@ -36,10 +36,11 @@ use crate::graph::TaskGraph;
 use crate::plan::TaskId;
 
 /// Begins every file; another layout gets another number.
-const MAGIC: &[u8] = b"vwfb-snapshot 5\n";
+const MAGIC: &[u8] = b"vwfb-snapshot 6\n";
 
-/// What comes before the tables, in bytes: that, whose snapshot it is, and a checksum.
-const HEAD: usize = MAGIC.len() + 64;
+/// What comes before the tables, in bytes: that, whose snapshot it is, a checksum of the tables, and
+/// their length.
+const HEAD: usize = MAGIC.len() + 32 + 32 + 8;
 
 /// Begins every file with what differs.
 const PATCH_MAGIC: &[u8] = b"vwfb-snapshot-patch 3\n";
@@ -180,12 +181,14 @@ impl Snapshot {
         let file = fs::File::open(&place.path).ok()?;
         let mut head = [0; HEAD];
         file.read_exact_at(&mut head, 0).ok()?;
-        let (identity, checksum) = head.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
-        let checksum: [u8; 32] = checksum.try_into().ok()?;
-        if identity != place.identity.as_bytes() {
+        let (identity, rest) = head.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
+        let (&checksum, rest) = rest.split_first_chunk::<32>()?;
+        let length = u64::from_le_bytes(rest.try_into().ok()?);
+        let is_whole = file.metadata().ok()?.len().checked_sub(HEAD as u64) == Some(length);
+        if identity != place.identity.as_bytes() || !is_whole {
             return None;
         }
-        let body = read_after_head(&file).ok()?;
+        let body = read_after_head(&file, usize::try_from(length).ok()?).ok()?;
         if checksum != place.checksum_of(&body) {
             return None;
         }
@@ -250,7 +253,8 @@ impl Snapshot {
         self.tools.write(&mut body);
         let checksum = place.checksum_of(&body.0);
         let identity = place.identity.as_bytes();
-        place.replace(&place.path, &[MAGIC, identity, &checksum, &body.0])?;
+        let length = (body.0.len() as u64).to_le_bytes();
+        place.replace(&place.path, &[MAGIC, identity, &checksum, &length, &body.0])?;
         // One that stays fits no file any more.
         let _left = fs::remove_file(place.patch());
         drop_oldest(place.folder())
@@ -297,11 +301,10 @@ impl Rest {
     }
 }
 
-/// Reads what follows the head of a file, with all cores: for fresh memory the system takes as long
+/// Reads `length` bytes after the head of a file, with all cores: for fresh memory the system takes as long
 /// as for the bytes.
-fn read_after_head(file: &fs::File) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-    let mut bytes = vec![0; length.saturating_sub(HEAD)];
+fn read_after_head(file: &fs::File, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
     let parts = bytes.par_chunks_mut(PIECE).enumerate();
     parts.try_for_each(|(part, bytes)| file.read_exact_at(bytes, (HEAD + part * PIECE) as u64))?;
     Ok(bytes)

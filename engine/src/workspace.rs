@@ -25,7 +25,7 @@ use crate::query::RealisedGraph;
 use crate::roots::{gone_workspaces, publish, publish_all};
 use crate::run::{Ground, Known};
 use crate::stamps::{Recorded, Stamps};
-use crate::state::{State, StateError};
+use crate::state::{STATE_FILE, State, StateError};
 use crate::system::Text;
 use crate::tools::Tools;
 use crate::why::{Why, why};
@@ -81,11 +81,14 @@ impl Workspace {
         clock: Arc<dyn Clock + Send + Sync>,
     ) -> Result<Self, OpenWorkspaceError> {
         let config = configuration(&place.overrides);
-        // Each is a database to open.
-        let (store, state) = rayon::join(
-            || Store::open(&place.store),
-            || State::open(&place.root.join(".vwfb"), config),
-        );
+        let folder = place.root.join(".vwfb");
+        let store = || Store::open(&place.store);
+        let state = || State::open(&folder, config);
+        // Each is a database to open; but nothing is made in a workspace whose store is not there.
+        let (store, state) = match folder.join(STATE_FILE).exists() {
+            true => rayon::join(store, state),
+            false => (Ok(store()?), state()),
+        };
         let (store, state) = (Arc::new(store?), Arc::new(state?));
         let stamps = Arc::new(Stamps::new(Arc::clone(&state) as Arc<dyn Recorded>));
         let tools = Arc::new(Tools::new(place.root.clone(), Arc::clone(&stamps)));

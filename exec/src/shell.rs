@@ -1,5 +1,5 @@
-//! Scripts that do nothing but start one program, its input and output in files or not. That program
-//! is then started without a shell, which would cost a fifth of a short task.
+//! Scripts that do nothing but start one program, its input and output in files or not. That
+//! program is then started without a shell, which would cost a fifth of a short task.
 
 use std::fs::File;
 use std::io;
@@ -9,9 +9,9 @@ use std::path::Path;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use serde::{Deserialize, Serialize};
 
-/// Programs of the base that do the same whether a shell started them or nobody did: none of them is
-/// built into a shell, starts what a script names, prints its environment or minds leading a process
-/// group.
+/// Programs of the base that do the same whether a shell started them or nobody did: none of them
+/// is built into a shell, is there to start others, prints its environment or minds leading a
+/// process group.
 const PLAIN: &[&str] = &[
     "b2sum",
     "base32",
@@ -108,7 +108,7 @@ impl Redirection {
             Self::Append(path) => (path, made | OFlags::APPEND),
         };
         let mode = Mode::from_raw_mode(if flags.contains(OFlags::CREATE) { 0o666 } else { 0 });
-        let inside = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let inside = ResolveFlags::BENEATH;
         Ok(rustix::fs::openat2(within, path, flags | OFlags::CLOEXEC, mode, inside)?.into())
     }
 }
@@ -129,12 +129,10 @@ pub(crate) fn only_command(shell: &str, args: &[String]) -> Option<OnlyCommand> 
     let (mut words, mut redirections) = (Vec::new(), Vec::new());
     let mut rest = script.trim_matches(' ');
     while !rest.is_empty() {
-        let (word, after) = rest.split_at(rest.find([' ', '<', '>']).unwrap_or(rest.len()));
-        // `2>` is one sign.
-        let is_number = after.starts_with(['<', '>']) && word.bytes().all(|b| b.is_ascii_digit());
+        let (word, after) = word(rest);
         rest = match word {
             "" => redirection(after, &mut redirections)?,
-            _ if is_number => return None,
+            _ if is_number(word, after) => return None,
             word => {
                 words.push(word.to_owned());
                 after
@@ -157,9 +155,19 @@ fn redirection<'a>(text: &'a str, into: &mut Vec<Redirection>) -> Option<&'a str
         None => (Redirection::Input, text.strip_prefix('<')?),
     };
     let path = path.trim_start_matches(' ');
-    let (path, rest) = path.split_at(path.find([' ', '<', '>']).unwrap_or(path.len()));
-    into.push((!path.is_empty()).then(|| of(path.to_owned()))?);
+    let (path, rest) = word(path);
+    into.push((!path.is_empty() && !is_number(path, rest)).then(|| of(path.to_owned()))?);
     Some(rest)
+}
+
+/// The first word of a text, and what follows it.
+fn word(text: &str) -> (&str, &str) {
+    text.split_at(text.find([' ', '<', '>']).unwrap_or(text.len()))
+}
+
+/// Whether the word is a part of the sign that follows it, as in `2>`.
+fn is_number(word: &str, after: &str) -> bool {
+    after.starts_with(['<', '>']) && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a shell takes the byte for itself: a part of a word, or what parts words.
@@ -204,8 +212,16 @@ mod tests {
         }
         let twice = vec![Output(a.clone()), Append(b)];
         assert_eq!(command_of("cat x2>in/a >>b"), command(&["cat", "x2"], twice));
-        for script in ["cat 2> b", "cat <> b", "cat << b", "cat >", "cat > > b", "cat x 0<b", "> b"]
-        {
+        for script in [
+            "cat 2> b",
+            "cat <> b",
+            "cat << b",
+            "cat >",
+            "cat > > b",
+            "cat x 0<b",
+            "> b",
+            "cat a >2>b",
+        ] {
             assert_eq!(command_of(script), None, "{script}");
         }
     }

@@ -158,6 +158,24 @@ fn a_lease_whose_row_a_power_cut_undid_is_an_unclean_stop() {
 }
 
 #[test]
+fn an_unclean_stop_is_not_forgotten_by_an_opening_that_fails() {
+    let place = killed();
+    let undone = place.root().join("leases/undone");
+    fs::write(&undone, "").unwrap();
+    let (pack, aside) = (place.root().join("packs/1"), place.path("aside"));
+    fs::rename(&pack, &aside).unwrap();
+    fs::create_dir(&pack).unwrap();
+    assert!(Store::open(&place.root()).is_err());
+    assert!(undone.exists());
+    fs::remove_dir(&pack).unwrap();
+    fs::rename(&aside, &pack).unwrap();
+    let store = place.open();
+    assert!(!undone.exists());
+    damage(&place.blob(&output(&store, "film")));
+    assert!(matches!(store.read(output(&store, "film").blob), Err(ReadError::Damaged { .. })));
+}
+
+#[test]
 fn after_an_unclean_stop_a_blob_is_verified_only_once() {
     let place = killed();
     let store = place.open();

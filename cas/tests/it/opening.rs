@@ -82,3 +82,37 @@ fn what_a_dead_process_left_is_removed_by_the_next() {
     assert!(!place.root().join("leases/dead").exists());
     assert!(store.scratch_dir().exists());
 }
+
+#[test]
+fn many_open_at_once_what_a_dead_process_left() {
+    let place = Place::new();
+    drop(place.open());
+    for round in 0..5 {
+        for number in 0..200 {
+            let folder = place.root().join(format!("scratch/dead{round}/work/{number}"));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("file"), "").unwrap();
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| drop(place.open()));
+            }
+        });
+    }
+}
+
+#[test]
+fn names_that_no_store_gives_are_no_packs() {
+    let place = Place::new();
+    drop(place.open());
+    for name in ["07", "+9", "-3", "0", "9223372036854775807", "notes"] {
+        place.write(&format!("store/packs/{name}"), "");
+    }
+    let pipe = place.root().join("packs/50");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    fs::write(place.root().join("leases/undone"), "").unwrap();
+    let store = place.open();
+    let file = store.put_bytes(b"film").unwrap();
+    assert_eq!(store.read(file.blob).unwrap(), b"film");
+    assert!(place.root().join("packs/1").exists());
+}
