@@ -278,6 +278,14 @@ impl CommandError {
                 "a workspace is a folder with a `WORKSPACE.kdl`, which may be as short as \
                  `workspace \"films\"`"
             }
+            Self::Open(OpenWorkspaceError::Store(OpenError::Format { path, .. }))
+            | Self::OpenStore(OpenError::Format { path, .. }) => {
+                return Some(format!(
+                    "move it away (`mv {0} {0}.old`), and a new one is begun; or name another \
+                     folder with `--store DIR`",
+                    path.display()
+                ));
+            }
             Self::NoCache => "name a folder with `--store DIR` or in `VWFB_STORE`",
             Self::Sandbox(_) => "`--sandbox=auto` confines tasks as far as the kernel can",
             Self::CleanLabels => "`vwfb clean` alone removes `vwfb-out`",

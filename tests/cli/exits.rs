@@ -219,6 +219,17 @@ fn a_full_disk_behind_standard_output_is_4() {
 }
 
 #[test]
+fn a_store_of_another_format_is_told_with_what_to_do() {
+    let world = World::new();
+    let _built = world.ok(&["build", "//p:copy"]);
+    fs::write(world.store().join("format"), "vwfb-store 1\n").unwrap();
+    for args in [&["build", "//p:copy"][..], &["cache", "stats"]] {
+        let ran = world.run(args).exits(4);
+        let _told = ran.says("has format 1").says("move it away (`mv ");
+    }
+}
+
+#[test]
 fn a_file_in_the_place_of_the_output_folder_is_told_with_what_to_do() {
     let world = World::new();
     world.write("vwfb-out", "mine");
