@@ -188,10 +188,12 @@ impl Store {
     /// shows.
     fn withheld_mode(&self) -> u32 {
         *self.withheld.get_or_init(|| {
-            let path = self.fresh_path();
-            let made = File::options().create_new(true).write(true).mode(0o777).open(&path);
-            let made = made.and_then(|file| file.metadata()).map(|made| made.mode() & 0o777);
-            let _gone = layout::remove(&path);
+            let made = self.fresh_path().ok().and_then(|path| {
+                let made = File::options().create_new(true).write(true).mode(0o777).open(&path);
+                let mode = made.and_then(|file| file.metadata()).map(|made| made.mode() & 0o777);
+                let _gone = layout::remove(&path);
+                mode.ok()
+            });
             // Where it cannot be told, every mode is set.
             !made.unwrap_or(0) & 0o777
         })

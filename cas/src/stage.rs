@@ -59,7 +59,7 @@ pub(crate) struct Source {
 impl Store {
     /// Stages bytes that are in memory.
     pub(crate) fn stage_bytes(&self, bytes: &[u8], executable: bool) -> Result<Staged, IoError> {
-        let path = self.fresh_path();
+        let path = self.fresh_path()?;
         let mut target = create(&path)?;
         let blob = BlobId(Digest::of(bytes));
         let file = FileRef { blob, size: bytes.len() as u64, executable };
@@ -72,7 +72,7 @@ impl Store {
     /// Stages the bytes of the regular file at `path`, from its start.
     pub(crate) fn stage_file(&self, path: &Path, source: Source) -> Result<Staged, PutError> {
         let Source { file: source, executable, .. } = source;
-        let staged_path = self.fresh_path();
+        let staged_path = self.fresh_path()?;
         let target = create(&staged_path)?;
         let file = FileRef { blob: BlobId(Digest::from_bytes([0; 32])), size: 0, executable };
         let mut staged = Staged { path: staged_path, file };

@@ -96,7 +96,6 @@ pub struct Core {
     /// Whether files were written, not packs, since the last sync.
     unsynced: AtomicBool,
     names: AtomicU64,
-    own_folder: OnceLock<PathBuf>,
     /// See `Store::withheld_mode`.
     pub(crate) withheld: OnceLock<u32>,
 }
@@ -174,7 +173,6 @@ impl Store {
             options: options.clone(),
             unsynced: AtomicBool::new(false),
             names: AtomicU64::new(0),
-            own_folder: OnceLock::new(),
             withheld: OnceLock::new(),
         };
         let store = Self { core: Arc::new(core), lander: Mutex::default() };
@@ -188,30 +186,23 @@ impl Store {
     }
 
     /// This process's own folder in the store, on the same file system as the blobs; it goes when
-    /// the store is dropped.
+    /// the store is dropped. It is made now, as most commands need none; if it cannot be, whoever
+    /// makes something in it learns why.
     pub fn scratch_dir(&self) -> PathBuf {
-        self.own_folder().join("work")
+        let folder = self.own_folder().join("work");
+        let _made = fs::create_dir_all(&folder);
+        folder
     }
 
-    /// The folder with the two, made when it is first asked for: most commands need neither.
-    fn own_folder(&self) -> &Path {
-        self.own_folder.get_or_init(|| {
-            let folder = self.layout.scratch().join(&self.lease.name);
-            for name in ["work", "staging"] {
-                // Whoever uses one that could not be made says why.
-                let _made = fs::create_dir_all(folder.join(name));
-            }
-            folder
-        })
+    fn own_folder(&self) -> PathBuf {
+        self.layout.scratch().join(&self.lease.name)
     }
 
-    fn staging(&self) -> PathBuf {
-        self.own_folder().join("staging")
-    }
-
-    /// A path that no other thread or process uses.
-    pub(crate) fn fresh_path(&self) -> PathBuf {
-        self.staging().join(self.fresh_number().to_string())
+    /// A path that no other thread or process uses, in a folder that is there.
+    pub(crate) fn fresh_path(&self) -> Result<PathBuf, IoError> {
+        let staging = self.own_folder().join("staging");
+        fs::create_dir_all(&staging).at("create", &staging)?;
+        Ok(staging.join(self.fresh_number().to_string()))
     }
 
     /// A number that no other thread of this process is given.
@@ -237,9 +228,7 @@ impl Store {
             let _panicked = lander.join();
         }
         self.settle();
-        if let Some(folder) = self.own_folder.get() {
-            dir::remove_all(folder)?;
-        }
+        dir::remove_all(&self.own_folder())?;
         self.sync()?;
         let is_done = self.pending.state().batch.len() == 0;
         self.index.write(Outlive::Process, |rows| {

@@ -178,7 +178,7 @@ impl Snapshot {
         with_tools: impl Fn(&Tools, &Facts) + Sync,
     ) -> Option<(Self, Held)> {
         let timed = Timed::new(Phase::Load);
-        let file = fs::File::open(&place.path).ok()?;
+        let file = open_regular(&place.path).ok()?;
         let mut head = [0; HEAD];
         file.read_exact_at(&mut head, 0).ok()?;
         let (identity, rest) = head.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
@@ -298,6 +298,14 @@ impl Rest {
         let answers = Answers::read(from, graph.tasks())?;
         let tools = Tools::read(from)?;
         from.0.is_empty().then_some(Self { mark, settled, graph, answers, tools })
+    }
+}
+
+/// Opens a file to read it, and nothing on which that could wait for ever.
+fn open_regular(path: &Path) -> io::Result<fs::File> {
+    match fs::metadata(path)?.is_file() {
+        true => fs::File::open(path),
+        false => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
 

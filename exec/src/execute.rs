@@ -159,8 +159,10 @@ impl Executor {
 
     fn put_program(&self, text: &str) -> Result<FileRef, Cause> {
         let number = self.texts.fetch_add(1, Ordering::Relaxed);
-        let path = self.store.scratch_dir().join(format!("text-{number}"));
-        fs::write(&path, text)
+        let folder = self.store.scratch_dir();
+        let path = folder.join(format!("text-{number}"));
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(&path, text))
             .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
             .map_err(|source| failed("write", &path, source))?;
         let put = self.store.put_file(&path, Take::Move);

@@ -10,7 +10,7 @@ use vwfb_cas::Digest;
 use crate::action::{Action, Grants};
 use crate::failure::Cause;
 use crate::scratch::Scratch;
-use crate::shell::{self, OnlyCommand};
+use crate::shell;
 use crate::task::millis;
 use crate::toolbox::Toolset;
 use crate::toolchain::Closure;
@@ -74,10 +74,10 @@ impl Process<'_> {
 
     /// The program to start in the stead of a shell, where both are the base's.
     fn only(&self, shell: &str, args: &[String]) -> Option<Only> {
-        let OnlyCommand { name, args, redirections } = shell::only_command(shell, args)?;
-        let is_base = self.tools.has_of_base(&[shell, &name]);
-        let program = is_base.then(|| self.tools.program(&name))??.to_owned();
-        Some(Only { program, name, args, redirections })
+        let command = shell::only_command(shell, args)?;
+        let is_base = self.tools.has_of_base(&[shell, &command.name]);
+        let program = is_base.then(|| self.tools.program(&command.name))??.to_owned();
+        Some(Only { program, command })
     }
 
     /// The fixed variables, the declared ones, which may replace them, and the secrets.

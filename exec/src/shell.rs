@@ -76,11 +76,11 @@ const PLAIN: &[&str] = &[
 ];
 
 /// A script's only command.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OnlyCommand {
-    /// The program's name.
+    /// What the script calls the program.
     pub(crate) name: String,
-    /// Its arguments.
+    /// Its arguments, without its name.
     pub(crate) args: Vec<String>,
     /// In the order in which they are written.
     pub(crate) redirections: Vec<Redirection>,
@@ -108,8 +108,8 @@ impl Redirection {
             Self::Append(path) => (path, made | OFlags::APPEND),
         };
         let mode = Mode::from_raw_mode(if flags.contains(OFlags::CREATE) { 0o666 } else { 0 });
-        let inside = ResolveFlags::BENEATH;
-        Ok(rustix::fs::openat2(within, path, flags | OFlags::CLOEXEC, mode, inside)?.into())
+        let flags = flags | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat2(within, path, flags, mode, ResolveFlags::BENEATH)?.into())
     }
 }
 

@@ -13,7 +13,7 @@ use landlock::RulesetCreated;
 use crate::failure::Unstartable;
 use crate::log::Log;
 use crate::sandbox::{self, ConfineError};
-use crate::shell::{self, Redirection};
+use crate::shell::{self, OnlyCommand, Redirection};
 use crate::wire::{NumberedRules, Only, Reply, Run};
 
 /// Prepares the process of `run` and starts it once `go` says so, so that what preparing costs is
@@ -80,7 +80,8 @@ impl<'a> Commands<'a> {
     fn of(run: &'a Run, log: &Log) -> Result<Self, Reply> {
         let mut whole = Command::new(&run.program);
         whole.args(&run.args);
-        let Some(Only { program, name, args, redirections }) = &run.only else {
+        let Some(Only { program, command: OnlyCommand { name, args, redirections } }) = &run.only
+        else {
             let command = dressed(whole, run, log)?;
             return Ok(Self { command, redirections: &[], shell: None });
         };

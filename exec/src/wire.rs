@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Unstartable;
 use crate::sandbox::Rules;
-use crate::shell::Redirection;
+use crate::shell::OnlyCommand;
 
 /// From vwfb to the launcher.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,13 +58,9 @@ pub(crate) struct Run {
 pub(crate) struct Only {
     /// The file to execute, absolute.
     pub(crate) program: PathBuf,
-    /// What its script calls it.
-    pub(crate) name: String,
-    /// Its arguments, without its name.
-    pub(crate) args: Vec<String>,
-    /// What its standard streams are, if a file of the working directory; otherwise the shell is
-    /// to say why it is none.
-    pub(crate) redirections: Vec<Redirection>,
+    /// What its script says. Where a redirection is not to a file of the working directory, the
+    /// shell is to say why.
+    pub(crate) command: OnlyCommand,
 }
 
 /// Rules that a launcher is told in full once, and by their number after that.

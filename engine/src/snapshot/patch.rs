@@ -4,10 +4,9 @@
 //! It always holds all that differs from the file, and never only what is new, so that of two
 //! processes that write it at once either leaves a whole state.
 
-use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 
-use super::{Base, PATCH_MAGIC, Place, Snapshot, Tools, read_mark, write_mark};
+use super::{Base, PATCH_MAGIC, Place, Snapshot, Tools, open_regular, read_mark, write_mark};
 use crate::columns::{Reader, Writer, narrow};
 
 /// A snapshot is written anew when what differs is more than this part of it, as every build reads
@@ -24,10 +23,11 @@ impl Patch {
     /// What differs from the snapshot's file with this checksum, if anything; `None` if the file
     /// that says it is damaged.
     pub(super) fn read(place: &Place, own: &[u8; 32]) -> Option<Option<Self>> {
-        let mut bytes = match fs::read(place.patch()) {
-            Ok(bytes) => bytes,
+        let mut bytes = Vec::new();
+        match open_regular(&place.patch()).and_then(|mut file| file.read_to_end(&mut bytes)) {
+            Ok(_) => {}
             Err(error) => return (error.kind() == io::ErrorKind::NotFound).then_some(None),
-        };
+        }
         let (checksum, body) = bytes.strip_prefix(PATCH_MAGIC)?.split_first_chunk::<32>()?;
         if *checksum != place.checksum_of(body) {
             return None;

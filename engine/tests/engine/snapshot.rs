@@ -217,6 +217,27 @@ fn a_damaged_snapshot_is_not_used() {
 }
 
 #[test]
+fn a_snapshot_that_is_stretched_or_a_pipe_or_a_folder_is_not_used() {
+    let scene = edited();
+    let pipe = |path: &Path| {
+        fs::remove_file(path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RWXU).unwrap();
+    };
+    pipe(&patch(&scene));
+    scene.build("//...").expect("unchanged t u");
+    let stretched = fs::File::options().write(true).open(snapshot(&scene)).unwrap();
+    stretched.set_len(4 << 40).unwrap();
+    scene.build("//...").expect("unchanged t u");
+    pipe(&snapshot(&scene));
+    scene.build("//...").expect("unchanged t u");
+    let path = snapshot(&scene);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    scene.build("//...").expect("unchanged t u");
+    assert_eq!(scene.output("u"), "2");
+}
+
+#[test]
 fn a_snapshot_of_another_request_is_not_used() {
     let scene = Scene::new(
         r#"
