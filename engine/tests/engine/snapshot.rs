@@ -228,6 +228,8 @@ fn a_snapshot_that_is_stretched_or_a_pipe_or_a_folder_is_not_used() {
     let stretched = fs::File::options().write(true).open(snapshot(&scene)).unwrap();
     stretched.set_len(4 << 40).unwrap();
     scene.build("//...").expect("unchanged t u");
+    say_long(&snapshot(&scene));
+    scene.build("//...").expect("unchanged t u");
     pipe(&snapshot(&scene));
     scene.build("//...").expect("unchanged t u");
     let path = snapshot(&scene);
@@ -255,6 +257,18 @@ fn a_snapshot_of_another_request_is_not_used() {
         std::fs::write(path, &bytes).unwrap();
     }
     scene.build("//:b").expect("unchanged b");
+}
+
+/// Makes the length that a snapshot's head tells more than any memory holds.
+fn say_long(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let is_length = |at: &usize| {
+        let told = u64::from_le_bytes(bytes[*at..at + 8].try_into().unwrap());
+        told.wrapping_add(*at as u64 + 8) == bytes.len() as u64
+    };
+    let at = (0..128).find(is_length).unwrap();
+    bytes[at..at + 8].copy_from_slice(&(4_u64 << 40).to_le_bytes());
+    fs::write(path, bytes).unwrap();
 }
 
 /// The snapshots themselves, without what differs from each.
