@@ -281,8 +281,8 @@ impl<'a> Build<'a> {
         };
         self.run.emit(&Event::TaskStarted { label: self.run.label(id), key: keyed.key });
         self.running.insert(id, (cancel.clone(), Arc::clone(def)));
-        self.pool.start(Box::new(job), cancel);
-        Ok(())
+        let started = self.pool.start(Box::new(job), cancel);
+        started.map_err(|error| EnvironmentError(format!("cannot start tasks: {error}")))
     }
 
     fn hear(&mut self, message: Message) {

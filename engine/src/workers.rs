@@ -2,6 +2,7 @@
 //! database handle or decides anything.
 
 use std::any::Any;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -197,7 +198,8 @@ type Work = (Box<Job>, CancelToken);
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     limit: usize,
-    turns: Arc<Turns>,
+    /// Made with the first thread.
+    turns: Option<Arc<Turns>>,
     reports: Sender<Message>,
     work: Option<Sender<Work>>,
     queue: Arc<Mutex<Receiver<Work>>>,
@@ -211,7 +213,7 @@ impl Pool {
         Self {
             shared,
             limit,
-            turns: Turns::new(limit),
+            turns: None,
             reports,
             work: Some(work),
             queue: Arc::new(Mutex::new(queue)),
@@ -231,14 +233,27 @@ impl Pool {
     }
 
     /// Starts a job; its report will come.
-    pub(crate) fn start(&mut self, job: Box<Job>, cancel: CancelToken) {
-        self.busy += 1;
+    ///
+    /// # Errors
+    /// If the store's folder for what is passing cannot be written.
+    pub(crate) fn start(&mut self, job: Box<Job>, cancel: CancelToken) -> io::Result<()> {
         // Some more than run processes, to prepare tasks and to take in outputs meanwhile.
-        if self.threads.len() < self.busy.min(self.limit + self.limit.div_ceil(2)) {
-            self.threads.push(self.thread());
+        if self.threads.len() < (self.busy + 1).min(self.limit + self.limit.div_ceil(2)) {
+            let waiter = self.waiter()?;
+            self.threads.push(self.thread(waiter));
         }
+        self.busy += 1;
         let work = self.work.as_ref().expect("the pool is open until it is dropped");
         work.send((job, cancel)).expect("a thread waits for work until the pool is dropped");
+        Ok(())
+    }
+
+    fn waiter(&mut self) -> io::Result<Waiter> {
+        let turns = match self.turns.take() {
+            Some(turns) => turns,
+            None => Turns::new(&self.shared.store.scratch_dir(), self.limit)?,
+        };
+        Ok(Waiter::of(self.turns.insert(turns)))
     }
 
     /// Takes note of a report.
@@ -246,10 +261,9 @@ impl Pool {
         self.busy -= 1;
     }
 
-    fn thread(&self) -> JoinHandle<()> {
+    fn thread(&self, waiter: Waiter) -> JoinHandle<()> {
         let (shared, queue) = (Arc::clone(&self.shared), Arc::clone(&self.queue));
         let reports = self.reports.clone();
-        let waiter = Waiter::of(&self.turns);
         std::thread::spawn(move || {
             let mut worker = shared.runner.worker(waiter.clone());
             while let Some((job, cancel)) = next(&queue) {

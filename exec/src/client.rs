@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use vwfb_cas::profile::{Counter, Timed, count};
@@ -96,31 +97,34 @@ impl Launcher {
         waiter: Option<&Waiter>,
         cancel: &CancelToken,
     ) -> Result<Exited, LauncherError> {
+        if cancel.is_cancelled() {
+            return Ok(Exited::UNSTARTED);
+        }
         let rules = grounds.map(|grounds| self.rulebook.numbered(grounds));
-        let exited = self.ended(&Request::Run(run, rules), waiter, cancel);
-        if exited.is_err() {
-            self.rulebook.forget();
+        self.send(&Request::Run(run, rules))?;
+        let exited = self.ended(cancel);
+        match &exited {
+            Ok(exited) => {
+                count(Counter::ProcessesSpawned, exited.has_run().into());
+                if let Some(waiter) = waiter {
+                    waiter.has_waited(Duration::from_micros(exited.waited_us));
+                }
+            }
+            Err(error) => {
+                self.rulebook.forget();
+                if let Some(waiter) = waiter.filter(|_| !error.is_refusal()) {
+                    waiter.replace();
+                }
+            }
         }
         exited
     }
 
-    fn ended(
-        &mut self,
-        request: &Request<&Run>,
-        waiter: Option<&Waiter>,
-        cancel: &CancelToken,
-    ) -> Result<Exited, LauncherError> {
-        self.send(request)?;
+    /// Waits for the end of what it was asked to run.
+    fn ended(&mut self, cancel: &CancelToken) -> Result<Exited, LauncherError> {
         let _running = Timed::waiting();
-        let _turn = waiter.map(Waiter::turn);
-        if cancel.is_cancelled() {
+        if self.cancelled_before_reply(cancel)? {
             self.send(&Request::Cancel)?;
-        } else {
-            self.send(&Request::Go)?;
-            count(Counter::ProcessesSpawned, 1);
-            if self.cancelled_before_reply(cancel)? {
-                self.send(&Request::Cancel)?;
-            }
         }
         match self.reply()? {
             Reply::Exited(exited) => Ok(exited),

@@ -6,6 +6,7 @@
 //! vwfb holds.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rustix::fs::Mode;
@@ -13,6 +14,7 @@ use rustix::fs::Mode;
 use crate::family;
 use crate::running::Running;
 use crate::spawn::{Rulesets, refused};
+use crate::turn::{Queue, Turn};
 use crate::wire::{Exited, Inbox, NumberedRules, Reply, Request, Run, line};
 
 /// Runs the launcher on standard input and output until the former closes.
@@ -37,23 +39,42 @@ fn detach() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for the word to start what was prepared.
-fn await_go(requests: &mut Inbox<io::Stdin>) -> Result<(), Reply> {
-    let mut next = || loop {
-        if let Some(request) = requests.take::<Request<Run>>() {
-            return Ok(Some(request?));
+/// Waits in `queue`, if there is one, until a process may run, unless it is cancelled before.
+fn wait_for_turn(
+    queue: Option<&Queue>,
+    requests: &mut Inbox<io::Stdin>,
+) -> Result<Option<Turn>, Reply> {
+    let Some(queue) = queue else { return Ok(None) };
+    let turn = next_turn(queue, requests);
+    if !matches!(turn, Ok(Some(_))) {
+        queue.leave();
+    }
+    match turn {
+        Ok(Some(turn)) => Ok(Some(turn)),
+        Ok(None) => Err(Reply::Exited(Exited::UNSTARTED)),
+        Err(error) => Err(no_turn(&error)),
+    }
+}
+
+fn no_turn(error: &io::Error) -> Reply {
+    refused("cannot wait for a turn", error)
+}
+
+/// The next turn; `None` if the process is not to be started any more.
+fn next_turn(queue: &Queue, requests: &mut Inbox<io::Stdin>) -> io::Result<Option<Turn>> {
+    loop {
+        match requests.take::<Request<Run>>().transpose()? {
+            Some(Request::Cancel) => return Ok(None),
+            Some(Request::Run(..)) => return Err(io::ErrorKind::InvalidInput.into()),
+            None => {}
         }
-        if !requests.fill()? {
-            return io::Result::Ok(None);
+        if let Some(turn) = queue.take()? {
+            return Ok(Some(turn));
         }
-    };
-    match next() {
-        Ok(Some(Request::Go)) => Ok(()),
-        Ok(Some(Request::Cancel)) => Err(Reply::Exited(Exited::UNSTARTED)),
-        Ok(Some(Request::Run(..)) | None) => {
-            Err(refused("never heard when to start", &io::ErrorKind::InvalidInput.into()))
+        // Without vwfb nobody waits for it.
+        if queue.wait()? && !requests.fill()? {
+            return Ok(None);
         }
-        Err(error) => Err(refused("never heard when to start", &error)),
     }
 }
 
@@ -61,6 +82,8 @@ struct Server {
     requests: Inbox<io::Stdin>,
     replies: io::Stdout,
     rulesets: Rulesets,
+    /// The last one that was asked for.
+    queue: Option<Queue>,
 }
 
 /// Why the launcher stops waiting for its task.
@@ -74,7 +97,7 @@ enum Woken {
 impl Server {
     fn new() -> Self {
         let rulesets = Rulesets::default();
-        Self { requests: Inbox::new(io::stdin()), replies: io::stdout(), rulesets }
+        Self { requests: Inbox::new(io::stdin()), replies: io::stdout(), rulesets, queue: None }
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -87,7 +110,7 @@ impl Server {
                     }
                 }
                 // It crossed the reply about the task that it meant.
-                Some(Request::Go | Request::Cancel) => {}
+                Some(Request::Cancel) => {}
                 None if self.requests.fill()? => {}
                 None => return Ok(()),
             }
@@ -95,8 +118,7 @@ impl Server {
     }
 
     fn run(&mut self, run: &Run, rules: Option<&NumberedRules>) -> io::Result<Woken> {
-        let Self { requests, rulesets, .. } = self;
-        let mut task = match Running::start(run, rules, rulesets, || await_go(requests)) {
+        let mut task = match self.start(run, rules) {
             Ok(task) => task,
             Err(refusal) => {
                 family::end(None)?;
@@ -110,6 +132,17 @@ impl Server {
             self.reply(&Reply::Exited(exited))?;
         }
         Ok(woken)
+    }
+
+    fn start(&mut self, run: &Run, rules: Option<&NumberedRules>) -> Result<Running, Reply> {
+        let Self { requests, rulesets, queue, .. } = self;
+        // Here, as a confined thread cannot open it.
+        if queue.as_ref().map(Queue::path) != run.turns.as_deref() {
+            let open = |path: &PathBuf| Queue::open(path, requests.pipe());
+            *queue = run.turns.as_ref().map(open).transpose().map_err(|error| no_turn(&error))?;
+        }
+        let turn = || wait_for_turn(queue.as_ref(), requests);
+        Running::start(run, rules, rulesets, turn)
     }
 
     /// Waits until the task's main process has ended, obeying the clock and vwfb meanwhile.
@@ -132,9 +165,7 @@ impl Server {
         while let Some(request) = self.requests.take::<Request<Run>>() {
             match request? {
                 Request::Cancel => task.cancel(),
-                Request::Run(..) | Request::Go => {
-                    return Err(io::ErrorKind::InvalidInput.into());
-                }
+                Request::Run(..) => return Err(io::ErrorKind::InvalidInput.into()),
             }
         }
         Ok(())

@@ -44,6 +44,8 @@ pub(crate) struct Process<'a> {
     pub(crate) tools: &'a Toolset,
     pub(crate) scratch: &'a Scratch,
     pub(crate) grace: Duration,
+    /// The pipe with the turns, if it waits for one.
+    pub(crate) turns: Option<&'a Path>,
 }
 
 impl Process<'_> {
@@ -69,6 +71,7 @@ impl Process<'_> {
             log: scratch.log(),
             timeout_ms: self.grants.timeout.map(millis),
             grace_ms: millis(self.grace),
+            turns: self.turns.map(Path::to_owned),
         })
     }
 

@@ -67,6 +67,7 @@ mod tests {
             log: "/log".into(),
             timeout_ms: None,
             grace_ms: 0,
+            turns: None,
         };
         assert_eq!(
             command_line(&run, &["KEY"], Some(Path::new("/w"))),

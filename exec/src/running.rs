@@ -11,7 +11,8 @@ use rustix::process::{
 
 use crate::family::{self, Ended};
 use crate::log::Log;
-use crate::spawn::{Rulesets, refused, spawn};
+use crate::spawn::{Rulesets, Spawned, refused, spawn};
+use crate::turn::Turn;
 use crate::wire::{Exited, NumberedRules, Reply, Run};
 
 /// The task that a launcher runs.
@@ -24,6 +25,9 @@ pub(crate) struct Running {
     stop: Stop,
     timed_out: bool,
     cancelled: bool,
+    waited: Duration,
+    /// Held until all of it is dead.
+    turn: Option<Turn>,
 }
 
 /// What a wait was ended by.
@@ -43,16 +47,21 @@ enum Stop {
 }
 
 impl Running {
-    /// Prepares it, and starts it when `go` says so.
+    /// Prepares it, and starts it when `turn` returns.
     pub(crate) fn start(
         run: &Run,
         rules: Option<&NumberedRules>,
         rulesets: &mut Rulesets,
-        go: impl FnOnce() -> Result<(), Reply> + Send,
+        turn: impl FnOnce() -> Result<Option<Turn>, Reply> + Send,
     ) -> Result<Self, Reply> {
-        let mut started = Instant::now();
-        let go = || go().map(|()| started = Instant::now());
-        let (child, log) = spawn(run, rules, rulesets, go)?;
+        let (mut waits, mut started) = (Instant::now(), Instant::now());
+        let turn = || {
+            waits = Instant::now();
+            let turn = turn()?;
+            started = Instant::now();
+            Ok(turn)
+        };
+        let Spawned { child, log, turn } = spawn(run, rules, rulesets, turn)?;
         let main = Pid::from_child(&child);
         let pidfd = pidfd_open(main, PidfdFlags::empty())
             .map_err(|error| refused("cannot watch the process", &error.into()))?;
@@ -66,6 +75,8 @@ impl Running {
             stop: Stop::At(deadline),
             timed_out: false,
             cancelled: false,
+            waited: started.duration_since(waits),
+            turn,
         })
     }
 
@@ -92,6 +103,7 @@ impl Running {
     /// Kills and reaps all that is left of it.
     pub(crate) fn end(mut self) -> io::Result<Exited> {
         let ended = family::end(Some(self.main))?;
+        drop(self.turn.take());
         self.log.drain();
         Ok(self.exited(&ended))
     }
@@ -145,6 +157,7 @@ impl Running {
             printed: self.log.is_made(),
             log_errno: self.log.errno(),
             duration_ms: self.started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
+            waited_us: self.waited.as_micros().try_into().unwrap_or(u64::MAX),
         }
     }
 }

@@ -14,37 +14,48 @@ use crate::failure::Unstartable;
 use crate::log::Log;
 use crate::sandbox::{self, ConfineError};
 use crate::shell::{self, OnlyCommand, Redirection};
+use crate::turn::Turn;
 use crate::wire::{NumberedRules, Only, Reply, Run};
 
-/// Prepares the process of `run` and starts it once `go` says so, so that what preparing costs is
-/// spent while other tasks run; what it prints arrives in the log.
+/// A process that was started.
+pub(crate) struct Spawned {
+    /// The process.
+    pub(crate) child: Child,
+    /// What it prints.
+    pub(crate) log: Log,
+    /// Its turn, if it waited for one.
+    pub(crate) turn: Option<Turn>,
+}
+
+/// Prepares the process of `run` and starts it once `turn` returns, so that what preparing costs is
+/// spent while other tasks run.
 pub(crate) fn spawn(
     run: &Run,
     rules: Option<&NumberedRules>,
     rulesets: &mut Rulesets,
-    go: impl FnOnce() -> Result<(), Reply> + Send,
-) -> Result<(Child, Log), Reply> {
+    turn: impl FnOnce() -> Result<Option<Turn>, Reply> + Send,
+) -> Result<Spawned, Reply> {
     let log = Log::open(&run.log).map_err(|error| refused("cannot log", &error))?;
     let commands = Commands::of(run, &log)?;
     let start = || {
         let mut command = commands.choose(&run.cwd);
-        go()?;
-        start(&mut command)
+        let turn = turn()?;
+        Ok((start(&mut command)?, turn))
     };
-    let child = match rules {
+    let (child, turn) = match rules {
         None => start()?,
         Some(rules) => confined(rulesets.get(rules).map_err(unconfined)?, start)?,
     };
-    Ok((child, log))
+    Ok(Spawned { child, log, turn })
 }
 
 /// Restricting a throw-away thread and spawning from it costs half of what a hook between fork
 /// and exec does, and leaves the launcher itself free. A thread that was kept for the next task
 /// would be in this one's reach: the kernel lets those with the same restrictions trace each other.
-fn confined(
+fn confined<T: Send>(
     ruleset: RulesetCreated,
-    start: impl FnOnce() -> Result<Child, Reply> + Send,
-) -> Result<Child, Reply> {
+    start: impl FnOnce() -> Result<T, Reply> + Send,
+) -> Result<T, Reply> {
     let confined = || {
         sandbox::restrict_thread(ruleset).map_err(unconfined)?;
         start()

@@ -87,6 +87,7 @@ impl Task<'_> {
             tools: &tools,
             scratch: self.scratch,
             grace: options.grace,
+            turns: self.waiter.map(Waiter::pipe),
         };
         let run = process.run(program, args)?;
         let grounds = options.level.confines_files().then(|| self.grounds(tools));

@@ -17,11 +17,9 @@ use crate::shell::OnlyCommand;
 /// From vwfb to the launcher.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<R> {
-    /// Prepare to start a process; only when none runs. What Landlock lets it do; `None` starts it
-    /// unrestricted.
+    /// Prepare a process and start it when it is its turn; only when none runs. What Landlock lets
+    /// it do; `None` starts it unrestricted.
     Run(R, Option<NumberedRules>),
-    /// Start what was prepared; if nothing could be, nothing.
-    Go,
     /// Stop the process that runs or start none after all; without one, nothing.
     Cancel,
 }
@@ -51,6 +49,8 @@ pub(crate) struct Run {
     pub(crate) timeout_ms: Option<u64>,
     /// How many milliseconds pass between TERM and KILL.
     pub(crate) grace_ms: u64,
+    /// The pipe with the turns, if it waits for one.
+    pub(crate) turns: Option<PathBuf>,
 }
 
 /// A program that is started instead of the shell whose script starts nothing else.
@@ -109,6 +109,8 @@ pub(crate) struct Exited {
     pub(crate) log_errno: Option<i32>,
     /// How long it ran, in milliseconds of wall time.
     pub(crate) duration_ms: u64,
+    /// How long it waited for its turn, in microseconds of wall time.
+    pub(crate) waited_us: u64,
 }
 
 impl Exited {
@@ -122,7 +124,13 @@ impl Exited {
         printed: false,
         log_errno: None,
         duration_ms: 0,
+        waited_us: 0,
     };
+
+    /// Whether there was a process.
+    pub(crate) fn has_run(&self) -> bool {
+        self.code.is_some() || self.signal.is_some()
+    }
 }
 
 /// The bytes of `message` with its line end.

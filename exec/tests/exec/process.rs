@@ -392,7 +392,7 @@ fn a_program_of_another_tool_is_left_to_the_shell() {
 #[test]
 fn a_process_that_is_cancelled_before_its_turn_leaves_launcher_and_turn_free() {
     let scene = Scene::new();
-    let turns = Turns::new(1);
+    let turns = Turns::new(&scene.store.scratch_dir(), 1).unwrap();
     let worker = || scene.executor.worker().unwrap().waiting(Waiter::of(&turns));
     let (mut first, mut second) = (worker(), worker());
     let run = |worker: &mut vwfb_exec::Worker, action: &Action, cancel: &CancelToken| {
