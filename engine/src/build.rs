@@ -117,6 +117,9 @@ struct Output<'g> {
     artifact: Artifact,
 }
 
+/// The first tasks start while the keys of the others are asked for.
+const ASKED_AT_ONCE: usize = 256;
+
 /// Workers are given tasks ahead while the last one took less than this.
 const SHORT: Duration = Duration::from_millis(20);
 
@@ -175,30 +178,41 @@ impl<'a> Build<'a> {
     /// Runs until nothing is left to start or to wait for.
     fn drive(&mut self) -> Result<(), EnvironmentError> {
         loop {
-            for id in self.run.settle_known()? {
+            let unknown = self.run.settle_some(ASKED_AT_ONCE)?;
+            let has_asked_all = unknown.is_empty();
+            for id in unknown {
                 self.queue(id);
             }
             if self.options.fail_fast && self.run.counts.of(TaskResult::Failed) > 0 {
                 self.stop_rest();
             }
             self.start()?;
-            if self.pool.is_idle() {
-                self.run.record()?;
-                return self.keep();
-            }
-            let message = match self.run.record_if_due()? {
-                Some(wait) => self.hands.inbox.receiver.recv_timeout(wait),
-                None => self.hands.inbox.receiver.recv().map_err(RecvTimeoutError::from),
-            };
-            match message {
-                Ok(message) => self.hear(message),
-                Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => {
-                    unreachable!("the build holds a sender of its own inbox")
+            let due = self.run.record_if_due()?;
+            if has_asked_all {
+                if self.pool.is_idle() {
+                    self.run.record()?;
+                    return self.keep();
                 }
+                self.wait(due);
             }
             while let Ok(message) = self.hands.inbox.receiver.try_recv() {
                 self.hear(message);
+            }
+        }
+    }
+
+    /// Waits for a message, at most for a time.
+    fn wait(&mut self, most: Option<Duration>) {
+        let receiver = &self.hands.inbox.receiver;
+        let message = match most {
+            Some(most) => receiver.recv_timeout(most),
+            None => receiver.recv().map_err(RecvTimeoutError::from),
+        };
+        match message {
+            Ok(message) => self.hear(message),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                unreachable!("the build holds a sender of its own inbox")
             }
         }
     }

@@ -212,19 +212,35 @@ impl<'a> Run<'a> {
 
     /// Settles everything that is known without running, and returns the tasks that are not.
     pub(crate) fn settle_known(&mut self) -> Result<Vec<TaskId>, EnvironmentError> {
-        let _asking = Timed::new(Phase::Queries);
         let mut unknown = Vec::new();
         loop {
+            let some = self.settle_some(usize::MAX)?;
+            if some.is_empty() {
+                return Ok(unknown);
+            }
+            unknown.extend(some);
+        }
+    }
+
+    /// Settles what is known without running until it comes upon tasks that are not, and returns
+    /// at most `most` of them; none only if nothing is left to ask.
+    pub(crate) fn settle_some(&mut self, most: usize) -> Result<Vec<TaskId>, EnvironmentError> {
+        let _asking = Timed::new(Phase::Queries);
+        let mut unknown = Vec::new();
+        while unknown.is_empty() {
             let mut asked = Vec::new();
-            while let Some(id) = self.plan.next_ready() {
+            while asked.len() < most
+                && let Some(id) = self.plan.next_ready()
+            {
                 asked.extend(self.settle_same_key(id));
             }
             self.claim()?;
             if asked.is_empty() {
-                return Ok(unknown);
+                break;
             }
             self.settle_stored(&asked, &mut unknown)?;
         }
+        Ok(unknown)
     }
 
     /// Keeps from any gc what this run stands on. What is lost already is met when its bytes are

@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tempfile::TempDir;
+use vwfb_exec::action::Action;
+use vwfb_exec::{Cause, Turns, Waiter, Worker};
 
 use crate::scene::{Declare, HELPER, Scene, make_pipe};
 
@@ -54,6 +56,36 @@ fn a_launcher_that_was_killed_is_replaced() {
     let failure = scene.run(&scene.script("true")).unwrap_err();
     assert_eq!(failure.to_string(), "the task launcher is gone");
     scene.run(&scene.script("true")).unwrap();
+}
+
+#[test]
+fn the_turn_of_a_launcher_that_was_killed_is_not_lost() {
+    let scene = Scene::new();
+    let turns = Turns::new(&scene.store.scratch_dir(), 1).unwrap();
+    let worker = || scene.executor.worker().unwrap().waiting(Waiter::of(&turns));
+    let (mut first, mut second) = (worker(), worker());
+    let run = |worker: &mut Worker, action: &Action| {
+        scene.executor.run(worker, action, &scene.grants, &scene.closures, &scene.cancel)
+    };
+    let holds = scene.script("echo $$; exec sleep 1000");
+    let log = scene.store.scratch_dir().join("worker-1/log");
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| run(&mut first, &holds));
+        let main = loop {
+            match fs::read_to_string(&log).unwrap_or_default().trim().parse::<i32>() {
+                Ok(main) => break main,
+                Err(_) => assert!(!held.is_finished(), "{:?}", held.join()),
+            }
+        };
+        let launcher = Stat::of(main).parent;
+        let watched = [main, launcher].map(watch);
+        kill(launcher);
+        // Nobody else ends it then.
+        kill(main);
+        assert_ends(&watched);
+        assert!(matches!(held.join().unwrap().unwrap_err().cause, Cause::Launcher(_)));
+    });
+    run(&mut second, &scene.script("true")).unwrap();
 }
 
 #[test]
