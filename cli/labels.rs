@@ -140,8 +140,8 @@ fn absolute(located: &Located, package: &WsPath) -> Vec<String> {
 fn targets(located: &Located, package: &WsPath) -> Vec<Label> {
     let Ok(file) = package.join(BUILD_FILE) else { return Vec::new() };
     let Ok(text) = fs::read_to_string(located.root.join(file.as_str())) else { return Vec::new() };
-    let targets = vwfb_rules::package(&file, &text).value.targets;
-    targets.iter().map(|target| Label::new(package.clone(), target.name.clone())).collect()
+    let block = vwfb_rules::package(&file, &text).value.block;
+    block.members.iter().map(|target| Label::new(package.clone(), target.name.clone())).collect()
 }
 
 fn packages(located: &Located) -> Vec<WsPath> {

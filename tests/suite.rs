@@ -57,6 +57,9 @@ suites! {
     attributes: "tests/suite/rules/attributes.md";
     definition: "tests/suite/rules/definition.md";
     types: "tests/suite/rules/types.md";
+    each: "tests/suite/many/each.md";
+    matrix: "tests/suite/many/matrix.md";
+    templates: "tests/suite/many/templates.md";
     std: "tests/suite/sharing/std.md";
     rule_files: "tests/suite/sharing/rule_files.md";
     workspace: "tests/suite/sharing/workspace.md";

@@ -14,6 +14,7 @@ use vwfb_rules::pattern::Pattern;
 use vwfb_rules::{check_outputs, check_overrides, cycle, spans};
 
 use crate::db::{Database, Db, Settings, Target};
+use crate::names::names;
 use crate::package::{package_def, package_file, rule_file, rule_table, target_names, workspace};
 use crate::system::Text;
 use crate::target::{declared, references, task};
@@ -187,7 +188,7 @@ impl<'db> Check<'db> {
     fn targets_of(&mut self, package: &WsPath) -> Vec<Label> {
         self.package(package);
         let names = self.names(package).unwrap_or_default();
-        names.iter().map(|name| Label::new(package.clone(), name.clone())).collect()
+        names.iter().map(|name| Label::listed(package.clone(), name)).collect()
     }
 
     /// The problems of one package's file and of the rule files it uses.
@@ -203,6 +204,9 @@ impl<'db> Check<'db> {
             self.rule_file(&used.path);
         }
         self.add(&rule_table(self.db, file).problems);
+        if let Some(names) = names(self.db, file) {
+            self.add(&names.problems);
+        }
     }
 
     fn rule_file(&mut self, path: &WsPath) {
@@ -213,6 +217,9 @@ impl<'db> Check<'db> {
             }
             if let Some(file) = rule_file(self.db, self.db.rule_text(&path)) {
                 self.add(&file.problems);
+                if !file.value.templates.is_empty() {
+                    self.add(&rule_table(self.db, self.db.rule_text(&path)).problems);
+                }
                 next.extend(file.value.uses.iter().map(|used| used.path.clone()));
             }
         }
@@ -238,7 +245,7 @@ impl<'db> Check<'db> {
         let mut all = Vec::new();
         for package in self.packages.clone() {
             for name in self.names(&package).unwrap_or_default().iter() {
-                let target = self.db.target(&Label::new(package.clone(), name.clone()));
+                let target = self.db.target(&Label::listed(package.clone(), name));
                 all.extend(declared(self.db, target).value.as_deref());
             }
         }

@@ -9,7 +9,8 @@ use vwfb_rules::task::{InputRef, Results, TaskDef};
 
 use crate::columns::{Lists, Reader, Strings, Writer, narrow};
 use crate::db::{Db, Target};
-use crate::package::{package_def, package_file, target_def};
+use crate::names::placed;
+use crate::package::{package_def, package_file};
 use crate::plan::{Shape, TaskId};
 use crate::target::{declared, provides, references, task};
 use crate::written::{Short, Written, of_package, of_target};
@@ -156,11 +157,7 @@ impl TaskGraph {
     pub fn target_label(&self, id: TargetId) -> Label {
         let package = self.package(self.package_of[id.0]);
         let name = self.names.get(narrow(id.0));
-        // A plain name, as almost all are, needs no parsing.
-        if vwfb_rules::label::is_name(name) {
-            return Label::new(package, name);
-        }
-        Label::parse(&format!(":{name}"), &package).expect("a graph holds the names of labels")
+        Label::listed(package, name)
     }
 
     /// The name of a target in its package.
@@ -278,7 +275,7 @@ impl Row {
         Self {
             refs: in_order(references(db, target).iter().map(|(label, _)| label)),
             face,
-            written: target_def(db, target).map(|def| of_target(&def)).unwrap_or_default(),
+            written: placed(db, target).map(|placed| of_target(&placed.def)).unwrap_or_default(),
             makes: outputs.into_iter().flatten().map(|output| output.path.to_string()).collect(),
             offers: offers.into_iter().map(|(_, offer)| offer).collect(),
             task: task(db, target).value.as_ref().map(|def| TaskRow::of(db, def)),

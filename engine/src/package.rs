@@ -1,6 +1,5 @@
 //! Queries over whole files: the workspace, packages, rule files, and what is in their sight.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use vwfb_cas::profile::{Counter, Phase, Timed, count};
@@ -8,14 +7,15 @@ use vwfb_rules::RuleTable;
 use vwfb_rules::codes;
 use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
 use vwfb_rules::label::{Label, WsPath};
-use vwfb_rules::package::{PackageDef, TargetDef};
+use vwfb_rules::package::PackageDef;
 use vwfb_rules::rule_file::RuleFile;
 use vwfb_rules::scope::{Scope, SourceKind};
 use vwfb_rules::task::Provided;
 use vwfb_rules::vars::Vars;
 use vwfb_rules::workspace::WorkspaceDef;
 
-use crate::db::{Db, RuleText, Settings, Target};
+use crate::db::{Db, RuleText, Settings};
+use crate::names::{named, names};
 use crate::system::Text;
 use crate::target::provides;
 
@@ -102,12 +102,16 @@ pub(crate) fn package_file(db: &dyn Db, package: &WsPath) -> RuleText {
     db.rule_text(&file_in(package, BUILD_FILE))
 }
 
-/// The rules in sight of a package.
+/// The rules in sight of the text of a package or rule file.
 #[salsa::tracked(returns(ref))]
 pub(crate) fn rule_table(db: &dyn Db, file: RuleText) -> Checked<Arc<RuleTable>> {
     count(Counter::QueriesExecuted, 1);
-    let Some(package) = package_def(db, file) else { return Checked::default() };
-    let Checked { value, problems } = RuleTable::new(&package.value, &QueryScope(db));
+    let own = match file.path(db).name() {
+        BUILD_FILE => package_def(db, file).as_ref().map(|package| &package.value.own),
+        _ => rule_file(db, file).as_ref().map(|file| &file.value),
+    };
+    let Some(own) = own else { return Checked::default() };
+    let Checked { value, problems } = RuleTable::new(own, &QueryScope(db));
     Checked { value: Arc::new(value), problems }
 }
 
@@ -125,15 +129,7 @@ pub(crate) fn package_vars(db: &dyn Db, file: RuleText) -> Vars {
 #[salsa::tracked(returns(clone))]
 pub(crate) fn target_names(db: &dyn Db, file: RuleText) -> Option<Arc<[String]>> {
     count(Counter::QueriesExecuted, 1);
-    let package = package_def(db, file).as_ref()?;
-    Some(package.value.targets.iter().map(|target| target.name.clone()).collect())
-}
-
-/// The same names, to look one up: a package may have many, each named by many.
-#[salsa::tracked(returns(ref))]
-fn target_name_set(db: &dyn Db, file: RuleText) -> Option<HashSet<String>> {
-    count(Counter::QueriesExecuted, 1);
-    Some(target_names(db, file)?.iter().cloned().collect())
+    Some(Arc::clone(&names(db, file).as_ref()?.value.targets))
 }
 
 /// Whether a package's text has errors: only that, so that its other edits wake nobody.
@@ -141,15 +137,6 @@ fn target_name_set(db: &dyn Db, file: RuleText) -> Option<HashSet<String>> {
 pub(crate) fn is_broken(db: &dyn Db, file: RuleText) -> bool {
     count(Counter::QueriesExecuted, 1);
     package_def(db, file).as_ref().is_some_and(Checked::has_errors)
-}
-
-/// One target as written: an edit of its neighbours stops here.
-#[salsa::tracked(returns(clone))]
-pub(crate) fn target_def(db: &dyn Db, target: Target) -> Option<Arc<TargetDef>> {
-    count(Counter::QueriesExecuted, 1);
-    let label = target.label(db);
-    let package = package_def(db, package_file(db, &label.package)).as_ref()?;
-    package.value.target(&label.target()).cloned()
 }
 
 /// What a target sees of the world: every look is a query.
@@ -176,9 +163,16 @@ impl Scope for QueryScope<'_> {
         target_names(self.0, package_file(self.0, package))
     }
 
-    fn has_target(&self, package: &WsPath, name: &str) -> Option<bool> {
-        let names = target_name_set(self.0, package_file(self.0, package)).as_ref()?;
-        Some(names.contains(name))
+    fn has_target(&self, label: &Label) -> Option<bool> {
+        package_def(self.0, package_file(self.0, &label.package)).as_ref()?;
+        Some(named(self.0, self.0.target(label)).is_some())
+    }
+
+    fn text(&self, path: &WsPath) -> Option<Arc<str>> {
+        match self.0.rule_text(path).text(self.0) {
+            Text::Present(text) => Some(Arc::clone(text)),
+            Text::Absent | Text::Unreadable(_) => None,
+        }
     }
 
     fn is_broken(&self, package: &WsPath) -> bool {

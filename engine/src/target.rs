@@ -9,18 +9,17 @@ use vwfb_rules::label::Label;
 use vwfb_rules::task::{Provided, TaskDef};
 
 use crate::db::{Db, Target};
-use crate::package::{QueryScope, package_file, package_vars, rule_table, target_def, workspace};
+use crate::names::{Named, named, placed, vars_of};
+use crate::package::{QueryScope, package_file, rule_table, workspace};
 
 /// The target with its rule, typed attributes and outputs; nothing if it does not exist, `when`
 /// switched it off, or its text is too wrong.
 #[salsa::tracked(returns(ref))]
 pub(crate) fn declared(db: &dyn Db, target: Target) -> Checked<Option<Arc<Declared>>> {
     count(Counter::QueriesExecuted, 1);
-    let Some(def) = target_def(db, target) else { return Checked::default() };
-    let package = &target.label(db).package;
-    let file = package_file(db, package);
-    let vars = package_vars(db, file);
-    vwfb_rules::declare(package, &def, &rule_table(db, file).value, vars)
+    let Some(placed) = placed(db, target) else { return Checked::default() };
+    let rules = &rule_table(db, db.rule_text(&placed.frame.file)).value;
+    vwfb_rules::declare(&placed, rules, vars_of(db, &placed.frame))
 }
 
 /// What the target offers to those who refer to it. A `filegroup` or `alias` asks those it names,
@@ -29,13 +28,25 @@ pub(crate) fn declared(db: &dyn Db, target: Target) -> Checked<Option<Arc<Declar
 #[salsa::tracked(returns(clone), cycle_result = provides_in_cycle)]
 pub(crate) fn provides(db: &dyn Db, target: Target) -> Option<Arc<[Provided]>> {
     count(Counter::QueriesExecuted, 1);
-    target_def(db, target)?;
+    match named(db, target)? {
+        Named::Target(_) => {}
+        Named::Family(members) => return provided_by(db, &members),
+        Named::Broken => return None,
+    }
     let checked = declared(db, target);
     match &checked.value {
         Some(declared) => vwfb_rules::provides(declared, &QueryScope(db)),
         None if checked.has_errors() => None,
         None => Some(Arc::default()),
     }
+}
+
+fn provided_by(db: &dyn Db, members: &[Label]) -> Option<Arc<[Provided]>> {
+    let mut all = Vec::new();
+    for member in members {
+        all.extend(provides(db, db.target(member))?.iter().cloned());
+    }
+    Some(all.into())
 }
 
 fn provides_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> Option<Arc<[Provided]>> {
@@ -46,6 +57,10 @@ fn provides_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> Option<Ar
 #[salsa::tracked(returns(ref))]
 pub(crate) fn references(db: &dyn Db, target: Target) -> Vec<(Label, Anchor)> {
     count(Counter::QueriesExecuted, 1);
+    if let Some(Named::Family(members)) = named(db, target) {
+        let anchor = Anchor::file(package_file(db, &target.label(db).package).path(db).clone());
+        return members.iter().map(|member| (member.clone(), anchor.clone())).collect();
+    }
     declared(db, target).value.as_deref().map(vwfb_rules::references).unwrap_or_default()
 }
 

@@ -9,6 +9,7 @@ use vwfb_rules::scope::SourceKind;
 use vwfb_rules::{codes, nearest};
 
 use crate::db::Db;
+use crate::names::named;
 use crate::package::{package_file, target_names};
 
 /// What is wrong with `pattern`, if it means no target that there is.
@@ -29,7 +30,7 @@ fn unknown_target(db: &dyn Db, label: &Label) -> Option<Diagnostic> {
         return Some(unknown_package(db, &label.package, &label.target()));
     };
     let name = label.target();
-    if names.contains(&name) {
+    if named(db, db.target(label)).is_some() {
         return None;
     }
     let near = nearest(&name, names.iter().map(String::as_str));

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use vwfb_rules::package::{PackageDef, TargetDef};
+use vwfb_rules::block::TargetDef;
+use vwfb_rules::package::PackageDef;
 use vwfb_rules::syntax::{Node, Value};
 
 use crate::columns::{Reader, Writer};
@@ -116,7 +117,7 @@ mod tests {
     fn first(text: &str) -> Short {
         let file = WsPath::new("a/BUILD.kdl").unwrap();
         let package = vwfb_rules::package(&file, text).value;
-        of_target(&package.targets[0])
+        of_target(&package.block.members[0])
     }
 
     #[test]

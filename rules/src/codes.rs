@@ -85,6 +85,9 @@ codes! {
     NO_ACTION = "no-action", "A rule or task does not say what to run.";
     TWO_ACTIONS = "two-actions", "A rule or task says twice what to run.";
     NO_OUTPUT = "no-output", "A rule or task declares no output.";
+    BAD_ITEM = "bad-item", "The items of a fan-out cannot be read.";
+    DUPLICATE_ITEM = "duplicate-item", "Two items of a fan-out have one name.";
+    TOO_MANY_ITEMS = "too-many-items", "A fan-out has more items than it may.";
     CYCLE = "cycle", "Targets need one another in a circle.";
 }
 

@@ -6,27 +6,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use given::{Given, GivenAttr, Nodes, nodes_of, noted};
+use given::{Given, GivenAttr, GivenValue, Nodes, nodes_of, noted};
 
+use crate::block::TargetDef;
 use crate::codes::{
     MISSING_ATTRIBUTE, OUTPUT_OUTSIDE, SECRET_MISUSE, UNKNOWN_RULE, WRONG_TYPE, WRONG_UNIT,
 };
 use crate::core_rules::common_attrs;
 use crate::diagnostic::{Anchor, Checked, Diagnostic, Spot};
 use crate::evaluate::Names;
+use crate::frame::{Place, Placed, output_folder};
 use crate::interpolate::{Part, Template};
 use crate::label::{Label, WsPath};
 use crate::library;
 use crate::media::Media;
-use crate::package::TargetDef;
 use crate::read::Problems;
 use crate::rule::{AttrDef, AttrType, Body, Limits, OutDef, RuleDef, Shape};
 use crate::rule_check;
-use crate::rule_reader::{RuleReader, TASK_NODES, no_time};
+use crate::rule_reader::{RuleReader, TASK_NODES, empty_rule, no_time};
 use crate::suggest::did_you_mean;
 use crate::syntax::Value;
 use crate::table::RuleTable;
 use crate::task::{OutputDef, ToolDef};
+use crate::template::{GivenAttrs, TemplateDef};
 use crate::tools;
 use crate::typed::typed;
 use crate::value::{AttrValue, FileName};
@@ -77,29 +79,66 @@ impl Declared {
     }
 }
 
-/// What `target` of the package `pkg` declares; nothing, without a problem, if `when` switches it
+/// What the target `placed` declares; nothing, without a problem, if `when` switches it
 /// off, and nothing if it has errors.
 pub fn declare(
-    pkg: &WsPath,
-    target: &TargetDef,
+    placed: &Placed,
     rules: &RuleTable,
-    vars: &Vars,
+    vars: Option<&Vars>,
 ) -> Checked<Option<Arc<Declared>>> {
+    let Placed { def: target, frame, .. } = placed;
     let Some(rule) = rules.rule(&target.rule) else {
-        let problems = vec![unknown_rule(target, rules)];
+        let problems = vec![frame.traced(unknown_rule(target, rules))];
         return Checked { value: None, problems };
     };
-    let names = Names { target: &target.name, vars: Some(vars) };
-    let mut declaring = Declaring { pkg, target, rules, names, problems: Problems::default() };
+    let names = Names { target: &target.name, vars, bindings: &frame.bindings };
+    let folder = output_folder(&placed.label);
+    let problems = Problems::default();
+    let mut declaring = Declaring { placed, target, folder, rules, names, problems };
     let declared = declaring.declared(rule);
     let problems = declaring.problems.0;
+    let problems: Vec<_> = problems.into_iter().map(|problem| frame.traced(problem)).collect();
     let value = declared.filter(|_| problems.is_empty()).map(Arc::new);
     Checked { value, problems }
 }
 
+/// What the use `placed` of `template` says, typed.
+pub(crate) fn given_attrs(
+    placed: &Placed,
+    template: &TemplateDef,
+    vars: Option<&Vars>,
+) -> Checked<Option<GivenAttrs>> {
+    let Placed { def: target, frame, .. } = placed;
+    let names = Names { target: &target.name, vars, bindings: &frame.bindings };
+    let (rules, problems) = (RuleTable::default(), Problems::default());
+    let folder = output_folder(&placed.label);
+    let mut declaring = Declaring { placed, target, folder, rules: &rules, names, problems };
+    let rule = RuleDef {
+        attrs: template.attrs.clone(),
+        anchor: template.anchor.clone(),
+        ..empty_rule(&template.name, &template.file, &target.node)
+    };
+    let common = common_attrs();
+    let given = Given::new(&nodes_of(&target.node), &rule, common, &mut declaring.problems);
+    let settings = declaring.attrs(common, &given, &frame.folder);
+    let attrs = declaring.attrs(&rule.attrs, &given, &rule.file.parent().unwrap_or_default());
+    let is_common = |name: &String| common.iter().any(|attr| attr.name == *name);
+    let common = given.attrs.iter().filter(|(name, _)| is_common(name));
+    let mut common: Vec<_> =
+        common.map(|(name, given)| (name.clone(), given.anchor.clone())).collect();
+    let own = [("env", !given.env.is_empty()), ("resource", !given.limits.resources.is_empty())];
+    let own = own.into_iter().filter(|(_, given)| *given);
+    common.extend(own.map(|(name, _)| (name.to_owned(), target.anchor().clone())));
+    let problems = declaring.problems.0;
+    let problems = problems.into_iter().map(|problem| frame.traced(problem)).collect();
+    Checked { value: Some(GivenAttrs { attrs, settings, common }), problems }
+}
+
 struct Declaring<'a> {
-    pkg: &'a WsPath,
+    placed: &'a Placed,
     target: &'a TargetDef,
+    /// Where its outputs are below the folder for all.
+    folder: WsPath,
     rules: &'a RuleTable,
     names: Names<'a>,
     problems: Problems,
@@ -110,7 +149,7 @@ impl<'a> Declaring<'a> {
         let (rule, nodes) = self.own_rule(rule);
         let common = common_attrs();
         let given = Given::new(&nodes, &rule, common, &mut self.problems);
-        let mut settings = self.attrs(common, &given, self.pkg);
+        let mut settings = self.attrs(common, &given, &self.placed.frame.folder);
         self.check_timeout(&settings, &given);
         if settings.get("when") == Some(&AttrValue::Bool(false)) {
             return None;
@@ -122,11 +161,12 @@ impl<'a> Declaring<'a> {
         }
         let mut env = given.env;
         for template in env.values_mut() {
-            self.names.bind(template, &mut self.problems);
+            let own = own_names(&rule);
+            self.names.bind(template, &own, &mut self.problems);
         }
         self.check_env(&env, &rule);
         Some(Declared {
-            label: Label::new(self.pkg.clone(), self.target.name.clone()),
+            label: self.placed.label.clone(),
             anchor: self.target.anchor().clone(),
             tools: self.tools(&rule),
             after: labels(settings.remove("after")),
@@ -158,7 +198,7 @@ impl<'a> Declaring<'a> {
         let mut rule = reader.finish(before, &mut self.problems);
         let sound = self.problems.count() == before;
         for template in templates(&mut rule) {
-            self.names.bind(template, &mut self.problems);
+            self.names.bind(template, &OWN, &mut self.problems);
         }
         if sound {
             self.problems.0.extend(rule_check::check(&rule));
@@ -174,7 +214,9 @@ impl<'a> Declaring<'a> {
     ) -> BTreeMap<String, AttrValue> {
         let mut attrs = BTreeMap::new();
         for def in defs {
-            let value = match (given.attrs.get(&def.name), &def.default) {
+            let given = given.attrs.get(&def.name);
+            let given = given.filter(|given| !self.is_unset(def, given));
+            let value = match (given, &def.default) {
                 (Some(given), _) => self.given(def, given),
                 (None, Some(default)) => self.default(def, default, rule_folder),
                 (None, None) => {
@@ -189,6 +231,18 @@ impl<'a> Declaring<'a> {
         attrs
     }
 
+    /// Whether what is given for a single value is wholly what is bound and not set.
+    fn is_unset(&self, def: &AttrDef, given: &GivenAttr) -> bool {
+        let is_unset = |given: &GivenValue| {
+            let text = given.value.text().and_then(|text| text.strip_prefix('{'));
+            let path = text.and_then(|text| text.strip_suffix('}')).unwrap_or_default();
+            let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+            let bound = self.names.bindings.get(&path[0]).and_then(|it| it.field(&path[1..]));
+            bound.is_some_and(|bound| bound.values.is_empty() && !bound.list)
+        };
+        def.shape == Shape::Single && matches!(given.values.as_slice(), [one] if is_unset(one))
+    }
+
     fn given(&mut self, def: &AttrDef, given: &GivenAttr) -> Option<AttrValue> {
         let mut values: Vec<(Option<String>, AttrValue)> = Vec::new();
         let before = self.problems.count();
@@ -198,7 +252,7 @@ impl<'a> Declaring<'a> {
                 continue;
             }
             for plain in self.names.values(&one.value, &mut self.problems) {
-                let value = typed(&plain, def, self.pkg)
+                let value = typed(&plain, def, self.placed.frame.place())
                     .map_err(|problem| noted(interpolated(problem, &plain, &one.value), def));
                 let Some(mut value) = self.problems.take(value) else { continue };
                 allow_empty(&mut value, one.allow_empty);
@@ -217,11 +271,12 @@ impl<'a> Declaring<'a> {
         default: &[Value],
         rule_folder: &WsPath,
     ) -> Option<AttrValue> {
-        let names = Names { vars: None, ..self.names };
+        let none = BTreeMap::new();
+        let names = Names { vars: None, bindings: &none, target: self.names.target };
         let mut values = Vec::new();
         for value in default {
             for plain in names.values(value, &mut self.problems) {
-                let value = self.problems.take(typed(&plain, def, rule_folder))?;
+                let value = self.problems.take(typed(&plain, def, Place::of(rule_folder)))?;
                 values.push((None, value));
             }
         }
@@ -285,10 +340,10 @@ impl<'a> Declaring<'a> {
             (None, _) => self.target.anchor(),
         };
         let path =
-            self.problems.take(output_path(self.pkg, &relative, own, self.target.anchor()))?;
+            self.problems.take(output_path(&self.folder, &relative, own, self.target.anchor()))?;
         let extension = path.extension().filter(|_| !out.tree);
         let role = match (rule.keep_names, extension) {
-            (true, _) => format!("out/{}", path.below(self.pkg).unwrap_or_default()),
+            (true, _) => format!("out/{}", path.below(&self.folder).unwrap_or_default()),
             (false, Some(extension)) => format!("out/{}.{extension}", out.name),
             (false, None) => format!("out/{}", out.name),
         };
@@ -372,19 +427,21 @@ fn unknown_rule(target: &TargetDef, rules: &RuleTable) -> Diagnostic {
         let text = WsPath::new(name).ok().and_then(|path| library::source(&path));
         text.is_some_and(|text| text.contains(&defines))
     });
-    let hint = library
-        .map(|name| format!("add `use \"{name}\"` at the top"))
-        .or_else(|| did_you_mean(&target.rule, rules.rules().map(|rule| rule.name.as_str())));
+    let hint = library.map(|name| format!("add `use \"{name}\"` at the top")).or_else(|| {
+        let rules_there = rules.rules().map(|rule| rule.name.as_str());
+        let templates = rules.templates().map(|template| template.name.as_str());
+        did_you_mean(&target.rule, rules_there.chain(templates))
+    });
     Diagnostic::error(UNKNOWN_RULE, message).at(target.anchor()).maybe_hint(hint)
 }
 
 fn output_path(
-    pkg: &WsPath,
+    folder: &WsPath,
     relative: &str,
     anchor: &Anchor,
     target: &Anchor,
 ) -> Result<WsPath, Diagnostic> {
-    let path = pkg.join(relative).ok().filter(|path| path != pkg && path.is_within(pkg));
+    let path = folder.join(relative).ok().filter(|path| path != folder && path.is_within(folder));
     match path {
         Some(path) if !relative.starts_with("//") && !relative.ends_with('/') => Ok(path),
         _ => {
@@ -418,6 +475,14 @@ fn allow_empty(value: &mut AttrValue, allowed: bool) {
     {
         *allow_empty = allowed;
     }
+}
+
+/// What the texts of a `task` call its own.
+const OWN: [&str; 2] = ["srcs", "out"];
+
+/// What the texts of a rule call its own.
+fn own_names(rule: &RuleDef) -> Vec<&str> {
+    rule.attrs.iter().map(|attr| attr.name.as_str()).chain(OWN).collect()
 }
 
 /// Every text of a rule that its target's variables may be in.

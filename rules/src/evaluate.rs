@@ -1,9 +1,13 @@
-//! Interpolation in a target's own values: `{vars.x}` and `{name}`, known without its rule.
+//! Interpolation in a target's own values: `{vars.x}`, `{name}`, and what the template or fan-out
+//! around it gives; all known without its rule.
 
-use crate::codes::{LIST_IN_TEXT, UNKNOWN_INTERPOLATION, UNKNOWN_VAR};
+use std::collections::BTreeMap;
+
+use crate::binding::{Binding, Plain};
+use crate::codes::{FILE_IN_TEXT, LIST_IN_TEXT, UNKNOWN_INTERPOLATION, UNKNOWN_VAR};
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::interpolate::{Part, Template, written};
-use crate::read::Problems;
+use crate::read::{Problems, list};
 use crate::suggest::did_you_mean;
 use crate::syntax::{Scalar, Value};
 use crate::value::AttrValue;
@@ -16,6 +20,8 @@ pub(crate) struct Names<'a> {
     pub(crate) target: &'a str,
     /// The variables; none for the defaults of a rule.
     pub(crate) vars: Option<&'a Vars>,
+    /// What else there is.
+    pub(crate) bindings: &'a BTreeMap<String, Binding>,
 }
 
 impl<'a> Names<'a> {
@@ -33,6 +39,19 @@ impl<'a> Names<'a> {
         if let Some(["vars", name]) = parts(template.whole_field()).as_deref() {
             let var = problems.take(self.var(name, &value.anchor));
             return var.into_iter().flat_map(|var| &var.scalars).cloned().map(of).collect();
+        }
+        if let Some(path) = template.whole_field()
+            && self.bindings.contains_key(&path[0])
+        {
+            let Some(binding) = problems.take(self.binding(path, &value.anchor)) else {
+                return Vec::new();
+            };
+            let of = |plain: &Plain| Value {
+                scalar: plain.scalar.clone(),
+                annotation: plain.annotation.clone().or_else(|| value.annotation.clone()),
+                anchor: value.anchor.clone(),
+            };
+            return binding.values.iter().map(of).collect();
         }
         self.text(&template, problems).map(|text| of(Scalar::Text(text))).into_iter().collect()
     }
@@ -63,16 +82,57 @@ impl<'a> Names<'a> {
                     Diagnostic::error(LIST_IN_TEXT, message).at(anchor)
                 })
             }
-            _ => Err(unknown(path, anchor)),
+            Some([first, ..]) if self.bindings.contains_key(*first) => {
+                let binding = self.binding(path, anchor)?;
+                binding.as_text().ok_or_else(|| no_text(binding, path, anchor))
+            }
+            _ => Err(self.unknown(path, anchor)),
         }
     }
 
-    /// Fills in the variables of a template that a rule's body will read; one that there is not is
-    /// noted and reads as nothing.
-    pub(crate) fn bind(self, template: &mut Template, problems: &mut Problems) {
+    /// What `path` stands for, whose first part is bound.
+    fn binding(self, path: &[String], anchor: &Anchor) -> Result<&'a Binding, Diagnostic> {
+        let whole = &self.bindings[&path[0]];
+        whole.field(&path[1..]).ok_or_else(|| {
+            let (last, outer) = path.split_last().expect("a path has a part");
+            let known = outer.get(1..).and_then(|outer| whole.field(outer));
+            let names: Vec<&str> = known
+                .into_iter()
+                .flat_map(|known| known.fields.keys())
+                .map(String::as_str)
+                .collect();
+            let near = did_you_mean(last, names.iter().copied());
+            let hint = near.unwrap_or_else(|| match names.is_empty() {
+                true => format!("`{}` has no fields", written(outer)),
+                false => format!("`{}` has {}", written(outer), list(&names)),
+            });
+            let message = format!("`{}` names nothing here", written(path));
+            Diagnostic::error(UNKNOWN_INTERPOLATION, message).at(anchor).hint(hint)
+        })
+    }
+
+    fn unknown(self, path: &[String], anchor: &Anchor) -> Diagnostic {
+        let names = self.bindings.keys().map(String::as_str);
+        let near = path.first().and_then(|first| did_you_mean(first, names));
+        unknown(path, anchor).maybe_hint(near)
+    }
+
+    /// Fills in the variables of a template that a rule's body will read, and what is bound and not
+    /// one of its `own` names; a variable that there is not is noted and reads as nothing.
+    pub(crate) fn bind(self, template: &mut Template, own: &[&str], problems: &mut Problems) {
         let anchor = template.anchor.clone();
         for part in &mut template.parts {
             let Part::Field(path) = &*part else { continue };
+            let first = path[0].as_str();
+            if self.bindings.contains_key(first) && !own.contains(&first) {
+                let bound = self.binding(path, &anchor).and_then(|binding| match binding.file {
+                    true => Err(no_text(binding, path, &anchor)),
+                    false => Ok(binding.to_value()),
+                });
+                let value = problems.take(bound);
+                *part = Part::Value(value.unwrap_or_else(|| AttrValue::Text(String::new())));
+                continue;
+            }
             let [vars, name] = path.as_slice() else { continue };
             if vars == "vars" {
                 let var = problems.take(self.var(name, &anchor));
@@ -98,6 +158,22 @@ impl<'a> Names<'a> {
 
 fn parts(path: Option<&[String]>) -> Option<Vec<&str>> {
     path.map(|path| path.iter().map(String::as_str).collect())
+}
+
+/// The problem of `path` in a text, which `binding` does not fit.
+fn no_text(binding: &Binding, path: &[String], anchor: &Anchor) -> Diagnostic {
+    let name = written(path);
+    if binding.file {
+        let message = format!("`{name}` is a file, and a text has no room for it");
+        let hint = "give it to an attribute that takes a file, or read its `.content` or `.stem`";
+        return Diagnostic::error(FILE_IN_TEXT, message).at(anchor).hint(hint);
+    }
+    if binding.list {
+        let message = format!("`{name}` is a list, and a text has room for one value");
+        return Diagnostic::error(LIST_IN_TEXT, message).at(anchor);
+    }
+    let message = format!("`{name}` is not set here");
+    Diagnostic::error(UNKNOWN_INTERPOLATION, message).at(anchor)
 }
 
 fn unknown(path: &[String], anchor: &Anchor) -> Diagnostic {

@@ -128,6 +128,28 @@ impl Label {
         Ok(Self { package, steps: parse_steps(text, steps)? })
     }
 
+    /// The target of `package` that is listed there as `name`, which [`Label::target`] wrote.
+    pub fn listed(package: WsPath, name: &str) -> Self {
+        // A plain name, as almost all are, needs no parsing.
+        if is_name(name) {
+            return Self::new(package, name);
+        }
+        let steps = parse_steps(name, name).expect("a listed name is that of a label");
+        Self { package, steps }
+    }
+
+    /// The name of the first `count` steps.
+    pub fn prefix(&self, count: usize) -> Self {
+        Self { package: self.package.clone(), steps: self.steps[..count].to_vec() }
+    }
+
+    /// The name of the member `name` of what this names.
+    #[must_use]
+    pub fn member(mut self, name: impl Into<String>) -> Self {
+        self.steps.push(Step { name: name.into(), item: None });
+        self
+    }
+
     /// The part after the colon: `clips[attention].audio`.
     pub fn target(&self) -> String {
         let steps: Vec<String> = self.steps.iter().map(Step::to_string).collect();

@@ -3,16 +3,22 @@
 //! Everything here is a pure function of its arguments. What a target may look at beyond its own
 //! file passes [`scope::Scope`]; the crate never touches the file system, a process or a clock.
 
+mod binding;
+pub mod block;
 pub mod codes;
 mod core_rules;
 pub mod declare;
 pub mod diagnostic;
 mod evaluate;
+pub mod fan_out;
 pub mod format;
+pub mod frame;
 pub mod interpolate;
+pub mod items;
 pub mod label;
 pub mod library;
 pub mod media;
+mod mentions;
 mod outputs;
 pub mod package;
 mod parse;
@@ -32,6 +38,7 @@ mod suggest;
 pub mod syntax;
 pub mod table;
 pub mod task;
+pub mod template;
 pub mod tools;
 mod typed;
 mod units;

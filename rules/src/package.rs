@@ -1,14 +1,14 @@
 //! `BUILD.kdl`: the targets of one package, read but not yet typed.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::codes::{BAD_NODE, BAD_PACKAGE_NAME, DUPLICATE_TARGET, RESERVED_NAME};
+use crate::block::Block;
+use crate::codes::BAD_PACKAGE_NAME;
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
 use crate::label::{WsPath, check_package};
-use crate::read::{self, Problems};
+use crate::read::Problems;
 use crate::rule_file::RuleFile;
-use crate::syntax::{Node, nodes};
+use crate::syntax::nodes;
 use crate::vars::{VarDef, add_vars};
 
 /// What a `BUILD.kdl` says.
@@ -22,40 +22,27 @@ pub struct PackageDef {
     pub own: Arc<RuleFile>,
     /// Its variables.
     pub vars: Vec<VarDef>,
-    /// Its targets, in order; of two with one name only the first.
-    pub targets: Vec<Arc<TargetDef>>,
-    /// Name -> its place among them.
-    places: HashMap<String, usize>,
+    /// Its targets.
+    pub block: Arc<Block>,
 }
 
-impl PackageDef {
-    /// The target `name`.
-    pub fn target(&self, name: &str) -> Option<&Arc<TargetDef>> {
-        self.places.get(name).map(|place| &self.targets[*place])
-    }
-}
-
-/// A target as written. It stays equal while its own node does, whatever else changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetDef {
-    /// Its name.
-    pub name: String,
-    /// The rule it names.
-    pub rule: String,
-    /// Its node.
-    pub node: Node,
-}
-
-impl TargetDef {
-    /// Where it is.
-    pub const fn anchor(&self) -> &Anchor {
-        &self.node.anchor
-    }
-}
-
-/// The nodes of a `BUILD.kdl` that are no targets, and those that later versions will have.
-pub(crate) const RESERVED_NODES: [&str; 9] =
-    ["use", "vars", "params", "rule", "toolchain", "template", "each", "matrix", "checkpoint"];
+/// The nodes of a `BUILD.kdl` that are no targets or more than one, and those that later versions
+/// will have.
+pub(crate) const RESERVED_NODES: [&str; 13] = [
+    "use",
+    "vars",
+    "params",
+    "rule",
+    "toolchain",
+    "template",
+    "instance",
+    "each",
+    "matrix",
+    "axis",
+    "where",
+    "exclude",
+    "checkpoint",
+];
 
 /// The package that `text` declares, and what is wrong with it.
 pub fn package(file: &WsPath, text: &str) -> Checked<PackageDef> {
@@ -63,25 +50,18 @@ pub fn package(file: &WsPath, text: &str) -> Checked<PackageDef> {
     let mut problems = Problems(problems);
     let mut own = RuleFile { file: file.clone(), ..RuleFile::default() };
     let package = file.parent().unwrap_or_default();
+    let mut block = Block::default();
     let mut def = PackageDef { package, file: file.clone(), ..PackageDef::default() };
     for node in nodes {
         match node.name.as_str() {
             "vars" | "params" => add_vars(&node, file, &mut def.vars, &mut problems),
             _ if own.read(&node, &mut problems) => {}
-            _ => {
-                let Some(target) = target(node, &mut problems) else { continue };
-                match def.target(&target.name) {
-                    Some(first) => problems.push(duplicate(&target, first)),
-                    None => {
-                        def.places.insert(target.name.clone(), def.targets.len());
-                        def.targets.push(Arc::new(target));
-                    }
-                }
-            }
+            _ => block.read(node, &mut problems),
         }
     }
     own.check_programs(&mut problems);
     def.own = Arc::new(own);
+    def.block = Arc::new(block);
     Checked { value: def, problems: problems.0 }
 }
 
@@ -91,37 +71,6 @@ pub fn bad_package(file: &WsPath) -> Option<Diagnostic> {
     let hint = "rename the folder, or move its BUILD.kdl up";
     let anchor = Anchor::file(file.clone());
     Some(Diagnostic::error(BAD_PACKAGE_NAME, error.to_string()).at(&anchor).hint(hint))
-}
-
-fn target(node: Node, problems: &mut Problems) -> Option<TargetDef> {
-    let Some(value) = node.args.first() else {
-        let message = format!("`{}` needs a name", node.name);
-        let problem = Diagnostic::error(BAD_NODE, message).at(&node.anchor);
-        problems.push(problem.hint("a target is written `rule \"name\"`"));
-        return None;
-    };
-    let name = read::text(value, "the target's name", problems)?.to_owned();
-    if !read::check_name(&name, value, problems) {
-        return None;
-    }
-    if name == "all" {
-        let problem = Diagnostic::error(RESERVED_NAME, "no target can be named `all`");
-        problems.push(problem.at(&value.anchor).hint("`:all` means every target of the package"));
-        return None;
-    }
-    if let Some(extra) = node.args.get(1) {
-        let message = "a target has its name as its only argument";
-        let problem = Diagnostic::error(BAD_NODE, message).at(&extra.anchor);
-        problems.push(problem.hint("write attributes as `name=value` or in braces"));
-    }
-    Some(TargetDef { name, rule: node.name.clone(), node })
-}
-
-fn duplicate(again: &TargetDef, first: &TargetDef) -> Diagnostic {
-    Diagnostic::error(DUPLICATE_TARGET, format!("two targets are named `{}`", again.name))
-        .noted(&again.node.args[0].anchor, "again here")
-        .noted(&first.node.args[0].anchor, "first here")
-        .hint("rename one of them")
 }
 
 #[cfg(test)]
@@ -139,7 +88,10 @@ mod tests {
         assert_eq!(problems, []);
         assert_eq!(value.package.as_str(), "shorts");
         assert_eq!(value.own.uses[1].path.as_str(), "shorts/lib.kdl");
-        assert_eq!((value.targets[0].name.as_str(), value.targets[0].rule.as_str()), ("a", "tts"));
+        assert_eq!(
+            (value.block.members[0].name.as_str(), value.block.members[0].rule.as_str()),
+            ("a", "tts")
+        );
     }
 
     #[test]
@@ -169,7 +121,7 @@ mod tests {
     fn a_target_stays_equal_when_others_change() {
         let before = checked("a \"x\" k=1\nb \"y\" { c \"{vars.z}\" }").value;
         let after = checked("// note\nn \"n\"\na \"x\"  k=2\nb \"y\" {\n c \"{vars.z}\"\n}").value;
-        assert_eq!(before.target("y"), after.target("y"));
-        assert_ne!(before.target("x"), after.target("x"));
+        assert_eq!(before.block.get("y"), after.block.get("y"));
+        assert_ne!(before.block.get("x"), after.block.get("x"));
     }
 }

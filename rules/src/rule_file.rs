@@ -13,6 +13,7 @@ use crate::rule::{Body, RuleDef, ToolUse, ToolchainDef};
 use crate::rule_reader;
 use crate::suggest::nearest;
 use crate::syntax::{Node, nodes};
+use crate::template::{self, TemplateDef};
 use crate::tools::{self, is_program};
 use crate::typed::bad_label;
 
@@ -25,6 +26,8 @@ pub struct RuleFile {
     pub uses: Vec<UseDef>,
     /// Its rules, in order; of two with one name only the first.
     pub rules: Vec<Arc<RuleDef>>,
+    /// Its templates, in order; of two with one name only the first.
+    pub templates: Vec<Arc<TemplateDef>>,
     /// Its toolchains, in order; of two with one name only the first.
     pub toolchains: Vec<Arc<ToolchainDef>>,
 }
@@ -39,7 +42,7 @@ pub struct UseDef {
 }
 
 /// What may stand at the top of a rule file.
-pub(crate) const ITEMS: [&str; 3] = ["use", "rule", "toolchain"];
+pub(crate) const ITEMS: [&str; 4] = ["use", "rule", "template", "toolchain"];
 
 /// The rules of `text`, and what is wrong with it.
 pub fn rule_file(file: &WsPath, text: &str) -> Checked<RuleFile> {
@@ -88,6 +91,11 @@ impl RuleFile {
                     self.add_rule(rule, problems);
                 }
             }
+            "template" => {
+                if let Some(template) = template::template(node, &self.file, problems) {
+                    self.add_template(template, problems);
+                }
+            }
             "toolchain" => {
                 if let Some(toolchain) = toolchain(node, problems) {
                     self.add_toolchain(toolchain, problems);
@@ -105,6 +113,16 @@ impl RuleFile {
         }
     }
 
+    fn add_template(&mut self, template: TemplateDef, problems: &mut Problems) {
+        match self.templates.iter().find(|other| other.name == template.name) {
+            Some(first) => {
+                let places = (&template.anchor, &first.anchor);
+                problems.push(duplicate_template(&template.name, places));
+            }
+            None => self.templates.push(Arc::new(template)),
+        }
+    }
+
     fn add_toolchain(&mut self, toolchain: ToolchainDef, problems: &mut Problems) {
         match self.toolchains.iter().find(|other| other.name == toolchain.name) {
             Some(first) => {
@@ -118,6 +136,14 @@ impl RuleFile {
             None => self.toolchains.push(Arc::new(toolchain)),
         }
     }
+}
+
+/// The problem of a template with the name of another one or of a rule, `again` and `first`.
+pub(crate) fn duplicate_template(name: &str, (again, first): (&Anchor, &Anchor)) -> Diagnostic {
+    Diagnostic::error(DUPLICATE_RULE, format!("`{name}` is defined twice"))
+        .noted(again, "again here")
+        .noted(first, "first here")
+        .hint("rename one of them, or leave out its `use`")
 }
 
 /// The problem of two rules with one name, the second in sight through `anchor`.

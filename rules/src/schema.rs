@@ -2,6 +2,7 @@
 
 use crate::codes::{BAD_NODE, DUPLICATE_NAME, RESERVED_NAME, WRONG_TYPE};
 use crate::diagnostic::Diagnostic;
+use crate::frame::Place;
 use crate::label::WsPath;
 use crate::media::{KINDS, Media};
 use crate::read::{self, Problems};
@@ -15,7 +16,7 @@ pub(crate) const COMMON: [&str; 7] =
     ["after", "when", "tags", "resource", "timeout", "retries", "env"];
 
 /// Names that interpolations mean something else by.
-const TAKEN: [&str; 5] = ["name", "out", "vars", "item", "feedback"];
+pub(crate) const TAKEN: [&str; 5] = ["name", "out", "vars", "item", "feedback"];
 
 const PROPS: [&str; 9] =
     ["type", "default", "min", "max", "optional", "list", "map", "media", "doc"];
@@ -183,6 +184,6 @@ fn check_default(attr: &AttrDef, value: &Value, folder: &WsPath, problems: &mut 
     }
     // A default with `{name}` in it is checked where it is used.
     if value.text().is_none_or(|text| !text.contains('{')) {
-        problems.take(typed(value, attr, folder));
+        problems.take(typed(value, attr, Place::of(folder)));
     }
 }

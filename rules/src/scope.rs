@@ -35,10 +35,13 @@ pub trait Scope {
     }
     /// The names of the targets of `package`, in file order; `None` if it is no package.
     fn targets(&self, package: &WsPath) -> Option<Arc<[String]>>;
-    /// Whether a target of `package` is named `name`; `None` if it is no package.
-    fn has_target(&self, package: &WsPath, name: &str) -> Option<bool> {
-        Some(self.targets(package)?.iter().any(|target| target == name))
+    /// Whether something is named `label`; `None` if its package is none.
+    fn has_target(&self, label: &Label) -> Option<bool> {
+        let name = label.target();
+        Some(self.targets(&label.package)?.contains(&name))
     }
+    /// The text of the file at `path`; `None` if it is not there or cannot be read as UTF-8.
+    fn text(&self, path: &WsPath) -> Option<Arc<str>>;
     /// Whether the text of `package` has errors, so that more targets may be meant in it than
     /// `targets` names.
     fn is_broken(&self, _package: &WsPath) -> bool {

@@ -7,17 +7,18 @@ use crate::codes::MISSING_RULE_FILE;
 use crate::core_rules::core_rules;
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::label::WsPath;
-use crate::package::PackageDef;
 use crate::read::Problems;
 use crate::rule::{RuleDef, ToolchainDef};
-use crate::rule_file::{RuleFile, UseDef, duplicate_rule};
+use crate::rule_file::{RuleFile, UseDef, duplicate_rule, duplicate_template};
 use crate::scope::Scope;
 use crate::suggest::nearest;
+use crate::template::TemplateDef;
 
 /// The rules in sight of a package, with the toolchains that each may name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RuleTable {
     rules: BTreeMap<String, TableEntry>,
+    templates: BTreeMap<String, Arc<TemplateDef>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,17 +30,17 @@ struct TableEntry {
 type Toolchains = Arc<BTreeMap<String, Arc<ToolchainDef>>>;
 
 impl RuleTable {
-    /// The core rules, those of `package` and those of the files it uses.
-    pub fn new(package: &PackageDef, scope: &dyn Scope) -> Checked<Self> {
+    /// The core rules, those of the file `own` and those of the files it uses.
+    pub fn new(own_file: &RuleFile, scope: &dyn Scope) -> Checked<Self> {
         let mut problems = Problems::default();
         let mut table = Self::default();
-        let used = used_files(&package.own, scope, Some(&mut problems));
-        let own = toolchains(&package.own, used.iter().map(|(_, file)| file));
+        let used = used_files(own_file, scope, Some(&mut problems));
+        let own = toolchains(own_file, used.iter().map(|(_, file)| file));
         for rule in core_rules() {
             let toolchains = Arc::clone(&own);
             table.rules.insert(rule.name.clone(), TableEntry { rule, toolchains });
         }
-        for rule in &package.own.rules {
+        for rule in &own_file.rules {
             table.add(rule, &own, None, &mut problems);
         }
         for (place, file) in &used {
@@ -47,6 +48,14 @@ impl RuleTable {
             let toolchains = toolchains(file, further.iter().map(|(_, file)| file));
             for rule in &file.rules {
                 table.add(rule, &toolchains, Some(place), &mut problems);
+            }
+        }
+        for template in &own_file.templates {
+            table.add_template(template, None, &mut problems);
+        }
+        for (place, file) in &used {
+            for template in &file.templates {
+                table.add_template(template, Some(place), &mut problems);
             }
         }
         Checked { value: table, problems: problems.0 }
@@ -57,6 +66,16 @@ impl RuleTable {
         self.rules.get(name).map(|entry| &entry.rule)
     }
 
+    /// The template `name`.
+    pub fn template(&self, name: &str) -> Option<&Arc<TemplateDef>> {
+        self.templates.get(name)
+    }
+
+    /// The templates in sight, by name.
+    pub fn templates(&self) -> impl Iterator<Item = &Arc<TemplateDef>> {
+        self.templates.values()
+    }
+
     /// The rules in sight, by name.
     pub fn rules(&self) -> impl Iterator<Item = &Arc<RuleDef>> {
         self.rules.values().map(|entry| &entry.rule)
@@ -65,6 +84,24 @@ impl RuleTable {
     /// The toolchain that the rule `rule` means by `name`.
     pub fn toolchain(&self, rule: &str, name: &str) -> Option<&Arc<ToolchainDef>> {
         self.rules.get(rule)?.toolchains.get(name)
+    }
+
+    fn add_template(
+        &mut self,
+        template: &Arc<TemplateDef>,
+        place: Option<&UseDef>,
+        problems: &mut Problems,
+    ) {
+        let name = &template.name;
+        let rule = self.rules.get(name).map(|entry| &entry.rule.anchor);
+        let first = rule.or_else(|| self.templates.get(name).map(|first| &first.anchor));
+        match first {
+            Some(first) => {
+                let again = place.map_or(&template.anchor, |place| &place.anchor);
+                problems.push(duplicate_template(name, (again, first)));
+            }
+            None => drop(self.templates.insert(name.clone(), Arc::clone(template))),
+        }
     }
 
     fn add(

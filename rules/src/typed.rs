@@ -5,7 +5,8 @@ use crate::codes::{
     WRONG_UNIT,
 };
 use crate::diagnostic::{Anchor, Diagnostic};
-use crate::label::{Label, LabelError, Reference, WsPath, is_name, is_reference};
+use crate::frame::Place;
+use crate::label::{LabelError, is_name, is_reference};
 use crate::read::{list, wrong_type};
 use crate::rule::{AttrDef, AttrType};
 use crate::suggest::did_you_mean;
@@ -13,11 +14,12 @@ use crate::syntax::{Float, Scalar, Value};
 use crate::units;
 use crate::value::{AttrValue, FileName, FileUse};
 
-/// `value`, without interpolations, as one value of `attr`; paths and labels are those of `folder`.
+/// `value`, without interpolations, as one value of `attr`; its paths and labels are those of
+/// `place`.
 pub(crate) fn typed(
     value: &Value,
     attr: &AttrDef,
-    folder: &WsPath,
+    place: Place<'_>,
 ) -> Result<AttrValue, Diagnostic> {
     check_annotation(value, attr.ty)?;
     match (attr.ty, &value.scalar) {
@@ -39,7 +41,7 @@ pub(crate) fn typed(
         (AttrType::Duration | AttrType::Size | AttrType::Color, scalar) => {
             unit(attr.ty, scalar).ok_or_else(|| wrong_unit(attr.ty, value))
         }
-        (ty, Scalar::Text(text)) => from_text(ty, text, value, attr, folder),
+        (ty, Scalar::Text(text)) => from_text(ty, text, value, attr, place),
         (ty, _) => Err(mismatch(value, ty, attr)),
     }
 }
@@ -49,17 +51,17 @@ fn from_text(
     text: &str,
     value: &Value,
     attr: &AttrDef,
-    folder: &WsPath,
+    place: Place<'_>,
 ) -> Result<AttrValue, Diagnostic> {
     match ty {
         AttrType::Text => Ok(AttrValue::Text(text.into())),
         AttrType::Enum => choice(text, value, attr),
         AttrType::File | AttrType::Tree | AttrType::Artifact => {
-            let what = file_name(text, value, folder)?;
+            let what = file_name(text, value, place)?;
             Ok(AttrValue::File(FileUse { what, anchor: value.anchor.clone() }))
         }
         AttrType::Label => {
-            let label = Label::parse(text, folder).map_err(|e| bad_label(&e, &value.anchor))?;
+            let label = place.label(text).map_err(|e| bad_label(&e, &value.anchor))?;
             Ok(AttrValue::Label(label, value.anchor.clone()))
         }
         AttrType::Secret if is_variable(text) => Ok(AttrValue::Secret(text.into())),
@@ -97,34 +99,38 @@ pub(crate) fn bad_label(error: &LabelError, anchor: &Anchor) -> Diagnostic {
 fn check_annotation(value: &Value, ty: AttrType) -> Result<(), Diagnostic> {
     match value.annotation.as_deref() {
         None => Ok(()),
-        Some("glob") if ty.is_file() => Ok(()),
+        Some("glob" | "path") if ty.is_file() => Ok(()),
         Some("glob") => {
             Err(Diagnostic::error(BAD_GLOB, "a `(glob)` stands for files, and this is no file")
                 .at(&value.anchor))
         }
         Some(other) => {
             let message = format!("`({other})` means nothing here");
-            let hint = did_you_mean(other, ["glob"]);
+            let hint = did_you_mean(other, ["glob", "path"]);
             Err(Diagnostic::error(UNKNOWN_ANNOTATION, message).at(&value.anchor).maybe_hint(hint))
         }
     }
 }
 
-fn file_name(text: &str, value: &Value, folder: &WsPath) -> Result<FileName, Diagnostic> {
-    if value.annotation.is_some() {
-        let pattern = text.to_owned();
-        return check_glob(text, &value.anchor)
-            .map(|()| FileName::Glob { pattern, allow_empty: false });
+fn file_name(text: &str, value: &Value, place: Place<'_>) -> Result<FileName, Diagnostic> {
+    let is_path = value.annotation.as_deref() == Some("path");
+    if value.annotation.is_some() && !is_path {
+        let (package, pattern) = (place.globs.clone(), text.to_owned());
+        return check_glob(text, &value.anchor).map(|()| FileName::Glob {
+            package,
+            pattern,
+            allow_empty: false,
+        });
     }
-    if is_reference(text) {
-        let reference = Reference::parse(text, folder);
+    if is_reference(text) && !is_path {
+        let reference = place.reference(text);
         return reference.map(FileName::Reference).map_err(|e| bad_label(&e, &value.anchor));
     }
     if text.is_empty() {
         let problem = Diagnostic::error(BAD_PATH, "a path cannot be empty").at(&value.anchor);
         return Err(problem.hint("write `.` for the package's folder"));
     }
-    let path = folder.join(text).map_err(|error| bad_label(&error, &value.anchor))?;
+    let path = place.folder.join(text).map_err(|error| bad_label(&error, &value.anchor))?;
     Ok(FileName::Path(path))
 }
 

@@ -50,8 +50,10 @@ pub enum FileName {
     Path(WsPath),
     /// Outputs of another target.
     Reference(Reference),
-    /// The files of the package that match a pattern.
+    /// The files of a package that match a pattern.
     Glob {
+        /// The package.
+        package: WsPath,
         /// The pattern, relative to the package.
         pattern: String,
         /// Whether it may match nothing.

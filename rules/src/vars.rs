@@ -8,6 +8,7 @@ use crate::codes::{
     WRONG_TYPE,
 };
 use crate::diagnostic::{Anchor, Diagnostic};
+use crate::frame::Place;
 use crate::label::{Label, LabelError, WsPath, is_name};
 use crate::package::PackageDef;
 use crate::read::{self, Problems};
@@ -287,13 +288,14 @@ fn value_of(
 fn typed_values(def: &VarDef, values: &[Value]) -> Result<AttrValue, Diagnostic> {
     // What paths mean is settled by the target that uses the variable.
     let root = WsPath::root();
+    let root = Place::of(&root);
     if def.schema.shape == Shape::List {
         let list: Result<_, _> =
-            values.iter().map(|value| typed(value, &def.schema, &root)).collect();
+            values.iter().map(|value| typed(value, &def.schema, root)).collect();
         return list.map(AttrValue::List);
     }
     match values {
-        [value] => typed(value, &def.schema, &root),
+        [value] => typed(value, &def.schema, root),
         _ => {
             let message = format!("`{}` has one value, not {}", def.name, values.len());
             let anchor = values.get(1).map_or(&def.anchor, |value| &value.anchor);

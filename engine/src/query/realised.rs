@@ -11,7 +11,8 @@ use vwfb_rules::task::InputRef;
 use super::attributes::{COMMON, attributes};
 use super::{Item, PatternError, QueryGraph, QueryNode, QueryValue, Vocabulary};
 use crate::db::{Database, Db};
-use crate::package::{package_file, rule_table, target_def, target_names};
+use crate::names::{self, named};
+use crate::package::{package_file, rule_table, target_names};
 use crate::target::{declared, provides, references, task};
 use crate::unknown::unknown;
 
@@ -105,15 +106,15 @@ impl QueryGraph for RealisedGraph<'_> {
 
 fn targets(db: &dyn Db, package: &WsPath) -> Vec<Label> {
     let names = target_names(db, package_file(db, package)).unwrap_or_default();
-    names.iter().map(|name| Label::new(package.clone(), name.clone())).collect()
+    names.iter().map(|name| Label::listed(package.clone(), name)).collect()
 }
 
 fn node(db: &dyn Db, label: &Label) -> QueryNode {
     let target = db.target(label);
-    let exists = |label: &Label| target_def(db, db.target(label)).is_some();
+    let exists = |label: &Label| named(db, db.target(label)).is_some();
     let deps = references(db, target).iter().map(|(label, _)| label).filter(|it| exists(it));
     let mut node = QueryNode {
-        kind: target_def(db, target).map(|def| def.rule.clone()).unwrap_or_default(),
+        kind: names::placed(db, target).map(|placed| placed.def.rule.clone()).unwrap_or_default(),
         attributes: BTreeMap::from([("name".to_owned(), QueryValue::text(label.target()))]),
         deps: deps.map(Label::to_string).collect(),
         ..QueryNode::default()

@@ -75,14 +75,15 @@ fn edit(
     let asked: Vec<TargetId> =
         graph.requested().filter(|id| graph.package_of[id.0] == number).collect();
     let names = asked.iter().map(|id| graph.target_name(*id));
-    if !whole(pattern) || !def.targets.iter().map(|target| target.name.as_str()).eq(names) {
+    let members = &def.block.members;
+    if !whole(pattern) || !members.iter().map(|target| target.name.as_str()).eq(names) {
         return None;
     }
     // What a target comes to follows from its own text, what its package says of all, and what
     // the targets that it names provide, which is the same or `matches` says so.
     let of_all = of_package(def);
     let all = of_all != graph.written_of_all.get(number);
-    let written = asked.iter().zip(&def.targets).map(|(id, target)| (*id, of_target(target)));
+    let written = asked.iter().zip(members).map(|(id, target)| (*id, of_target(target)));
     let differs = |(id, now): &(TargetId, Short)| all || graph.written.get(narrow(id.0)) != *now;
     let targets: Vec<(TargetId, Short)> = written.filter(differs).collect();
     let labels: Vec<Label> = targets.iter().map(|(id, _)| graph.target_label(*id)).collect();

@@ -135,7 +135,7 @@ fn an_edited_target_reaches_nothing_of_its_neighbour() {
     let ran = ran_after(|memory| memory.write("BUILD.kdl", &edited));
     let count = |name: &str| ran.iter().filter(|ran| *ran == name).count();
     assert_eq!(count("package_def"), 1);
-    assert_eq!(count("target_def"), 2, "the projection is asked for both");
+    assert_eq!(count("named"), 2, "the projection is asked for both");
     assert_eq!([count("declared"), count("task"), count("action")], [1, 1, 1]);
     assert_eq!(count("rule_table"), 1, "the package it reads is another");
 }

@@ -101,8 +101,8 @@ impl<'a> Files<'a> {
         let mut found: Vec<Found> = match &file.what {
             FileName::Path(path) => self.source(path, &file.anchor).into_iter().collect(),
             FileName::Reference(reference) => self.referenced(attr, reference, &file.anchor),
-            FileName::Glob { pattern, allow_empty } => {
-                self.globbed(pattern, *allow_empty, &file.anchor)
+            FileName::Glob { package, pattern, allow_empty } => {
+                self.globbed((package, pattern), *allow_empty, &file.anchor)
             }
         };
         if self.problems.count() == before && !self.blocked {
@@ -158,7 +158,7 @@ impl<'a> Files<'a> {
         let problem = Diagnostic::error(MISSING_FILE, message).at(anchor);
         let relative = path.below(package).filter(|name| is_name(name));
         if let Some(name) = relative
-            && self.scope.has_target(package, name) == Some(true)
+            && self.scope.has_target(&Label::new(package.clone(), name)) == Some(true)
         {
             return problem.hint(format!("did you mean the target `:{name}`?"));
         }
@@ -195,8 +195,12 @@ impl<'a> Files<'a> {
         }
     }
 
-    fn globbed(&mut self, pattern: &str, allow_empty: bool, anchor: &Anchor) -> Vec<Found> {
-        let package = &self.declared.label.package;
+    fn globbed(
+        &mut self,
+        (package, pattern): (&WsPath, &str),
+        allow_empty: bool,
+        anchor: &Anchor,
+    ) -> Vec<Found> {
         let paths = self.scope.glob(package, pattern);
         for left_out in self.scope.left_out(package, pattern).iter() {
             let message = format!("`{pattern}` would leave out {left_out}");
@@ -293,7 +297,7 @@ impl<'a> Files<'a> {
     /// Whether there is a target `label`; notes it if not.
     fn exists(&mut self, label: &Label, anchor: &Anchor) -> bool {
         let target = label.target();
-        let Some(found) = self.scope.has_target(&label.package, &target) else {
+        let Some(found) = self.scope.has_target(label) else {
             let message = format!("no package `//{}`", label.package);
             let hint = self.nearest_package(&label.package);
             let problem = Diagnostic::error(UNKNOWN_PACKAGE, message).at(anchor);

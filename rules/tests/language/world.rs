@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vwfb_rules::diagnostic::Diagnostic;
+use vwfb_rules::frame::{Frame, Placed};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::package::PackageDef;
 use vwfb_rules::render::{RenderOptions, render};
@@ -112,17 +113,20 @@ impl World {
             vwfb_rules::check_overrides(&self.workspace, self.packages.values(), overrides);
         let mut all = BTreeMap::new();
         for package in self.packages.values() {
-            let table = RuleTable::new(package, self);
+            let table = RuleTable::new(&package.own, self);
             problems.extend(table.problems);
             let vars: Vars = vwfb_rules::vars(&self.workspace, package, overrides);
-            for target in &package.targets {
-                let declared = vwfb_rules::declare(&package.package, target, &table.value, &vars);
+            let frame = Arc::new(Frame::of_package(package));
+            for target in &package.block.members {
+                let label = Label::new(package.package.clone(), target.name.clone());
+                let (def, frame) = (Arc::clone(target), Arc::clone(&frame));
+                let placed = Placed { label: label.clone(), def, frame };
+                let declared = vwfb_rules::declare(&placed, &table.value, Some(&vars));
                 // A target that `when` switched off is known, and offers nothing.
                 let value = match (declared.value, declared.problems.is_empty()) {
                     (None, false) => None,
                     (value, _) => Some(value),
                 };
-                let label = Label::new(package.package.clone(), target.name.clone());
                 all.extend(value.map(|value| (label.to_string(), value)));
                 problems.extend(declared.problems);
             }
@@ -184,9 +188,13 @@ impl Scope for World {
             .collect()
     }
 
+    fn text(&self, path: &WsPath) -> Option<Arc<str>> {
+        self.files.get(path.as_str()).map(|text| text.as_str().into())
+    }
+
     fn targets(&self, package: &WsPath) -> Option<Arc<[String]>> {
         let package = self.packages.get(package)?;
-        Some(package.targets.iter().map(|target| target.name.clone()).collect())
+        Some(package.block.members.iter().map(|target| target.name.clone()).collect())
     }
 
     fn provides(&self, label: &Label) -> Option<Arc<[Provided]>> {

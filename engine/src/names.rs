@@ -1,0 +1,270 @@
+//! What labels name: targets and where they stand, and the fan-outs and templates around them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use vwfb_cas::profile::{Counter, count};
+use vwfb_rules::block::{Block, TargetDef};
+use vwfb_rules::diagnostic::{Checked, Diagnostic};
+use vwfb_rules::frame::{Frame, Placed};
+use vwfb_rules::items::Items;
+use vwfb_rules::label::{Label, Step};
+use vwfb_rules::template::TemplateDef;
+use vwfb_rules::vars::Vars;
+
+use crate::db::{Db, RuleText, Target};
+use crate::package::{BUILD_FILE, QueryScope, package_def, package_file, package_vars, rule_table};
+
+/// What a label names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// A target.
+    Target(Arc<Placed>),
+    /// Several, in order: those of every item of a fan-out, or the last of a template. None where
+    /// `when` switched it off.
+    Family(Arc<[Label]>),
+    /// What it would name has errors, or is in what has.
+    Broken,
+}
+
+/// A block whose members can be named, and where they stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Opened {
+    pub(crate) block: Arc<Block>,
+    pub(crate) frame: Arc<Frame>,
+}
+
+/// The names of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Names {
+    /// Of its targets, those in fan-outs and templates too, in order.
+    pub(crate) targets: Arc<[String]>,
+    /// Of its fan-outs and uses of templates.
+    pub(crate) families: Arc<[String]>,
+}
+
+/// The package in `file`, if there is one.
+#[salsa::tracked(returns(clone))]
+fn package_opened(db: &dyn Db, file: RuleText) -> Option<Opened> {
+    count(Counter::QueriesExecuted, 1);
+    let package = &package_def(db, file).as_ref()?.value;
+    let frame = Arc::new(Frame::of_package(package));
+    Some(Opened { block: Arc::clone(&package.block), frame })
+}
+
+/// The block that the step `at` of `label` is a member of.
+fn opened_at(db: &dyn Db, label: &Label, at: usize) -> Checked<Option<Opened>> {
+    match at {
+        0 => Checked::clean(package_opened(db, package_file(db, &label.package))),
+        _ => opened(db, db.target(&label.prefix(at))).clone(),
+    }
+}
+
+/// The variables that the text of `frame` sees: none in a rule file.
+pub(crate) fn vars_of<'db>(db: &'db dyn Db, frame: &Frame) -> Option<&'db Vars> {
+    let is_package = frame.file.name() == BUILD_FILE;
+    is_package.then(|| package_vars(db, db.rule_text(&frame.file)))
+}
+
+/// The template that `def`, which stands in `frame`, is a use of.
+fn template_of<'db>(
+    db: &'db dyn Db,
+    def: &TargetDef,
+    frame: &Frame,
+) -> Option<&'db Arc<TemplateDef>> {
+    if def.fan_out.is_some() {
+        return None;
+    }
+    rule_table(db, db.rule_text(&frame.file)).value.template(&def.rule)
+}
+
+/// The items of the fan-out that `target` names.
+#[salsa::tracked(returns(ref))]
+pub(crate) fn items(db: &dyn Db, target: Target) -> Checked<Option<Items>> {
+    count(Counter::QueriesExecuted, 1);
+    let label = target.label(db);
+    let Some((def, opened)) = member(db, label) else { return Checked::default() };
+    let (frame, vars) = (&opened.frame, vars_of(db, &opened.frame));
+    vwfb_rules::items::items(&def, frame, vars, &QueryScope(db))
+}
+
+/// The last step of `label` as written, and the block that it is a member of.
+fn member(db: &dyn Db, label: &Label) -> Option<(Arc<TargetDef>, Opened)> {
+    let (last, outer) = label.steps.split_last()?;
+    let opened = opened_at(db, label, outer.len()).value?;
+    let def = Arc::clone(opened.block.get(&last.name)?);
+    Some((def, opened))
+}
+
+/// Item -> its place among the items of the fan-out that `target` names.
+#[salsa::tracked(returns(ref))]
+fn item_places(db: &dyn Db, target: Target) -> HashMap<String, usize> {
+    count(Counter::QueriesExecuted, 1);
+    let Some(Items::Known(items)) = &items(db, target).value else { return HashMap::new() };
+    items.iter().enumerate().map(|(place, item)| (item.id.clone(), place)).collect()
+}
+
+/// The block that `target` stands for, as a child of a fan-out or as a use of a template.
+#[salsa::tracked(returns(ref))]
+pub(crate) fn opened(db: &dyn Db, target: Target) -> Checked<Option<Opened>> {
+    count(Counter::QueriesExecuted, 1);
+    let label = target.label(db);
+    let Some((def, outer)) = member(db, label) else { return Checked::default() };
+    let item = label.steps.last().and_then(|step| step.item.as_deref());
+    match (&def.fan_out, item) {
+        (Some(fan_out), Some(id)) => {
+            let of_all = db.target(&without_item(label));
+            let place = item_places(db, of_all).get(id);
+            let (Some(place), Some(Items::Known(items))) = (place, &items(db, of_all).value) else {
+                return Checked::default();
+            };
+            let bindings = items[*place].bindings.clone();
+            let frame = outer.frame.inside((&def.name, Some(id)), &fan_out.block, bindings);
+            let block = Arc::clone(&fan_out.block);
+            Checked::clean(Some(Opened { block, frame: Arc::new(frame) }))
+        }
+        (None, None) => {
+            let Some(template) = template_of(db, &def, &outer.frame) else {
+                return Checked::default();
+            };
+            let (label, frame) = (label.clone(), Arc::clone(&outer.frame));
+            let placed = Placed { label, def, frame };
+            let vars = vars_of(db, &outer.frame);
+            let Checked { value, problems } = vwfb_rules::template::expand(&placed, template, vars);
+            let block = Arc::clone(&template.block);
+            let value = value.map(|frame| Opened { block, frame: Arc::new(frame) });
+            Checked { value, problems }
+        }
+        _ => Checked::default(),
+    }
+}
+
+fn without_item(label: &Label) -> Label {
+    let mut label = label.clone();
+    if let Some(last) = label.steps.last_mut() {
+        last.item = None;
+    }
+    label
+}
+
+/// What `target` names; nothing if there is nothing of that name.
+#[salsa::tracked(returns(clone))]
+pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
+    count(Counter::QueriesExecuted, 1);
+    let label = target.label(db);
+    for (at, step) in label.steps.iter().enumerate() {
+        let Checked { value, problems } = opened_at(db, label, at);
+        let Some(opened) = value else {
+            // The steps before this one name something.
+            let empty = || Named::Family(Arc::default());
+            return (at > 0).then(|| if problems.is_empty() { empty() } else { Named::Broken });
+        };
+        let def = opened.block.get(&step.name)?;
+        let of_all = db.target(&Label { steps: upto(label, at), package: label.package.clone() });
+        match (&def.fan_out, &step.item) {
+            (Some(fan_out), None) => {
+                let last = fan_out.block.last()?.name.clone();
+                if let Some(next) = label.steps.get(at + 1) {
+                    fan_out.block.get(&next.name)?;
+                }
+                let Some(Items::Known(items)) = &items(db, of_all).value else {
+                    return Some(Named::Broken);
+                };
+                let of_item = |id: &str| {
+                    let mut label = label.clone();
+                    label.steps[at].item = Some(id.to_owned());
+                    if at + 1 == label.steps.len() { label.member(&last) } else { label }
+                };
+                return Some(Named::Family(items.iter().map(|item| of_item(&item.id)).collect()));
+            }
+            (Some(_), Some(id)) => _ = item_places(db, of_all).get(id)?,
+            (None, Some(_)) => return None,
+            (None, None) => {}
+        }
+        if at + 1 == label.steps.len() {
+            return of_last(db, target, def, &opened);
+        }
+    }
+    None
+}
+
+/// What a label names whose last step is `def`, for one item if it is a fan-out.
+fn of_last(db: &dyn Db, target: Target, def: &Arc<TargetDef>, outer: &Opened) -> Option<Named> {
+    let label = target.label(db);
+    if def.fan_out.is_none() && template_of(db, def, &outer.frame).is_none() {
+        let (label, def) = (label.clone(), Arc::clone(def));
+        let frame = Arc::clone(&outer.frame);
+        return Some(Named::Target(Arc::new(Placed { label, def, frame })));
+    }
+    let Checked { value, problems } = opened(db, target);
+    let members: Arc<[Label]> = match value {
+        Some(opened) => Arc::new([label.clone().member(&opened.block.last()?.name)]),
+        None if problems.is_empty() => Arc::default(),
+        None => return Some(Named::Broken),
+    };
+    Some(Named::Family(members))
+}
+
+/// The steps of `label` up to the one `at`, which means all items.
+fn upto(label: &Label, at: usize) -> Vec<Step> {
+    let mut steps = label.steps[..=at].to_vec();
+    steps[at].item = None;
+    steps
+}
+
+/// The target of that name.
+pub(crate) fn placed(db: &dyn Db, target: Target) -> Option<Arc<Placed>> {
+    match named(db, target)? {
+        Named::Target(placed) => Some(placed),
+        Named::Family(_) | Named::Broken => None,
+    }
+}
+
+/// The names of a package, and what is wrong with its fan-outs and uses of templates.
+#[salsa::tracked(returns(ref))]
+pub(crate) fn names(db: &dyn Db, file: RuleText) -> Option<Checked<Names>> {
+    count(Counter::QueriesExecuted, 1);
+    let opened = package_opened(db, file)?;
+    let mut listing = Listing::default();
+    listing.add(db, &opened);
+    let Listing { targets, families, problems } = listing;
+    let value = Names { targets: targets.into(), families: families.into() };
+    Some(Checked { value, problems })
+}
+
+#[derive(Default)]
+struct Listing {
+    targets: Vec<String>,
+    families: Vec<String>,
+    problems: Vec<Diagnostic>,
+}
+
+impl Listing {
+    fn add(&mut self, db: &dyn Db, outer: &Opened) {
+        for def in &outer.block.members {
+            let label = outer.frame.member(&def.name, None);
+            if def.fan_out.is_some() {
+                self.families.push(label.target());
+                let Checked { value, problems } = items(db, db.target(&label));
+                self.problems.extend(problems.iter().cloned());
+                let Some(Items::Known(items)) = value else { continue };
+                for item in items {
+                    self.open(db, &outer.frame.member(&def.name, Some(&item.id)));
+                }
+            } else if template_of(db, def, &outer.frame).is_some() {
+                self.families.push(label.target());
+                self.open(db, &label);
+            } else {
+                self.targets.push(label.target());
+            }
+        }
+    }
+
+    fn open(&mut self, db: &dyn Db, label: &Label) {
+        let Checked { value, problems } = opened(db, db.target(label));
+        self.problems.extend(problems.iter().cloned());
+        if let Some(opened) = value {
+            self.add(db, opened);
+        }
+    }
+}

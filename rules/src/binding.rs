@@ -1,0 +1,170 @@
+//! What a name in braces stands for beside variables: attributes of a template, items of a fan-out.
+
+use std::collections::BTreeMap;
+
+use crate::label::WsPath;
+use crate::syntax::{Float, Scalar};
+use crate::units;
+use crate::value::{AttrValue, FileName};
+
+/// What a name stands for. One without values is unset where its fields do not count.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Binding {
+    /// The plain values that it stands for.
+    pub values: Vec<Plain>,
+    /// Whether there may be other than one.
+    pub list: bool,
+    /// Whether it is a file, which no text can hold.
+    pub file: bool,
+    /// What there is of it: `{item.stem}`.
+    pub fields: BTreeMap<String, Binding>,
+}
+
+/// A value without a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plain {
+    /// The value itself.
+    pub scalar: Scalar,
+    /// Its type annotation (`glob`).
+    pub annotation: Option<String>,
+}
+
+impl Plain {
+    fn of(scalar: Scalar) -> Self {
+        Self { scalar, annotation: None }
+    }
+
+    fn annotated(text: String, annotation: &str) -> Self {
+        Self { scalar: Scalar::Text(text), annotation: Some(annotation.to_owned()) }
+    }
+}
+
+impl Binding {
+    /// One plain value.
+    pub(crate) fn one(scalar: Scalar) -> Self {
+        Self { values: vec![Plain::of(scalar)], ..Self::default() }
+    }
+
+    /// A text.
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self::one(Scalar::Text(text.into()))
+    }
+
+    /// A file that is written `name`, a label or a path from the workspace's root.
+    pub(crate) fn file(name: impl Into<String>) -> Self {
+        Self { file: true, ..Self::text(name) }
+    }
+
+    /// A file of the workspace, whatever characters are in its name.
+    pub(crate) fn path(path: &WsPath) -> Self {
+        Self { values: vec![Plain::annotated(format!("//{path}"), "path")], ..Self::file("") }
+    }
+
+    /// The same, with a field more.
+    pub(crate) fn with(mut self, name: &str, field: Self) -> Self {
+        self.fields.insert(name.to_owned(), field);
+        self
+    }
+
+    /// What `path` means in it.
+    pub(crate) fn field(&self, path: &[String]) -> Option<&Self> {
+        path.iter().try_fold(self, |binding, name| binding.fields.get(name))
+    }
+
+    /// How it reads in a text; nothing for files, lists and what is unset.
+    pub(crate) fn as_text(&self) -> Option<String> {
+        match self.values.as_slice() {
+            [plain] if !self.list && !self.file => scalar_text(&plain.scalar),
+            _ => None,
+        }
+    }
+
+    /// A typed value, whose relative paths and labels are settled.
+    pub(crate) fn of_value(value: &AttrValue) -> Self {
+        match value {
+            AttrValue::Bool(flag) => Self::one(Scalar::Bool(*flag)),
+            AttrValue::Int(number) => Self::one(Scalar::Int(*number)),
+            AttrValue::Float(number) => Self::one(Scalar::Float(*number)),
+            AttrValue::Text(text) | AttrValue::Secret(text) => Self::text(text),
+            AttrValue::Duration(time) => Self::text(format!("{}s", units::seconds(*time))),
+            AttrValue::Size(bytes) => Self::text(format!("{bytes}B")),
+            AttrValue::Label(label, _) => Self::text(label.to_string()),
+            AttrValue::File(file) => match &file.what {
+                FileName::Path(path) => Self::path(path),
+                FileName::Reference(reference) => Self::file(reference.to_string()),
+                FileName::Glob { pattern, .. } => {
+                    let pattern = Plain::annotated(pattern.clone(), "glob");
+                    Self { values: vec![pattern], ..Self::file("") }
+                }
+            },
+            AttrValue::List(values) => {
+                let each: Vec<Self> = values.iter().map(Self::of_value).collect();
+                Self {
+                    file: each.iter().any(|one| one.file),
+                    list: true,
+                    values: each.into_iter().flat_map(|one| one.values).collect(),
+                    fields: BTreeMap::new(),
+                }
+            }
+            AttrValue::Map(_) => Self::default(),
+        }
+    }
+
+    /// A JSON value: an object has fields, and other values stand for themselves.
+    pub(crate) fn of_json(json: &serde_json::Value) -> Self {
+        use serde_json::Value;
+        match json {
+            Value::Array(values) if values.iter().all(|value| scalar(value).is_some()) => {
+                let values = values.iter().filter_map(scalar).map(Plain::of).collect();
+                Self { values, list: true, ..Self::default() }
+            }
+            Value::Object(fields) => {
+                let whole = Self::text(json.to_string());
+                fields
+                    .iter()
+                    .fold(whole, |whole, (name, field)| whole.with(name, Self::of_json(field)))
+            }
+            Value::Null => Self::default(),
+            other => scalar(other).map_or_else(|| Self::text(other.to_string()), Self::one),
+        }
+    }
+
+    /// Its value for a command's text.
+    pub(crate) fn to_value(&self) -> AttrValue {
+        let value = |plain: &Plain| match &plain.scalar {
+            Scalar::Text(text) => AttrValue::Text(text.clone()),
+            Scalar::Int(number) => AttrValue::Int(*number),
+            Scalar::Float(number) => AttrValue::Float(*number),
+            Scalar::Bool(flag) => AttrValue::Bool(*flag),
+            Scalar::Null => AttrValue::Text(String::new()),
+        };
+        match self.values.as_slice() {
+            [plain] if !self.list => value(plain),
+            values => AttrValue::List(values.iter().map(value).collect()),
+        }
+    }
+}
+
+/// How a plain value reads in a text.
+pub(crate) fn scalar_text(scalar: &Scalar) -> Option<String> {
+    match scalar {
+        Scalar::Text(text) => Some(text.clone()),
+        Scalar::Int(number) => Some(number.to_string()),
+        Scalar::Float(number) => Some(number.0.to_string()),
+        Scalar::Bool(flag) => Some(flag.to_string()),
+        Scalar::Null => None,
+    }
+}
+
+fn scalar(json: &serde_json::Value) -> Option<Scalar> {
+    use serde_json::Value;
+    match json {
+        Value::String(text) => Some(Scalar::Text(text.clone())),
+        Value::Bool(flag) => Some(Scalar::Bool(*flag)),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => Some(Scalar::Int(whole)),
+            None => number.as_f64().map(|number| Scalar::Float(Float(number))),
+        },
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}

@@ -1,0 +1,99 @@
+//! What makes targets in one place: a package, a fan-out, a template.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::codes::{BAD_NODE, DUPLICATE_TARGET, RESERVED_NAME};
+use crate::diagnostic::{Anchor, Diagnostic};
+use crate::fan_out::{self, FanOut};
+use crate::read::{self, Problems};
+use crate::syntax::Node;
+
+/// The targets, fan-outs and uses of templates that stand together, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Block {
+    /// Of two with one name only the first.
+    pub members: Vec<Arc<TargetDef>>,
+    /// Name -> its place among them.
+    places: HashMap<String, usize>,
+}
+
+/// One of them as written. It stays equal while its own node does, whatever else changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetDef {
+    /// Its name.
+    pub name: String,
+    /// The rule or template it names; `each` or `matrix` for a fan-out.
+    pub rule: String,
+    /// What it makes of each item, if it is a fan-out.
+    pub fan_out: Option<Arc<FanOut>>,
+    /// Its node.
+    pub node: Node,
+}
+
+impl TargetDef {
+    /// Where it is.
+    pub const fn anchor(&self) -> &Anchor {
+        &self.node.anchor
+    }
+}
+
+impl Block {
+    /// The member `name`.
+    pub fn get(&self, name: &str) -> Option<&Arc<TargetDef>> {
+        self.places.get(name).map(|place| &self.members[*place])
+    }
+
+    /// The last member, which the name of the whole stands for.
+    pub fn last(&self) -> Option<&Arc<TargetDef>> {
+        self.members.last()
+    }
+
+    /// Takes in the member that `node` is.
+    pub(crate) fn read(&mut self, node: Node, problems: &mut Problems) {
+        let Some(member) = member(node, problems) else { return };
+        match self.get(&member.name) {
+            Some(first) => problems.push(duplicate(&member, first)),
+            None => {
+                self.places.insert(member.name.clone(), self.members.len());
+                self.members.push(Arc::new(member));
+            }
+        }
+    }
+}
+
+fn member(node: Node, problems: &mut Problems) -> Option<TargetDef> {
+    let Some(value) = node.args.first() else {
+        let message = format!("`{}` needs a name", node.name);
+        let problem = Diagnostic::error(BAD_NODE, message).at(&node.anchor);
+        problems.push(problem.hint("a target is written `rule \"name\"`"));
+        return None;
+    };
+    let name = read::text(value, "the target's name", problems)?.to_owned();
+    if !read::check_name(&name, value, problems) {
+        return None;
+    }
+    if name == "all" {
+        let problem = Diagnostic::error(RESERVED_NAME, "no target can be named `all`");
+        problems.push(problem.at(&value.anchor).hint("`:all` means every target of the package"));
+        return None;
+    }
+    if let Some(extra) = node.args.get(1) {
+        let message = "a target has its name as its only argument";
+        let problem = Diagnostic::error(BAD_NODE, message).at(&extra.anchor);
+        problems.push(problem.hint("write attributes as `name=value` or in braces"));
+    }
+    let fan_out = match node.name.as_str() {
+        "each" => Some(Arc::new(fan_out::each(&node, problems)?)),
+        "matrix" => Some(Arc::new(fan_out::matrix(&node, problems)?)),
+        _ => None,
+    };
+    Some(TargetDef { name, rule: node.name.clone(), fan_out, node })
+}
+
+fn duplicate(again: &TargetDef, first: &TargetDef) -> Diagnostic {
+    Diagnostic::error(DUPLICATE_TARGET, format!("two targets are named `{}`", again.name))
+        .noted(&again.node.args[0].anchor, "again here")
+        .noted(&first.node.args[0].anchor, "first here")
+        .hint("rename one of them")
+}

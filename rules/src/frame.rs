@@ -1,0 +1,221 @@
+//! What the text of a target means by its names, paths and labels: where it stands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::binding::Binding;
+use crate::block::{Block, TargetDef};
+use crate::diagnostic::{Anchor, Diagnostic};
+use crate::label::{Label, LabelError, Reference, Step, WsPath};
+use crate::package::PackageDef;
+
+/// Where a target stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The file whose rules are in sight: that of its text.
+    pub file: WsPath,
+    /// Where its paths begin.
+    pub folder: WsPath,
+    /// The package whose files its globs match.
+    pub globs: WsPath,
+    /// The package that it is in.
+    pub package: WsPath,
+    /// The blocks around it that are in other blocks, outermost first.
+    pub blocks: Vec<Enclosing>,
+    /// What it may interpolate beside variables.
+    pub bindings: BTreeMap<String, Binding>,
+    /// Whether its labels cannot mean what is outside of those blocks: that of a template cannot.
+    pub is_closed: bool,
+    /// The uses of templates that it is in, outermost first.
+    pub uses: Vec<Anchor>,
+}
+
+/// A block that is a part of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enclosing {
+    /// The steps of a label that lead to it.
+    pub steps: Vec<Step>,
+    /// The block.
+    pub block: Arc<Block>,
+}
+
+/// A target with where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// Its name.
+    pub label: Label,
+    /// Its text.
+    pub def: Arc<TargetDef>,
+    /// Where that stands.
+    pub frame: Arc<Frame>,
+}
+
+impl Frame {
+    /// Where the targets of `package` stand that are in nothing else.
+    pub fn of_package(package: &PackageDef) -> Self {
+        Self {
+            file: package.file.clone(),
+            folder: package.package.clone(),
+            globs: package.package.clone(),
+            package: package.package.clone(),
+            blocks: Vec::new(),
+            bindings: BTreeMap::new(),
+            is_closed: false,
+            uses: Vec::new(),
+        }
+    }
+
+    /// The steps of a label that lead here.
+    pub fn steps(&self) -> &[Step] {
+        self.blocks.last().map_or(&[], |enclosing| &enclosing.steps)
+    }
+
+    /// The name of the member `name` of the innermost block.
+    pub fn member(&self, name: &str, item: Option<&str>) -> Label {
+        let step = Step { name: name.to_owned(), item: item.map(str::to_owned) };
+        let steps = self.steps().iter().cloned().chain([step]).collect();
+        Label { package: self.package.clone(), steps }
+    }
+
+    /// Where the members of `block` stand, which the member `name` is, for one `item` of it.
+    pub fn inside(
+        &self,
+        (name, item): (&str, Option<&str>),
+        block: &Arc<Block>,
+        bindings: BTreeMap<String, Binding>,
+    ) -> Self {
+        let mut frame = self.clone();
+        let steps = self.member(name, item).steps;
+        frame.blocks.push(Enclosing { steps, block: Arc::clone(block) });
+        frame.bindings.extend(bindings);
+        frame
+    }
+
+    /// `problem` with the uses of templates that led to it.
+    pub(crate) fn traced(&self, problem: Diagnostic) -> Diagnostic {
+        self.uses.iter().rev().fold(problem, |problem, used| problem.noted(used, "used here"))
+    }
+
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            folder: &self.folder,
+            globs: &self.globs,
+            package: &self.package,
+            blocks: &self.blocks,
+            is_closed: self.is_closed,
+        }
+    }
+}
+
+/// What paths and labels are relative to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// Where paths begin.
+    pub(crate) folder: &'a WsPath,
+    /// The package whose files globs match.
+    pub(crate) globs: &'a WsPath,
+    package: &'a WsPath,
+    blocks: &'a [Enclosing],
+    is_closed: bool,
+}
+
+impl<'a> Place<'a> {
+    /// A folder for all of it.
+    pub(crate) const fn of(folder: &'a WsPath) -> Self {
+        Self { folder, globs: folder, package: folder, blocks: &[], is_closed: false }
+    }
+
+    /// The label that `text` means.
+    pub(crate) fn label(&self, text: &str) -> Result<Label, LabelError> {
+        let mut label = Label::parse(text, self.package)?;
+        self.relocate(text, &mut label);
+        Ok(label)
+    }
+
+    /// The reference that `text` means.
+    pub(crate) fn reference(&self, text: &str) -> Result<Reference, LabelError> {
+        let mut reference = Reference::parse(text, self.package)?;
+        self.relocate(text, &mut reference.label);
+        Ok(reference)
+    }
+
+    /// A label without a package means the member of the innermost block that has one of its name.
+    fn relocate(&self, text: &str, label: &mut Label) {
+        if !text.starts_with(':') {
+            return;
+        }
+        let has = |enclosing: &&Enclosing| enclosing.block.get(&label.steps[0].name).is_some();
+        let closed = self.blocks.first().filter(|_| self.is_closed);
+        if let Some(enclosing) = self.blocks.iter().rev().find(has).or(closed) {
+            let inner = std::mem::take(&mut label.steps);
+            label.steps = enclosing.steps.iter().cloned().chain(inner).collect();
+        }
+    }
+}
+
+/// The folder for the outputs of `label`, below the one for all: that of its package, and one for
+/// each step that leads to it.
+pub(crate) fn output_folder(label: &Label) -> WsPath {
+    let mut folder = label.package.clone();
+    let (_, outer) = label.steps.split_last().expect("a label has a step");
+    for step in outer {
+        let item = step.item.as_deref().map(file_name);
+        for part in [Some(step.name.as_str()), item.as_deref()].into_iter().flatten() {
+            folder = folder.join(part).expect("a name and an encoded item are one folder each");
+        }
+    }
+    folder
+}
+
+/// The longest name that common file systems take, less room for what is put behind it.
+const LONGEST: usize = 200;
+
+/// An item id as the name of a folder: what no path can have, or would mean something else by, as
+/// `%XX`, and a digest for the end of one that is too long.
+fn file_name(item: &str) -> String {
+    let is_dots = item.bytes().all(|byte| byte == b'.');
+    let mut name = String::with_capacity(item.len());
+    for c in item.chars() {
+        if matches!(c, '/' | '\\' | '%' | ':') || c.is_control() || (is_dots && c == '.') {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                name.push_str(&format!("%{byte:02X}"));
+            }
+        } else {
+            name.push(c);
+        }
+    }
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let digest = crate::items::short_digest(item);
+    let end = (0..=LONGEST).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}-{digest}", &name[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(label: &str) -> String {
+        output_folder(&Label::parse(label, &WsPath::root()).unwrap()).to_string()
+    }
+
+    #[test]
+    fn outputs_of_inner_targets_have_folders_of_their_own() {
+        assert_eq!(folder("//p:a"), "p");
+        assert_eq!(folder("//p:clips[attention].audio"), "p/clips/attention");
+        assert_eq!(folder("//p:s.clips[a].b"), "p/s/clips/a");
+    }
+
+    #[test]
+    fn an_item_is_one_folder_whatever_it_is_called() {
+        assert_eq!(folder("//p:c[../x].a"), "p/c/..%2Fx");
+        assert_eq!(folder("//p:c[..].a"), "p/c/%2E%2E");
+        assert_eq!(folder("//p:c[50%25].a"), "p/c/50%25");
+        assert_eq!(folder("//p:c[ümläut x].a"), "p/c/ümläut x");
+        let long = "ü".repeat(300);
+        let folder = folder(&format!("//p:c[{long}].a"));
+        assert!(folder.len() < 230 && folder.starts_with("p/c/üü"), "{folder}");
+    }
+}

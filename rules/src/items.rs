@@ -1,0 +1,563 @@
+//! The items of a fan-out: what they are called, and what is known of each.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::binding::{Binding, scalar_text};
+use crate::block::TargetDef;
+use crate::codes::{
+    BAD_ITEM, DUPLICATE_ITEM, MISSING_FILE, TOO_MANY_ITEMS, UNKNOWN_LABEL, UNKNOWN_OUTPUT,
+};
+use crate::diagnostic::{Anchor, Checked, Diagnostic};
+use crate::evaluate::Names;
+use crate::fan_out::{Axis, Condition, Each, FanOut, Over, Split};
+use crate::frame::Frame;
+use crate::label::{Reference, WsPath};
+use crate::mentions::mentions;
+use crate::read::Problems;
+use crate::rule::{AttrDef, AttrType, Shape};
+use crate::scope::{Scope, SourceKind};
+use crate::suggest::did_you_mean;
+use crate::syntax::{Node, Value};
+use crate::task::{InputRef, Provided};
+use crate::typed::typed;
+use crate::value::{AttrValue, FileName};
+use crate::vars::Vars;
+
+/// The most that is read of a file whose text is interpolated, in bytes.
+const MOST_CONTENT: usize = 64 << 10;
+
+/// One item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// What its child is called.
+    pub id: String,
+    /// What braces stand for in it.
+    pub bindings: BTreeMap<String, Binding>,
+}
+
+/// The items of a fan-out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Items {
+    /// They are these.
+    Known(Vec<Arc<Item>>),
+    /// They are in what this target makes.
+    In(Reference),
+}
+
+/// The items of the fan-out `def`; nothing where it, or what it needs, has errors.
+pub fn items(
+    def: &TargetDef,
+    frame: &Frame,
+    vars: Option<&Vars>,
+    scope: &dyn Scope,
+) -> Checked<Option<Items>> {
+    let Some(fan_out) = &def.fan_out else { return Checked::default() };
+    let names = Names { target: &def.name, vars, bindings: &frame.bindings };
+    let problems = Problems::default();
+    let mut reading = Reading { def, fan_out, frame, names, scope, problems };
+    let value = reading.items();
+    let problems = reading.problems.0;
+    let problems: Vec<_> = problems.into_iter().map(|problem| frame.traced(problem)).collect();
+    Checked { value: value.filter(|_| problems.is_empty()), problems }
+}
+
+struct Reading<'a> {
+    def: &'a TargetDef,
+    fan_out: &'a FanOut,
+    frame: &'a Frame,
+    names: Names<'a>,
+    scope: &'a dyn Scope,
+    problems: Problems,
+}
+
+/// An item that has no name yet, or one that was given.
+struct Raw {
+    id: Option<String>,
+    /// What it is told by if it has no name.
+    text: String,
+    bindings: BTreeMap<String, Binding>,
+}
+
+impl Reading<'_> {
+    fn items(&mut self) -> Option<Items> {
+        if !self.is_there()? {
+            return Some(Items::Known(Vec::new()));
+        }
+        let raw = match &self.fan_out.over {
+            Over::Each(each) => match self.each(each)? {
+                Ok(raw) => raw,
+                Err(reference) => return Some(Items::In(reference)),
+            },
+            Over::Matrix { axes, zip } => self.matrix(axes, *zip)?,
+        };
+        self.named(raw).map(Items::Known)
+    }
+
+    fn is_there(&mut self) -> Option<bool> {
+        let Some(when) = &self.fan_out.when else { return Some(true) };
+        let attr = plain_attr("when", AttrType::Bool, &when.anchor);
+        match self.value(when, &attr)? {
+            AttrValue::Bool(flag) => Some(flag),
+            _ => None,
+        }
+    }
+
+    /// The one typed value that `value` stands for.
+    fn value(&mut self, value: &Value, attr: &AttrDef) -> Option<AttrValue> {
+        let before = self.problems.count();
+        let plain = self.names.values(value, &mut self.problems);
+        if self.problems.count() > before {
+            return None;
+        }
+        match plain.as_slice() {
+            [one] => self.problems.take(typed(one, attr, self.frame.place())),
+            several => {
+                let message = format!("`{}` takes one value, not {}", attr.name, several.len());
+                self.problems.push(Diagnostic::error(BAD_ITEM, message).at(&value.anchor));
+                None
+            }
+        }
+    }
+
+    /// The items of an `each`, or what makes them.
+    fn each(&mut self, each: &Each) -> Option<Result<Vec<Raw>, Reference>> {
+        let attr = plain_attr("over", AttrType::Artifact, &each.over.anchor);
+        let AttrValue::File(file) = self.value(&each.over, &attr)? else { return None };
+        let raw = match file.what {
+            FileName::Glob { package, pattern, .. } => {
+                let paths = self.scope.glob(&package, &pattern);
+                paths.iter().map(|path| self.file(each, path)).collect()
+            }
+            FileName::Path(path) => self.source(each, &path)?,
+            FileName::Reference(reference) => match self.referenced(each, reference)? {
+                Ok(raw) => raw,
+                Err(reference) => return Some(Err(reference)),
+            },
+        };
+        Some(Ok(raw))
+    }
+
+    fn source(&mut self, each: &Each, path: &WsPath) -> Option<Vec<Raw>> {
+        match self.scope.source(path) {
+            SourceKind::File => {
+                let Some(text) = self.scope.text(path) else {
+                    let message = format!("`{path}` cannot be read as text");
+                    let problem = Diagnostic::error(BAD_ITEM, message).at(&each.over.anchor);
+                    self.problems.push(problem.hint("items are lines or JSON, in UTF-8"));
+                    return None;
+                };
+                let is_json = matches!(path.extension(), Some("json" | "jsonl" | "ndjson"));
+                let split = each.split.unwrap_or(if is_json { Split::Json } else { Split::Lines });
+                self.in_text(each, split, &text)
+            }
+            SourceKind::Directory => {
+                let entries = self.scope.entries(path);
+                let files = entries.iter().filter(|name| !name.ends_with('/'));
+                let paths: Vec<WsPath> = files.filter_map(|name| path.join(name).ok()).collect();
+                Some(paths.iter().map(|path| self.file(each, path)).collect())
+            }
+            SourceKind::Absent => {
+                let message = format!("no file `{path}`");
+                let problem = Diagnostic::error(MISSING_FILE, message).at(&each.over.anchor);
+                self.problems
+                    .push(problem.hint("create it, or name the target that makes it: `:name`"));
+                None
+            }
+        }
+    }
+
+    /// The files that a target passes on; of what it makes itself the items are only known when it
+    /// is made.
+    fn referenced(
+        &mut self,
+        each: &Each,
+        reference: Reference,
+    ) -> Option<Result<Vec<Raw>, Reference>> {
+        let label = &reference.label;
+        if self.scope.has_target(label) != Some(true) {
+            if !self.scope.is_broken(&label.package) {
+                let message = format!("no target `{}`", label.relative_to(&self.frame.package));
+                let problem = Diagnostic::error(UNKNOWN_LABEL, message).at(&each.over.anchor);
+                let names = self.scope.targets(&label.package).unwrap_or_default();
+                let near = did_you_mean(&label.target(), names.iter().map(String::as_str));
+                self.problems.push(problem.maybe_hint(near));
+            }
+            return None;
+        }
+        let provided = self.scope.provides(label)?;
+        let is_meant = |one: &&Provided| match &reference.output {
+            None => one.default,
+            Some(name) => one.output == *name || one.groups.contains(name),
+        };
+        let meant: Vec<&Provided> = provided.iter().filter(is_meant).collect();
+        if meant.is_empty() && !provided.is_empty() {
+            let output = reference.output.as_deref().unwrap_or_default();
+            let message = format!("`{label}` has no output `{output}`");
+            let problem = Diagnostic::error(UNKNOWN_OUTPUT, message).at(&each.over.anchor);
+            let names = provided.iter().map(|one| one.output.as_str());
+            self.problems.push(problem.maybe_hint(did_you_mean(output, names)));
+            return None;
+        }
+        let made = |one: &&Provided| match &one.from {
+            InputRef::Output { label: maker, .. } => maker == label,
+            InputRef::Source(_) => false,
+        };
+        if let [one] = meant.as_slice()
+            && made(one)
+        {
+            return Some(Err(reference));
+        }
+        Some(Ok(meant.into_iter().map(|one| self.passed_on(each, one)).collect()))
+    }
+
+    fn passed_on(&self, each: &Each, one: &Provided) -> Raw {
+        match &one.from {
+            InputRef::Source(path) => self.file(each, path),
+            InputRef::Output { label, output, subpath } => {
+                let (output, subpath) = (Some(output.clone()), subpath.clone());
+                let stem = stem(&one.path);
+                let item = label.steps.iter().rev().find_map(|step| step.item.clone());
+                let id = item.unwrap_or_else(|| stem.clone());
+                let name = Reference { label: label.clone(), output, subpath };
+                let binding = Binding::file(name.to_string()).with("stem", Binding::text(stem));
+                raw_file(each, id, binding)
+            }
+        }
+    }
+
+    fn file(&self, each: &Each, path: &WsPath) -> Raw {
+        let stem = stem(path);
+        let mut binding = Binding::path(path).with("stem", Binding::text(&stem));
+        if self.is_mentioned(&[&each.item, "content"])
+            && let Some(text) = self.scope.text(path)
+            && text.len() <= MOST_CONTENT
+        {
+            binding = binding.with("content", Binding::text(text.trim()));
+        }
+        raw_file(each, stem, binding)
+    }
+
+    fn is_mentioned(&self, path: &[&str]) -> bool {
+        let of_node = |node: &Node| mentions(node, path);
+        self.fan_out.block.members.iter().any(|member| of_node(&member.node))
+    }
+
+    fn in_text(&mut self, each: &Each, split: Split, text: &str) -> Option<Vec<Raw>> {
+        let (raw, problems) = in_text(each, split, text);
+        self.problems.0.extend(problems);
+        raw
+    }
+
+    fn matrix(&mut self, axes: &[Axis], zip: bool) -> Option<Vec<Raw>> {
+        let before = self.problems.count();
+        let mut columns: Vec<(&Axis, Vec<Value>)> = Vec::new();
+        for axis in axes {
+            let values = axis.values.iter();
+            let plain = values.flat_map(|value| self.names.values(value, &mut self.problems));
+            columns.push((axis, plain.collect()));
+        }
+        if self.problems.count() > before {
+            return None;
+        }
+        let rows = if zip { self.zipped(&columns)? } else { self.product(&columns)? };
+        let raw = rows.into_iter().map(|row| {
+            let values: Vec<(&Axis, &Value)> =
+                columns.iter().zip(row).map(|((axis, values), at)| (*axis, &values[at])).collect();
+            let text = |value: &Value| scalar_text(&value.scalar).unwrap_or_default();
+            let parts = values.iter().map(|(axis, value)| format!("{}={}", axis.name, text(value)));
+            let id = parts.collect::<Vec<_>>().join(",");
+            let bind = |(axis, value): &(&Axis, &Value)| {
+                (axis.name.clone(), Binding::one(value.scalar.clone()))
+            };
+            Raw { id: Some(id), text: String::new(), bindings: values.iter().map(bind).collect() }
+        });
+        Some(raw.collect())
+    }
+
+    fn zipped(&mut self, columns: &[(&Axis, Vec<Value>)]) -> Option<Vec<Vec<usize>>> {
+        let (first, values) = columns.first()?;
+        for (axis, others) in columns {
+            if others.len() != values.len() {
+                let (here, there) = (others.len(), values.len());
+                let message = format!(
+                    "`{}` and `{}` have different numbers of values: {here} and {there}",
+                    axis.name, first.name
+                );
+                self.problems.push(
+                    Diagnostic::error(BAD_ITEM, message)
+                        .at(&axis.anchor)
+                        .noted(&first.anchor, "the first axis")
+                        .hint("with `zip` every axis has as many values"),
+                );
+                return None;
+            }
+        }
+        Some((0..values.len()).map(|at| vec![at; columns.len()]).collect())
+    }
+
+    fn product(&mut self, columns: &[(&Axis, Vec<Value>)]) -> Option<Vec<Vec<usize>>> {
+        let count = columns.iter().try_fold(1_usize, |count, (_, values)| {
+            count.checked_mul(values.len()).filter(|count| *count <= u32::MAX as usize)
+        });
+        // Before conditions leave some out, there may be more, but not without end.
+        let most = (self.fan_out.max_items as usize).saturating_mul(16);
+        let Some(count) = count.filter(|count| *count <= most) else {
+            let problem = self.too_many("far more");
+            self.problems.push(problem);
+            return None;
+        };
+        let row = |mut number: usize| {
+            let mut row = vec![0; columns.len()];
+            for (place, (_, values)) in row.iter_mut().zip(columns).rev() {
+                *place = number % values.len();
+                number /= values.len();
+            }
+            row
+        };
+        Some((0..count).map(row).collect())
+    }
+
+    fn too_many(&self, count: &str) -> Diagnostic {
+        let most = self.fan_out.max_items;
+        let message = format!("`{}` has {count} items than {most}", self.def.name);
+        Diagnostic::error(TOO_MANY_ITEMS, message)
+            .at(self.def.anchor())
+            .hint("raise `max-items` if that is right")
+    }
+
+    /// The items that are wanted, each with its name.
+    fn named(&mut self, mut raw: Vec<Raw>) -> Option<Vec<Arc<Item>>> {
+        let (wanted, unwanted) = (&self.fan_out.wanted, &self.fan_out.unwanted);
+        let before = self.problems.count();
+        let mut kept = Vec::with_capacity(raw.len());
+        for one in raw.drain(..) {
+            let mut fits = |condition: &Condition| self.fits(condition, &one.bindings);
+            let is_wanted = wanted.is_empty() || wanted.iter().any(&mut fits);
+            if is_wanted && !unwanted.iter().any(fits) {
+                kept.push(one);
+            }
+            if self.problems.count() > before {
+                return None;
+            }
+        }
+        if kept.len() > self.fan_out.max_items as usize {
+            let problem = self.too_many("more");
+            self.problems.push(problem);
+            return None;
+        }
+        let ids = self.ids(&kept)?;
+        Some(self.chained(kept, ids))
+    }
+
+    fn ids(&mut self, raw: &[Raw]) -> Option<Vec<String>> {
+        let mut seen: HashMap<String, usize> = HashMap::with_capacity(raw.len());
+        let mut ids = Vec::with_capacity(raw.len());
+        for one in raw {
+            let id = match &one.id {
+                Some(id) => id.clone(),
+                None => short_digest(&one.text),
+            };
+            let count = seen.entry(id.clone()).or_default();
+            *count += 1;
+            match (*count, &one.id) {
+                (1, _) => ids.push(id),
+                // What has no name of its own is told by what it says, and by how often.
+                (count, None) => ids.push(format!("{id}-{count}")),
+                (2, Some(id)) => {
+                    let problem = self.duplicate(id);
+                    self.problems.push(problem);
+                }
+                (_, Some(_)) => {}
+            }
+        }
+        (ids.len() == raw.len()).then_some(ids)
+    }
+
+    fn duplicate(&self, id: &str) -> Diagnostic {
+        let message = format!("two items of `{}` are called `{id}`", self.def.name);
+        let anchor = match &self.fan_out.over {
+            Over::Each(each) => &each.over.anchor,
+            Over::Matrix { .. } => self.def.anchor(),
+        };
+        let hint = match &self.fan_out.over {
+            Over::Each(each) if each.key.is_some() => "two items have this key; change one",
+            Over::Each(_) => "two files have this name but for order number and extension",
+            Over::Matrix { .. } => "an axis has this value twice",
+        };
+        Diagnostic::error(DUPLICATE_ITEM, message).at(anchor).hint(hint)
+    }
+
+    /// The items, each with what is before it where that is asked for.
+    fn chained(&mut self, raw: Vec<Raw>, ids: Vec<String>) -> Vec<Arc<Item>> {
+        let is_chain = self.is_mentioned(&["prev"]);
+        let mut prev = is_chain.then(|| self.first());
+        let mut items = Vec::with_capacity(raw.len());
+        for (one, id) in raw.into_iter().zip(ids) {
+            let mut bindings = one.bindings;
+            if let Over::Each(each) = &self.fan_out.over
+                && let Some(binding) = bindings.get_mut(&each.item)
+            {
+                binding.fields.entry("id".to_owned()).or_insert_with(|| Binding::text(&id));
+            }
+            if let Some(prev) = &mut prev {
+                let now = self.made_of(&id);
+                bindings.insert("prev".to_owned(), std::mem::replace(prev, now));
+            }
+            items.push(Arc::new(Item { id, bindings }));
+        }
+        items
+    }
+
+    /// What `{prev}` is for the first item: unset unless it is given.
+    fn first(&mut self) -> Binding {
+        let unset = Binding { file: true, ..Binding::default() };
+        let first = match &self.fan_out.over {
+            Over::Each(each) => each.first.as_ref(),
+            Over::Matrix { .. } => None,
+        };
+        let Some(first) = first else {
+            return self.with_members(unset.clone(), |_| unset.clone());
+        };
+        let attr = plain_attr("first", AttrType::Artifact, &first.anchor);
+        let binding = self.value(first, &attr).map(|value| Binding::of_value(&value));
+        let binding = binding.unwrap_or_default();
+        self.with_members(binding.clone(), |_| binding.clone())
+    }
+
+    fn made_of(&self, id: &str) -> Binding {
+        let block = &self.fan_out.block;
+        let inner = |name: &str| {
+            Binding::file(self.frame.member(&self.def.name, Some(id)).member(name).to_string())
+        };
+        let last = block.last().map(|member| inner(&member.name)).unwrap_or_default();
+        self.with_members(last, inner)
+    }
+
+    fn with_members(&self, whole: Binding, field: impl Fn(&str) -> Binding) -> Binding {
+        let members = self.fan_out.block.members.iter();
+        members.fold(whole, |whole, member| whole.with(&member.name, field(&member.name)))
+    }
+
+    /// Whether all fields that `condition` names have the values that it says.
+    fn fits(&mut self, condition: &Condition, bindings: &BTreeMap<String, Binding>) -> bool {
+        condition.fields.iter().all(|(path, value)| {
+            let values = self.names.values(value, &mut self.problems);
+            let item = match &self.fan_out.over {
+                Over::Each(each) => bindings.get(&each.item),
+                Over::Matrix { .. } => None,
+            };
+            let field = item.and_then(|item| item.field(path)).or_else(|| {
+                let (first, rest) = path.split_first()?;
+                bindings.get(first)?.field(rest)
+            });
+            let text = field.and_then(Binding::as_text);
+            let is = |value: &Value| scalar_text(&value.scalar) == text;
+            values.iter().any(is)
+        })
+    }
+}
+
+/// The items in a text, and what is wrong with it.
+fn in_text(each: &Each, split: Split, text: &str) -> (Option<Vec<Raw>>, Vec<Diagnostic>) {
+    match split {
+        Split::Lines => {
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let raw = |line: &str| raw(each, None, line.to_owned(), Binding::text(line));
+            (Some(lines.map(raw).collect()), Vec::new())
+        }
+        Split::Json => in_json(each, text),
+    }
+}
+
+fn in_json(each: &Each, text: &str) -> (Option<Vec<Raw>>, Vec<Diagnostic>) {
+    let elements = match elements(text) {
+        Ok(elements) => elements,
+        Err(why) => {
+            let problem = Diagnostic::error(BAD_ITEM, format!("its items cannot be read: {why}"));
+            let hint = "a JSON array, or one JSON value a line; `split=\"lines\"` for plain lines";
+            return (None, vec![problem.at(&each.over.anchor).hint(hint)]);
+        }
+    };
+    let mut raws = Vec::with_capacity(elements.len());
+    let mut problems = Vec::new();
+    for (at, element) in elements.iter().enumerate() {
+        let binding = Binding::of_json(element);
+        let key = each.key.as_deref().map(|key| (key, binding.field(key)));
+        let id = match key.map(|(key, field)| (key, field.and_then(Binding::as_text))) {
+            None => None,
+            Some((_, Some(id))) if !id.is_empty() => Some(id),
+            Some((key, _)) => {
+                let (key, number) = (key.join("."), at + 1);
+                let message = format!("item {number} has no `{key}`, which is to name it");
+                let problem = Diagnostic::error(BAD_ITEM, message).at(&each.over.anchor);
+                problems.push(problem.hint("give it one: a text, a number or a flag"));
+                continue;
+            }
+        };
+        raws.push(raw(each, id, element.to_string(), binding));
+    }
+    (problems.is_empty().then_some(raws), problems)
+}
+
+/// The elements of an array, or the values of the lines.
+fn elements(text: &str) -> Result<Vec<serde_json::Value>, String> {
+    if text.trim_start().starts_with('[')
+        && let Ok(elements) = serde_json::from_str(text)
+    {
+        return Ok(elements);
+    }
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let value = |(at, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|error| format!("line {}: {error}", at + 1))
+    };
+    let by_line: Result<Vec<_>, String> = lines.map(value).collect();
+    by_line.map_err(|why| match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(_) => "it is JSON, and no array".to_owned(),
+        Err(whole) if text.trim_start().starts_with(['[', '{']) => whole.to_string(),
+        Err(_) => why,
+    })
+}
+
+fn raw(each: &Each, id: Option<String>, text: String, binding: Binding) -> Raw {
+    Raw { id, text, bindings: BTreeMap::from([(each.item.clone(), binding)]) }
+}
+
+/// A file is named by itself, unless its name has nothing but an order number.
+fn raw_file(each: &Each, id: String, binding: Binding) -> Raw {
+    raw(each, Some(id), String::new(), binding)
+}
+
+/// A file's name without extension and without a leading order number: `attention` of
+/// `02-attention.txt`.
+fn stem(path: &WsPath) -> String {
+    let stem = path.stem();
+    let rest = stem.trim_start_matches(|c: char| c.is_ascii_digit());
+    let name = rest.trim_start_matches(['-', '_', '.', ' ']);
+    if rest.len() < stem.len() && name.len() < rest.len() && !name.is_empty() {
+        name.to_owned()
+    } else {
+        stem.to_owned()
+    }
+}
+
+/// The first 12 hexadecimal digits of the blake3 digest of `text`.
+pub(crate) fn short_digest(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex()[..12].to_owned()
+}
+
+fn plain_attr(name: &str, ty: AttrType, anchor: &Anchor) -> AttrDef {
+    AttrDef {
+        name: name.to_owned(),
+        ty,
+        shape: Shape::Single,
+        doc: None,
+        optional: false,
+        default: None,
+        min: None,
+        max: None,
+        values: Vec::new(),
+        media: None,
+        anchor: anchor.clone(),
+    }
+}
