@@ -188,6 +188,13 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
     None
 }
 
+/// Whether `target` names anything: only that, so that other edits of what it names wake nobody.
+#[salsa::tracked(returns(copy))]
+pub(crate) fn is_named(db: &dyn Db, target: Target) -> bool {
+    count(Counter::QueriesExecuted, 1);
+    named(db, target).is_some()
+}
+
 /// What a label names whose last step is `def`, for one item if it is a fan-out.
 fn of_last(db: &dyn Db, target: Target, def: &Arc<TargetDef>, outer: &Opened) -> Option<Named> {
     let label = target.label(db);

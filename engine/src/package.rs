@@ -15,7 +15,7 @@ use vwfb_rules::vars::Vars;
 use vwfb_rules::workspace::WorkspaceDef;
 
 use crate::db::{Db, RuleText, Settings};
-use crate::names::{named, names};
+use crate::names::{is_named, names};
 use crate::system::Text;
 use crate::target::provides;
 
@@ -132,6 +132,13 @@ pub(crate) fn target_names(db: &dyn Db, file: RuleText) -> Option<Arc<[String]>>
     Some(Arc::clone(&names(db, file).as_ref()?.value.targets))
 }
 
+/// Whether there is a package in `file`.
+#[salsa::tracked(returns(copy))]
+fn is_package(db: &dyn Db, file: RuleText) -> bool {
+    count(Counter::QueriesExecuted, 1);
+    package_def(db, file).is_some()
+}
+
 /// Whether a package's text has errors: only that, so that its other edits wake nobody.
 #[salsa::tracked(returns(copy))]
 pub(crate) fn is_broken(db: &dyn Db, file: RuleText) -> bool {
@@ -164,8 +171,8 @@ impl Scope for QueryScope<'_> {
     }
 
     fn has_target(&self, label: &Label) -> Option<bool> {
-        package_def(self.0, package_file(self.0, &label.package)).as_ref()?;
-        Some(named(self.0, self.0.target(label)).is_some())
+        is_package(self.0, package_file(self.0, &label.package)).then_some(())?;
+        Some(is_named(self.0, self.0.target(label)))
     }
 
     fn text(&self, path: &WsPath) -> Option<Arc<str>> {
