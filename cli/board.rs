@@ -31,7 +31,7 @@ impl Board {
     /// Takes note of an event.
     pub(crate) fn event(&mut self, event: &Event, now: Instant) {
         match event {
-            Event::RunStarted { tasks, .. } => self.tasks = *tasks,
+            Event::RunStarted { tasks, .. } | Event::Expanded { tasks } => self.tasks = *tasks,
             Event::TaskStarted { label, .. } => self.running.push((label.clone(), now)),
             Event::TaskFinished(finished) => {
                 self.running.retain(|(label, _)| *label != finished.label);

@@ -171,6 +171,9 @@ fn line<'a>(event: &'a Event, sources: &Sources) -> Line<'a> {
             sandbox: Some(sandbox),
             ..Line::default()
         },
+        Event::Expanded { tasks } => {
+            Line { event: "expanded", tasks: Some(*tasks), ..Line::default() }
+        }
         Event::Diagnostic(diagnostic) => of_diagnostic(diagnostic, sources),
         Event::TaskReady { label } => {
             Line { event: "task-ready", label: Some(label.to_string()), ..Line::default() }

@@ -35,6 +35,7 @@ fn lines(forecasts: &[Forecast]) -> String {
     told.map(|task| {
         let note = match &task.fate {
             Fate::Cannot(why) => format!(": {why}"),
+            Fate::Expands { after } => format!(" after {after}"),
             Fate::Runs | Fate::MayRun if !task.last_duration.is_zero() => {
                 format!(" (took {})", units::told(task.last_duration))
             }
@@ -47,7 +48,7 @@ fn lines(forecasts: &[Forecast]) -> String {
 
 fn summary(ui: &Ui, forecasts: &[Forecast]) {
     let mut parts = Vec::new();
-    for word in ["runs", "may-run", "cached", "unchanged", "cannot-run"] {
+    for word in ["runs", "may-run", "expands", "cached", "unchanged", "cannot-run"] {
         let count = forecasts.iter().filter(|task| task.fate.as_str() == word).count();
         if count > 0 {
             parts.push(format!("{word} {count}"));
@@ -66,6 +67,8 @@ struct JsonTask {
     last_duration_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
 }
 
 fn json(forecasts: &[Forecast]) -> String {
@@ -78,6 +81,10 @@ fn json(forecasts: &[Forecast]) -> String {
             last_duration_ms: millis(task.last_duration),
             reason: match &task.fate {
                 Fate::Cannot(why) => Some(why.clone()),
+                _ => None,
+            },
+            after: match &task.fate {
+                Fate::Expands { after } => Some(after.to_string()),
                 _ => None,
             },
         })

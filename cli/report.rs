@@ -133,7 +133,10 @@ impl Reporter for Report {
             Event::RunFinished { counts, duration, .. } => {
                 self.finished = Some((*counts, *duration));
             }
-            Event::RunStarted { .. } | Event::TaskReady { .. } | Event::TaskStarted { .. } => {}
+            Event::RunStarted { .. }
+            | Event::Expanded { .. }
+            | Event::TaskReady { .. }
+            | Event::TaskStarted { .. } => {}
         }
     }
 }

@@ -30,16 +30,21 @@ impl Answers {
     /// What `known` says of the tasks with these labels.
     pub(crate) fn of(labels: &[String], known: &HashMap<String, Success>) -> Self {
         let mut answers = Self::default();
+        answers.append(labels, known);
+        answers
+    }
+
+    /// Adds what `known` says of further tasks, which have these labels.
+    pub(crate) fn append(&mut self, labels: &[String], known: &HashMap<String, Success>) {
         for label in labels {
             let success = known.get(label);
-            answers.keys.push(success.map(|it| it.key));
-            answers.durations.push(success.map_or(0, |it| it.duration_ms));
-            answers.runs.push(success.map_or(0, |it| it.run));
+            self.keys.push(success.map(|it| it.key));
+            self.durations.push(success.map_or(0, |it| it.duration_ms));
+            self.runs.push(success.map_or(0, |it| it.run));
             let own = success.is_some_and(|it| it.own && it.previous_key.is_some());
-            answers.own.push(u8::from(own));
-            answers.packed.push(success.map(|it| &it.outcome));
+            self.own.push(u8::from(own));
+            self.packed.push(success.map(|it| &it.outcome));
         }
-        answers
     }
 
     pub(crate) fn key(&self, id: TaskId) -> Option<ActionKey> {

@@ -20,7 +20,7 @@ use crate::columns::Strings;
 use crate::db::Db;
 use crate::event::{Event, TaskResult};
 use crate::grant::grants;
-use crate::graph::Offer;
+use crate::graph::{Offer, TaskGraph};
 use crate::log;
 use crate::plan::{Step, TaskId};
 use crate::run::{Ended, EnvironmentError, Failed, Run};
@@ -179,7 +179,7 @@ impl<'a> Build<'a> {
     fn drive(&mut self) -> Result<(), EnvironmentError> {
         loop {
             let unknown = self.run.settle_some(ASKED_AT_ONCE)?;
-            let has_asked_all = unknown.is_empty();
+            let has_asked_all = unknown.is_empty() && !self.run.expand()?;
             for id in unknown {
                 self.queue(id);
             }
@@ -402,7 +402,8 @@ impl<'a> Build<'a> {
         in_place: &[bool],
         lost: &mut Vec<(TaskId, String)>,
     ) -> Result<Placed, EnvironmentError> {
-        let (placed, missing) = self.wanted(in_place);
+        let graph = Arc::clone(&self.run.ground.graph);
+        let (placed, missing) = self.wanted(&graph, in_place);
         let placer = self.hands.placer;
         let put = |output: &Output<'_>| placer.place(output.path, &output.artifact);
         let put: Vec<Result<(), Unplaced>> = missing.par_iter().map(put).collect();
@@ -418,8 +419,8 @@ impl<'a> Build<'a> {
 
     /// The outputs of the requested targets that have them all, and those of them that are not in
     /// place yet, as `in_place` says offer by offer.
-    fn wanted(&self, in_place: &[bool]) -> (Placed, Vec<Output<'a>>) {
-        let (graph, plan) = (self.run.ground.graph, &self.run.plan);
+    fn wanted<'g>(&self, graph: &'g TaskGraph, in_place: &[bool]) -> (Placed, Vec<Output<'g>>) {
+        let plan = &self.run.plan;
         let mut placed = Placed::below(self.hands.placer.folder().to_owned());
         let mut missing = Vec::new();
         let mut in_place = in_place.iter().copied().chain(std::iter::repeat(false));

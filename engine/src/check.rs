@@ -14,7 +14,7 @@ use vwfb_rules::pattern::Pattern;
 use vwfb_rules::{check_outputs, check_overrides, cycle, spans};
 
 use crate::db::{Database, Db, Settings, Target};
-use crate::names::names;
+use crate::names::{Named, named, names};
 use crate::package::{package_def, package_file, rule_file, rule_table, target_names, workspace};
 use crate::system::Text;
 use crate::target::{declared, references, task};
@@ -56,6 +56,7 @@ pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
     }
     check.output_conflicts();
     check.cycles(&targets);
+    check.unexplained();
     let mut problems = in_order(db, check.problems);
     let left_out = problems.len().saturating_sub(MOST);
     if left_out > 0 {
@@ -114,6 +115,8 @@ struct Check<'db> {
     packages: BTreeSet<WsPath>,
     rule_files: BTreeSet<WsPath>,
     targets: HashSet<Target>,
+    /// A fan-out or template that cannot be expanded.
+    broken: Option<Label>,
 }
 
 impl<'db> Check<'db> {
@@ -126,6 +129,7 @@ impl<'db> Check<'db> {
             packages: BTreeSet::new(),
             rule_files: BTreeSet::new(),
             targets: HashSet::new(),
+            broken: None,
         }
     }
 
@@ -233,6 +237,9 @@ impl<'db> Check<'db> {
                 continue;
             }
             self.package(&target.label(self.db).package);
+            if named(self.db, target) == Some(Named::Broken) {
+                self.broken.get_or_insert_with(|| target.label(self.db).clone());
+            }
             self.add(&declared(self.db, target).problems);
             self.add(&task(self.db, target).problems);
             let named = references(self.db, target).iter();
@@ -251,6 +258,19 @@ impl<'db> Check<'db> {
         }
         let problems = check_outputs(all);
         self.add(&problems);
+    }
+
+    /// What cannot be expanded though nothing else is wrong comes from itself.
+    fn unexplained(&mut self) {
+        let is_error = |problem: &Diagnostic| problem.severity == Severity::Error;
+        if let Some(label) = &self.broken
+            && !self.problems.iter().any(is_error)
+        {
+            let file = package_file(self.db, &label.package).path(self.db).clone();
+            let message = format!("what `{label}` expands to comes from itself");
+            let problem = Diagnostic::error(codes::CYCLE, message).at(&Anchor::file(file));
+            self.problems.push(problem.hint("let `over` name what is made without it"));
+        }
     }
 
     fn cycles(&mut self, roots: &[Label]) {

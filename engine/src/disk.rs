@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use vwfb_cas::profile::{Counter, Phase, Timed, count};
-use vwfb_cas::{Artifact, Digest, Entry, PutError, ReadError, Store, Take, TreeId};
+use vwfb_cas::{Artifact, Digest, Entry, FileRef, PutError, ReadError, Store, Take, TreeId};
 use vwfb_rules::label::WsPath;
 use vwfb_rules::scope::SourceKind;
 use vwfb_rules::task::ToolDef;
@@ -18,13 +18,16 @@ use crate::chain::chain;
 use crate::package::{BUILD_FILE, WORKSPACE_FILE};
 use crate::stamp::Stamp;
 use crate::stamps::Stamps;
-use crate::system::{Content, Lost, System, Text};
+use crate::system::{Content, Lost, StoredText, System, Text};
 use crate::tools::Tools;
 use crate::trees::{file, tree_id};
 use crate::workers::{Sources, Unprovided};
 
 /// The folders that vwfb itself writes, which match no glob or pattern.
 pub(crate) const OWN_FOLDERS: [&str; 2] = [".vwfb", "vwfb-out"];
+
+/// The longest text that a fan-out's items are read from, in bytes.
+const MOST_TEXT: u64 = 256 << 20;
 
 /// A workspace folder.
 pub(crate) struct Disk {
@@ -173,6 +176,24 @@ impl System for Disk {
             };
         }
         Ok(Some(found))
+    }
+
+    fn tree_files(&self, tree: TreeId) -> Result<Arc<[String]>, Lost> {
+        let tree = self.store.tree(tree).map_err(|_: ReadError| Lost)?;
+        let files = tree.entries.into_iter().filter(|(_, it)| matches!(it, Entry::File(_)));
+        Ok(files.map(|(name, _)| name).collect())
+    }
+
+    fn stored_text(&self, file: FileRef) -> Result<StoredText, Lost> {
+        if file.size > MOST_TEXT {
+            let most = MOST_TEXT >> 20;
+            return Ok(StoredText::Not(format!("it is longer than {most} MiB")));
+        }
+        let bytes = self.store.read(file.blob).map_err(|_: ReadError| Lost)?;
+        Ok(match String::from_utf8(bytes) {
+            Ok(text) => StoredText::Text(text.into()),
+            Err(_) => StoredText::Not("it is not UTF-8".to_owned()),
+        })
     }
 }
 

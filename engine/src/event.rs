@@ -21,6 +21,11 @@ pub enum Event {
         /// What holds tasks to their declared files (`landlock 7: files, tcp, scopes`).
         sandbox: String,
     },
+    /// Fan-outs expanded to what a task made.
+    Expanded {
+        /// How many tasks the run has now.
+        tasks: usize,
+    },
     /// Something is wrong with the workspace, or the run has a warning.
     Diagnostic(Box<Diagnostic>),
     /// All dependencies of a task are settled, and its result is not known.

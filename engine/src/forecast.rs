@@ -1,12 +1,14 @@
 //! `vwfb plan`: what a build would do, without doing it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use vwfb_cas::ActionKey;
 use vwfb_rules::label::Label;
 
 use crate::event::{Event, Reporter, TaskResult};
+use crate::graph::TaskGraph;
 use crate::plan::{Step, TaskId};
 use crate::run::{EnvironmentError, Ground, Known, Run};
 
@@ -34,6 +36,11 @@ pub enum Fate {
     Runs,
     /// Something before it would run; whether it does depends on what that makes.
     MayRun,
+    /// It is a fan-out whose items are not known before `after` is made.
+    Expands {
+        /// What makes its items.
+        after: Label,
+    },
     /// It could not run here; the words say why.
     Cannot(String),
 }
@@ -46,6 +53,7 @@ impl Fate {
             Self::Cached => "cached",
             Self::Runs => "runs",
             Self::MayRun => "may-run",
+            Self::Expands { .. } => "expands",
             Self::Cannot(_) => "cannot-run",
         }
     }
@@ -74,11 +82,14 @@ pub(crate) fn forecast(
     ground: Ground<'_>,
     known: Known,
 ) -> Result<Vec<Forecast>, EnvironmentError> {
-    let graph = ground.graph;
     let mut reasons = Reasons::default();
     let mut run = Run::begin(ground, &mut reasons, known);
-    let unknown: BTreeSet<TaskId> = run.settle_known()?.into_iter().collect();
-    let fates: Vec<Forecast> = graph
+    let mut unknown: BTreeSet<TaskId> = run.settle_known()?.into_iter().collect();
+    while run.expand()? {
+        unknown.extend(run.settle_known()?);
+    }
+    let graph = Arc::clone(&run.ground.graph);
+    let mut fates: Vec<Forecast> = graph
         .shape()
         .tasks()
         .map(|id| Forecast {
@@ -89,7 +100,31 @@ pub(crate) fn forecast(
         })
         .collect();
     drop(run);
+    let waiting = graph.waiting.iter().map(|waiting| Forecast {
+        label: waiting.fan_out.clone(),
+        fate: Fate::Expands { after: waiting.on.clone() },
+        key: None,
+        last_duration: Duration::ZERO,
+    });
+    fates.extend(waiting);
     Ok(with_reasons(fates, reasons))
+}
+
+/// The tasks of `ground` with those of all fan-outs whose items are made and known to stand.
+///
+/// # Errors
+/// If the store or the workspace's state cannot be read.
+pub(crate) fn expand_known(
+    ground: Ground<'_>,
+    known: Known,
+) -> Result<Arc<TaskGraph>, EnvironmentError> {
+    let mut reasons = Reasons::default();
+    let mut run = Run::begin(ground, &mut reasons, known);
+    run.settle_known()?;
+    while run.expand()? {
+        run.settle_known()?;
+    }
+    Ok(Arc::clone(&run.ground.graph))
 }
 
 fn fate(run: &Run<'_>, id: TaskId, runs: bool) -> Fate {

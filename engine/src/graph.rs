@@ -1,7 +1,7 @@
 //! The targets of one run with all they need, needs first, laid out in columns: made from the
 //! queries' answers, or read back from the last run's snapshot.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use vwfb_rules::label::{Label, WsPath};
@@ -9,7 +9,7 @@ use vwfb_rules::task::{InputRef, Results, TaskDef};
 
 use crate::columns::{Lists, Reader, Strings, Writer, narrow};
 use crate::db::{Db, Target};
-use crate::names::placed;
+use crate::names::{Named, named, placed};
 use crate::package::{package_def, package_file};
 use crate::plan::{Shape, TaskId};
 use crate::target::{declared, provides, references, task};
@@ -70,17 +70,36 @@ pub struct TaskGraph {
     pub(crate) shape: Arc<Shape>,
     /// What was asked for, in that order.
     pub(crate) requested: Vec<u32>,
+    /// The tasks whose outputs say what further targets there are.
+    pub(crate) expanded: Vec<u32>,
+    /// The fan-outs whose items are not known; what needs them is left out.
+    pub(crate) waiting: Vec<Waiting>,
+}
+
+/// A fan-out that expands when its items are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The fan-out.
+    pub fan_out: Label,
+    /// The target that makes its items.
+    pub on: Label,
+    /// Its task; `None` if that is behind another such fan-out.
+    pub(crate) task: Option<TaskId>,
 }
 
 impl TaskGraph {
     /// The targets `roots` and all they need. They must be free of errors and cycles.
     pub fn of(db: &dyn Db, roots: &[Label]) -> Self {
-        let mut builder = Builder::default();
-        for label in roots {
-            builder.add(db, label);
-        }
-        let requested = roots.iter().filter_map(|label| builder.find(label)).collect();
-        builder.finish(db, requested)
+        Builder::default().with(db, roots)
+    }
+
+    /// The same targets, with those that `roots`, which are all that is asked for, need now that
+    /// the outputs of `expanded` are known.
+    pub(crate) fn grown(&self, db: &dyn Db, roots: &[Label], expanded: &[TaskId]) -> Self {
+        let mut builder = Builder::of(self.clone());
+        let expanded = expanded.iter().map(|id| narrow(id.0));
+        builder.graph.expanded.extend(expanded);
+        builder.with(db, roots)
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {
@@ -105,6 +124,7 @@ impl TaskGraph {
         to.lists(self.shape.input_lists());
         to.lists(self.shape.gate_lists());
         to.column(&self.requested);
+        to.column(&self.expanded);
     }
 
     /// Reads what [`TaskGraph::write`] wrote, whose bytes are known to be whole.
@@ -131,16 +151,20 @@ impl TaskGraph {
             sources: from.strings()?,
             shape: Arc::default(),
             requested: Vec::new(),
+            expanded: Vec::new(),
+            waiting: Vec::new(),
         };
         graph.shape = Arc::new(Shape::of(from.lists(graph.target_of.len())?, from.lists(ANY)?));
         graph.requested = from.column()?;
+        graph.expanded = from.column()?;
         let targets = graph.package_of.len();
         let tasks = graph.target_of.len();
         let whole = [graph.names.len(), graph.refs.len(), graph.task_of.len()] == [targets; 3]
             && [graph.faces.len(), graph.makes.len(), graph.offers.len()] == [targets; 3]
             && [graph.written.len(), graph.written_of_all.len()] == [targets, graph.packages.len()]
             && [graph.sampled.len(), graph.reads.len(), graph.shape.len()] == [tasks; 3];
-        whole.then_some(graph)
+        let known = graph.expanded.iter().all(|task| (*task as usize) < tasks);
+        (whole && known).then_some(graph)
     }
 
     /// How many tasks there are.
@@ -215,6 +239,19 @@ impl TaskGraph {
         self.requested.iter().map(|id| TargetId(*id as usize))
     }
 
+    /// Whether tasks whose outputs say what targets there are may have other outputs than before,
+    /// as the `suspects` may.
+    pub(crate) fn expands_by(&self, suspects: &[bool]) -> bool {
+        if self.expanded.is_empty() || !suspects.contains(&true) {
+            return false;
+        }
+        let mut reached = suspects.to_vec();
+        for id in self.shape.tasks() {
+            reached[id.0] = reached[id.0] || self.shape.inputs(id).any(|need| reached[need.0]);
+        }
+        self.expanded.iter().any(|task| reached[*task as usize])
+    }
+
     /// The outputs that a target offers, those of its default group first.
     pub fn offers(&self, id: TargetId) -> impl Iterator<Item = Offer<'_>> + '_ {
         self.offers.get(id.0).iter().map(|offer| self.offer(*offer as usize))
@@ -248,6 +285,8 @@ pub(crate) struct Row {
     pub(crate) makes: Vec<String>,
     pub(crate) offers: Vec<(Label, String, String)>,
     pub(crate) task: Option<TaskRow>,
+    /// The target that makes the items of the fan-out that it is, if they are not known.
+    pub(crate) waits: Option<Label>,
 }
 
 pub(crate) struct TaskRow {
@@ -279,7 +318,15 @@ impl Row {
             makes: outputs.into_iter().flatten().map(|output| output.path.to_string()).collect(),
             offers: offers.into_iter().map(|(_, offer)| offer).collect(),
             task: task(db, target).value.as_ref().map(|def| TaskRow::of(db, def)),
+            waits: waits_on(db, target),
         }
+    }
+}
+
+fn waits_on(db: &dyn Db, target: Target) -> Option<Label> {
+    match named(db, target) {
+        Some(Named::Waiting(on)) => Some(on),
+        _ => None,
     }
 }
 
@@ -333,6 +380,8 @@ pub(crate) struct Builder {
     targets: HashMap<Label, u32>,
     sources: HashMap<String, u32>,
     texts: HashMap<String, u32>,
+    /// What waits for the items of a fan-out.
+    open: HashSet<Label>,
 }
 
 impl Builder {
@@ -340,11 +389,11 @@ impl Builder {
     fn add(&mut self, db: &dyn Db, root: &Label) {
         let mut stack = vec![(root.clone(), None::<Box<Row>>)];
         while let Some((label, row)) = stack.pop() {
-            if self.targets.contains_key(&label) {
+            if self.targets.contains_key(&label) || self.open.contains(&label) {
                 continue;
             }
             match row {
-                Some(row) => self.push(&label, &row),
+                Some(row) => self.push_or_leave(label, &row),
                 None => {
                     let row = Row::of(db, &label);
                     let refs: Vec<Label> = row.refs.iter().rev().cloned().collect();
@@ -352,6 +401,53 @@ impl Builder {
                     stack.extend(refs.into_iter().map(|label| (label, None)));
                 }
             }
+        }
+    }
+
+    /// Goes on with `graph`.
+    fn of(mut graph: TaskGraph) -> Self {
+        let ids = (0..graph.package_of.len()).map(TargetId);
+        let targets = ids.map(|id| (graph.target_label(id), narrow(id.0))).collect();
+        let numbered = |strings: &Strings| {
+            let texts = (0..).zip(strings.iter());
+            texts.map(|(number, text)| (text.to_owned(), number)).collect::<HashMap<_, _>>()
+        };
+        let packages = (0..).zip(graph.packages.iter());
+        let path = |text: &str| WsPath::new(text).expect("a graph holds the paths of packages");
+        let shape = std::mem::take(&mut graph.shape);
+        graph.waiting.clear();
+        graph.written_of_all = Written::default();
+        Self {
+            inputs: shape.input_lists().clone(),
+            gates: shape.gate_lists().clone(),
+            packages: packages.map(|(number, text)| (path(text), number)).collect(),
+            targets,
+            sources: numbered(&graph.sources),
+            texts: numbered(&graph.texts),
+            open: HashSet::new(),
+            graph,
+        }
+    }
+
+    /// The whole graph with `roots`, which are asked for.
+    fn with(mut self, db: &dyn Db, roots: &[Label]) -> TaskGraph {
+        for label in roots {
+            self.add(db, label);
+        }
+        let requested = roots.iter().filter_map(|label| self.find(label)).collect();
+        self.finish(db, requested)
+    }
+
+    /// Adds a target, unless what it needs is not known yet.
+    fn push_or_leave(&mut self, label: Label, row: &Row) {
+        if let Some(on) = &row.waits {
+            let waiting = Waiting { fan_out: label.clone(), on: on.clone(), task: None };
+            self.graph.waiting.push(waiting);
+        }
+        if row.waits.is_some() || row.refs.iter().any(|label| self.open.contains(label)) {
+            self.open.insert(label);
+        } else {
+            self.push(&label, row);
         }
     }
 
@@ -444,6 +540,10 @@ impl Builder {
             let def = package_def(db, package_file(db, &path)).as_ref();
             let of_all = def.map(|def| of_package(&def.value)).unwrap_or_default();
             self.graph.written_of_all.push(of_all);
+        }
+        for waiting in &mut self.graph.waiting {
+            let on = self.targets.get(&waiting.on).map(|id| self.graph.task_of[*id as usize]);
+            waiting.task = on.filter(|task| *task != NONE).map(|task| TaskId(task as usize));
         }
         self.graph.shape = Arc::new(Shape::of(self.inputs, self.gates));
         self.graph.requested = requested;

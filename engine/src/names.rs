@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use vwfb_cas::profile::{Counter, count};
 use vwfb_rules::block::{Block, TargetDef};
-use vwfb_rules::diagnostic::{Checked, Diagnostic};
+use vwfb_rules::codes;
+use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
 use vwfb_rules::frame::{Frame, Placed};
 use vwfb_rules::items::Items;
 use vwfb_rules::label::{Label, Step};
@@ -13,7 +14,9 @@ use vwfb_rules::template::TemplateDef;
 use vwfb_rules::vars::Vars;
 
 use crate::db::{Db, RuleText, Target};
-use crate::package::{BUILD_FILE, QueryScope, package_def, package_file, package_vars, rule_table};
+use crate::package::{
+    BUILD_FILE, QueryScope, file_in, package_def, package_file, package_vars, rule_table,
+};
 
 /// What a label names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub(crate) enum Named {
     /// Several, in order: those of every item of a fan-out, or the last of a template. None where
     /// `when` switched it off.
     Family(Arc<[Label]>),
+    /// Nothing yet: the items of a fan-out are in what this task makes.
+    Waiting(Label),
     /// What it would name has errors, or is in what has.
     Broken,
 }
@@ -78,14 +83,40 @@ fn template_of<'db>(
     rule_table(db, db.rule_text(&frame.file)).value.template(&def.rule)
 }
 
-/// The items of the fan-out that `target` names.
-#[salsa::tracked(returns(ref))]
+/// The items of the fan-out that `target` names. They may be in what other fan-outs pass on, so a
+/// fan-out may meet itself in any of these queries; then there are none, and that is said.
+#[salsa::tracked(returns(ref), cycle_result = items_in_cycle)]
 pub(crate) fn items(db: &dyn Db, target: Target) -> Checked<Option<Items>> {
     count(Counter::QueriesExecuted, 1);
     let label = target.label(db);
     let Some((def, opened)) = member(db, label) else { return Checked::default() };
     let (frame, vars) = (&opened.frame, vars_of(db, &opened.frame));
     vwfb_rules::items::items(&def, frame, vars, &QueryScope(db))
+}
+
+fn items_in_cycle(db: &dyn Db, _id: salsa::Id, target: Target) -> Checked<Option<Items>> {
+    let label = target.label(db);
+    let file = file_in(&label.package, BUILD_FILE);
+    let message = format!("the items of `{label}` come from itself");
+    let problem = Diagnostic::error(codes::CYCLE, message).at(&Anchor::file(file));
+    let problem = problem.hint("let `over` name what is made without it");
+    Checked { value: None, problems: vec![problem] }
+}
+
+fn places_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> HashMap<String, usize> {
+    HashMap::new()
+}
+
+fn opened_in_cycle(db: &dyn Db, id: salsa::Id, target: Target) -> Checked<Option<Opened>> {
+    Checked { value: None, problems: items_in_cycle(db, id, target).problems }
+}
+
+fn named_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> Option<Named> {
+    Some(Named::Broken)
+}
+
+fn is_named_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> bool {
+    true
 }
 
 /// The last step of `label` as written, and the block that it is a member of.
@@ -96,8 +127,20 @@ fn member(db: &dyn Db, label: &Label) -> Option<(Arc<TargetDef>, Opened)> {
     Some((def, opened))
 }
 
+/// The target that the items of the fan-outs in `label` come from, if they come from one.
+pub(crate) fn source_of(db: &dyn Db, label: &Label) -> Option<Label> {
+    let mut steps = label.steps.iter().enumerate();
+    let (at, _) = steps.find(|(at, _)| {
+        let of_all = Label { steps: upto(label, *at), package: label.package.clone() };
+        member(db, &of_all).is_some_and(|(def, _)| def.fan_out.is_some())
+    })?;
+    let of_all = Label { steps: upto(label, at), package: label.package.clone() };
+    let (def, opened) = member(db, &of_all)?;
+    vwfb_rules::items::source(&def, &opened.frame, vars_of(db, &opened.frame))
+}
+
 /// Item -> its place among the items of the fan-out that `target` names.
-#[salsa::tracked(returns(ref))]
+#[salsa::tracked(returns(ref), cycle_result = places_in_cycle)]
 fn item_places(db: &dyn Db, target: Target) -> HashMap<String, usize> {
     count(Counter::QueriesExecuted, 1);
     let Some(Items::Known(items)) = &items(db, target).value else { return HashMap::new() };
@@ -105,7 +148,7 @@ fn item_places(db: &dyn Db, target: Target) -> HashMap<String, usize> {
 }
 
 /// The block that `target` stands for, as a child of a fan-out or as a use of a template.
-#[salsa::tracked(returns(ref))]
+#[salsa::tracked(returns(ref), cycle_result = opened_in_cycle)]
 pub(crate) fn opened(db: &dyn Db, target: Target) -> Checked<Option<Opened>> {
     count(Counter::QueriesExecuted, 1);
     let label = target.label(db);
@@ -148,7 +191,7 @@ fn without_item(label: &Label) -> Label {
 }
 
 /// What `target` names; nothing if there is nothing of that name.
-#[salsa::tracked(returns(clone))]
+#[salsa::tracked(returns(clone), cycle_result = named_in_cycle)]
 pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
     count(Counter::QueriesExecuted, 1);
     let label = target.label(db);
@@ -167,8 +210,12 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
                 if let Some(next) = label.steps.get(at + 1) {
                     fan_out.block.get(&next.name)?;
                 }
-                let Some(Items::Known(items)) = &items(db, of_all).value else {
-                    return Some(Named::Broken);
+                let items = match &items(db, of_all).value {
+                    Some(Items::Known(items)) => items,
+                    Some(Items::In(reference)) => {
+                        return Some(Named::Waiting(reference.label.clone()));
+                    }
+                    None => return Some(Named::Broken),
                 };
                 let of_item = |id: &str| {
                     let mut label = label.clone();
@@ -177,7 +224,13 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
                 };
                 return Some(Named::Family(items.iter().map(|item| of_item(&item.id)).collect()));
             }
-            (Some(_), Some(id)) => _ = item_places(db, of_all).get(id)?,
+            (Some(_), Some(id)) => match &items(db, of_all).value {
+                Some(Items::In(reference)) => {
+                    return Some(Named::Waiting(reference.label.clone()));
+                }
+                Some(Items::Known(_)) => _ = item_places(db, of_all).get(id)?,
+                None => return Some(Named::Broken),
+            },
             (None, Some(_)) => return None,
             (None, None) => {}
         }
@@ -189,7 +242,7 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
 }
 
 /// Whether `target` names anything: only that, so that other edits of what it names wake nobody.
-#[salsa::tracked(returns(copy))]
+#[salsa::tracked(returns(copy), cycle_result = is_named_in_cycle)]
 pub(crate) fn is_named(db: &dyn Db, target: Target) -> bool {
     count(Counter::QueriesExecuted, 1);
     named(db, target).is_some()
@@ -223,7 +276,7 @@ fn upto(label: &Label, at: usize) -> Vec<Step> {
 pub(crate) fn placed(db: &dyn Db, target: Target) -> Option<Arc<Placed>> {
     match named(db, target)? {
         Named::Target(placed) => Some(placed),
-        Named::Family(_) | Named::Broken => None,
+        Named::Family(_) | Named::Waiting(_) | Named::Broken => None,
     }
 }
 
@@ -254,7 +307,15 @@ impl Listing {
                 self.families.push(label.target());
                 let Checked { value, problems } = items(db, db.target(&label));
                 self.problems.extend(problems.iter().cloned());
-                let Some(Items::Known(items)) = value else { continue };
+                let items = match value {
+                    Some(Items::Known(items)) => items,
+                    // Until it is known what it stands for, its name does.
+                    Some(Items::In(_)) => {
+                        self.targets.push(label.target());
+                        continue;
+                    }
+                    None => continue,
+                };
                 for item in items {
                     self.open(db, &outer.frame.member(&def.name, Some(&item.id)));
                 }

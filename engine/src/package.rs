@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
+use vwfb_cas::Artifact;
 use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_rules::RuleTable;
 use vwfb_rules::codes;
 use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
-use vwfb_rules::label::{Label, WsPath};
+use vwfb_rules::label::{Label, Reference, WsPath};
 use vwfb_rules::package::PackageDef;
 use vwfb_rules::rule_file::RuleFile;
-use vwfb_rules::scope::{Scope, SourceKind};
+use vwfb_rules::scope::{Made, Scope, SourceKind};
 use vwfb_rules::task::Provided;
 use vwfb_rules::vars::Vars;
 use vwfb_rules::workspace::WorkspaceDef;
 
 use crate::db::{Db, RuleText, Settings};
 use crate::names::{is_named, names};
-use crate::system::Text;
+use crate::system::{Lost, StoredText, Text};
 use crate::target::provides;
 
 /// The name of a package's file.
@@ -149,6 +150,20 @@ pub(crate) fn is_broken(db: &dyn Db, file: RuleText) -> bool {
 /// What a target sees of the world: every look is a query.
 pub(crate) struct QueryScope<'db>(pub(crate) &'db dyn Db);
 
+impl QueryScope<'_> {
+    /// What a task made, if that is known.
+    fn artifact(&self, reference: &Reference) -> Option<Artifact> {
+        let target = self.0.target(&reference.label);
+        let outcome = target.outcome(self.0).as_ref()?;
+        let artifact = *outcome.get(reference.output.as_deref()?)?;
+        match (&reference.subpath, artifact) {
+            (None, artifact) => Some(artifact),
+            (Some(path), Artifact::Tree(tree)) => self.0.system().in_tree(tree, path).ok()?,
+            (Some(_), Artifact::File(_)) => None,
+        }
+    }
+}
+
 impl Scope for QueryScope<'_> {
     fn source(&self, path: &WsPath) -> SourceKind {
         self.0.path_kind(path)
@@ -188,6 +203,35 @@ impl Scope for QueryScope<'_> {
 
     fn provides(&self, label: &Label) -> Option<Arc<[Provided]>> {
         provides(self.0, self.0.target(label))
+    }
+
+    fn made(&self, reference: &Reference) -> Made {
+        let system = self.0.system();
+        let Some(artifact) = self.artifact(reference) else { return Made::Unknown };
+        let read = match artifact {
+            Artifact::Tree(tree) => system.tree_files(tree).map(Made::Tree),
+            Artifact::File(file) => system.stored_text(file).map(|text| match text {
+                StoredText::Text(text) => Made::Text(text),
+                StoredText::Not(why) => Made::Unreadable(why),
+            }),
+        };
+        read.unwrap_or_else(|Lost| {
+            // What it holds never changes, but whether the store has it does.
+            self.0.report_untracked_read();
+            Made::Unreadable("the store has lost it".to_owned())
+        })
+    }
+
+    fn text_made(&self, reference: &Reference) -> Option<Arc<str>> {
+        let Some(Artifact::File(file)) = self.artifact(reference) else { return None };
+        match self.0.system().stored_text(file) {
+            Ok(StoredText::Text(text)) => Some(text),
+            Ok(StoredText::Not(_)) => None,
+            Err(Lost) => {
+                self.0.report_untracked_read();
+                None
+            }
+        }
     }
 
     fn rule_file(&self, path: &WsPath) -> Option<Arc<RuleFile>> {

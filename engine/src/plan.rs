@@ -166,6 +166,39 @@ impl Plan {
         plan
     }
 
+    /// Goes on with a shape that begins like the present one, and with the keys of the outcomes
+    /// that are known of the tasks it has more. Returns those of them that are blocked by what
+    /// ended without a result.
+    pub fn grow(
+        &mut self,
+        shape: Arc<Shape>,
+        answers: impl IntoIterator<Item = Option<ActionKey>>,
+        weight: impl Fn(TaskId) -> u64,
+    ) -> Vec<TaskId> {
+        let (before, count) = (self.steps.len(), shape.len());
+        self.priority = shape.critical_paths(weight);
+        self.shape = shape;
+        self.steps.resize(count, Step::Waiting);
+        self.answers.extend(answers);
+        self.losses.resize(count, 0);
+        self.renewals.resize(count, 0);
+        self.lost.resize(count, false);
+        let mut blocked = Vec::new();
+        for id in (before..count).map(TaskId) {
+            let steps: Vec<Step> = self.shape.needs(id).map(|need| self.steps[need.0]).collect();
+            let is_open = |step: &&Step| !matches!(step, Step::Settled(_));
+            self.open.push(narrow(steps.iter().filter(is_open).count()));
+            if steps.iter().any(|step| matches!(step, Step::Ended(_))) {
+                self.set(id, Step::Ended(TaskResult::Blocked));
+                blocked.push(id);
+            }
+        }
+        for id in (before..count).rev().map(TaskId) {
+            self.wake(id);
+        }
+        blocked
+    }
+
     /// Which task needs which.
     pub fn shape(&self) -> &Shape {
         &self.shape

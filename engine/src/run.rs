@@ -3,15 +3,19 @@
 //! Everything that decides is here and on one thread; `build` gives what is left to workers and
 //! `forecast` only lists it.
 
+mod grow;
 mod losses;
 mod record;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{ActionKey, ActionResult, Artifact, Store};
+use vwfb_rules::diagnostic::Diagnostic;
 use vwfb_rules::label::Label;
+use vwfb_rules::pattern::Pattern;
 use vwfb_rules::task::TaskDef;
 
 use crate::action::{Keyed, Unkeyed, action};
@@ -45,7 +49,9 @@ pub(crate) struct Ground<'a> {
     /// The workspace's memory.
     pub state: &'a State,
     /// The tasks.
-    pub graph: &'a TaskGraph,
+    pub graph: Arc<TaskGraph>,
+    /// What was asked for.
+    pub patterns: &'a [Pattern],
 }
 
 /// What is known of a graph's tasks before a run.
@@ -106,6 +112,10 @@ pub(crate) struct Run<'a> {
     recorded: Instant,
     to_claim: Vec<Artifact>,
     new_attempts: Vec<(String, Attempt)>,
+    /// The tasks whose outputs fan-outs were expanded from.
+    expanded: BTreeSet<TaskId>,
+    /// What is known to be wrong with the workspace.
+    told: BTreeSet<Diagnostic>,
 }
 
 impl<'a> Run<'a> {
@@ -138,6 +148,8 @@ impl<'a> Run<'a> {
             recorded: Instant::now(),
             to_claim: Vec::new(),
             new_attempts: Vec::new(),
+            expanded: BTreeSet::new(),
+            told: BTreeSet::new(),
             ground,
         }
     }
@@ -279,7 +291,8 @@ impl<'a> Run<'a> {
         let key = keyed.key;
         self.keyed[id.0] = Some(keyed);
         if self.plan.answer(id) != Some(key) {
-            for need in self.ground.graph.shape().inputs(id) {
+            let graph = Arc::clone(&self.ground.graph);
+            for need in graph.shape().inputs(id) {
                 self.claim_outputs(need);
             }
             return Some(id);
@@ -308,7 +321,7 @@ impl<'a> Run<'a> {
 
     /// Gives the database the outcomes that a task reads.
     fn bring_inputs(&mut self, id: TaskId) {
-        let graph = self.ground.graph;
+        let graph = Arc::clone(&self.ground.graph);
         for need in graph.shape().inputs(id) {
             if !self.brought[need.0] {
                 self.brought[need.0] = true;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vwfb_cas::{Artifact, Digest, TreeId};
+use vwfb_cas::{Artifact, Digest, FileRef, TreeId};
 use vwfb_rules::label::WsPath;
 use vwfb_rules::scope::SourceKind;
 use vwfb_rules::task::ToolDef;
@@ -62,6 +62,23 @@ pub trait System: Send + Sync {
     /// The artifact at `path` in a stored tree: `Ok(None)` if the tree has no such path, an error
     /// if the store has lost the tree.
     fn in_tree(&self, tree: TreeId, path: &WsPath) -> Result<Option<Artifact>, Lost>;
+    /// The names of the files in a stored tree, sorted, but for those in its folders.
+    fn tree_files(&self, _tree: TreeId) -> Result<Arc<[String]>, Lost> {
+        Err(Lost)
+    }
+    /// The text of a stored file.
+    fn stored_text(&self, _file: FileRef) -> Result<StoredText, Lost> {
+        Err(Lost)
+    }
+}
+
+/// What a stored file holds, as far as it is text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredText {
+    /// This.
+    Text(Arc<str>),
+    /// It is no UTF-8, or too long; the words say why.
+    Not(String),
 }
 
 /// The store no longer has what was asked for.

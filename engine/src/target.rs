@@ -9,7 +9,7 @@ use vwfb_rules::label::Label;
 use vwfb_rules::task::{Provided, TaskDef};
 
 use crate::db::{Db, Target};
-use crate::names::{Named, named, placed, vars_of};
+use crate::names::{Named, named, placed, source_of, vars_of};
 use crate::package::{QueryScope, package_file, rule_table, workspace};
 
 /// The target with its rule, typed attributes and outputs; nothing if it does not exist, `when`
@@ -31,7 +31,7 @@ pub(crate) fn provides(db: &dyn Db, target: Target) -> Option<Arc<[Provided]>> {
     match named(db, target)? {
         Named::Target(_) => {}
         Named::Family(members) => return provided_by(db, &members),
-        Named::Broken => return None,
+        Named::Waiting(_) | Named::Broken => return None,
     }
     let checked = declared(db, target);
     match &checked.value {
@@ -57,7 +57,14 @@ fn provides_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> Option<Ar
 #[salsa::tracked(returns(ref))]
 pub(crate) fn references(db: &dyn Db, target: Target) -> Vec<(Label, Anchor)> {
     count(Counter::QueriesExecuted, 1);
-    if let Some(Named::Family(members)) = named(db, target) {
+    let members: Arc<[Label]> = match named(db, target) {
+        Some(Named::Family(members)) => members,
+        Some(Named::Waiting(on)) => Arc::new([on]),
+        // So that what is wrong there is met.
+        Some(Named::Broken) => source_of(db, target.label(db)).into_iter().collect(),
+        _ => Arc::default(),
+    };
+    if !members.is_empty() {
         let anchor = Anchor::file(package_file(db, &target.label(db).package).path(db).clone());
         return members.iter().map(|member| (member.clone(), anchor.clone())).collect();
     }

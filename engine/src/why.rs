@@ -2,6 +2,8 @@
 
 mod change;
 
+use std::sync::Arc;
+
 use vwfb_cas::ActionKey;
 use vwfb_rules::label::Label;
 
@@ -80,7 +82,8 @@ pub(crate) fn why(
     known: &Known,
     label: &Label,
 ) -> Result<Why, EnvironmentError> {
-    let (store, state, graph) = (ground.store.clone(), ground.state, ground.graph);
+    let (store, state, graph) = (ground.store.clone(), ground.state, Arc::clone(&ground.graph));
+    let graph = &*graph;
     let system = ground.db.system();
     let words = Words { state, store: &store, system: &*system };
     let (answers, ways) = (&known.answers, Ways::down_from(graph, label));

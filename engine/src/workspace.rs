@@ -17,7 +17,7 @@ use vwfb_rules::vars::Overrides;
 use crate::check::{Loaded, load};
 use crate::db::{Database, Db, Machine};
 use crate::disk::Disk;
-use crate::forecast::{Forecast, forecast};
+use crate::forecast::{Forecast, expand_known, forecast};
 use crate::graph::TaskGraph;
 use crate::package::workspace;
 use crate::platform::{cpu_level, platform};
@@ -69,6 +69,8 @@ pub struct Workspace {
     clock: Arc<dyn Clock + Send + Sync>,
     /// Whether any query was asked, after which a snapshot is not looked at.
     asked: bool,
+    /// The targets whose outputs fan-outs were expanded from.
+    expanded_from: Vec<Label>,
 }
 
 impl Workspace {
@@ -109,7 +111,18 @@ impl Workspace {
             place.overrides.clone(),
             machine,
         );
-        Ok(Self { place, db, store, state, stamps, tools, disk, clock, asked: false })
+        Ok(Self {
+            place,
+            db,
+            store,
+            state,
+            stamps,
+            tools,
+            disk,
+            clock,
+            asked: false,
+            expanded_from: Vec::new(),
+        })
     }
 
     /// Ends the work on it, in a process that is about to end: store and memory are closed, and
@@ -202,7 +215,7 @@ impl Workspace {
             Some(resumed) => resumed.known.clone(),
             None => Known::of(&self.state, &prepared.graph)?,
         };
-        let fates = forecast(self.ground(&prepared.graph), known)?;
+        let fates = forecast(self.ground(prepared), known)?;
         self.record_stamps()?;
         Ok(fates)
     }
@@ -212,11 +225,26 @@ impl Workspace {
     /// # Errors
     /// If the store or the workspace's memory cannot be read.
     pub fn why(&mut self, prepared: &Prepared, label: &Label) -> Result<Why, EnvironmentError> {
+        let expanded = self.expanded(prepared)?;
+        let prepared = expanded.as_ref().unwrap_or(prepared);
         let known = match &prepared.resumed {
             Some(resumed) => Cow::Borrowed(&resumed.known),
             None => Cow::Owned(Known::of(&self.state, &prepared.graph)?),
         };
-        why(self.ground(&prepared.graph), &known, label)
+        why(self.ground(prepared), &known, label)
+    }
+
+    /// The same with the fan-outs expanded whose items are made and known to stand, if there are
+    /// any.
+    fn expanded(&mut self, prepared: &Prepared) -> Result<Option<Prepared>, EnvironmentError> {
+        if prepared.graph.waiting.is_empty() {
+            return Ok(None);
+        }
+        let known = Known::of(&self.state, &prepared.graph)?;
+        let graph = expand_known(self.ground(prepared), known)?;
+        let (loaded, patterns) = (Loaded::default(), prepared.patterns.clone());
+        let begun = prepared.begun;
+        Ok(Some(Prepared { graph, loaded, patterns, place: None, resumed: None, begun }))
     }
 
     /// Forgets what is known of `labels`, of everything if there are none,
@@ -239,8 +267,9 @@ impl Workspace {
 }
 
 impl Workspace {
-    fn ground<'a>(&'a mut self, graph: &'a TaskGraph) -> Ground<'a> {
-        Ground { db: &mut self.db, store: &self.store, state: &self.state, graph }
+    fn ground<'a>(&'a mut self, prepared: &'a Prepared) -> Ground<'a> {
+        let (graph, patterns) = (Arc::clone(&prepared.graph), &*prepared.patterns);
+        Ground { db: &mut self.db, store: &self.store, state: &self.state, graph, patterns }
     }
 
     fn relative_output_folder(&self) -> PathBuf {

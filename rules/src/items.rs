@@ -12,11 +12,11 @@ use crate::diagnostic::{Anchor, Checked, Diagnostic};
 use crate::evaluate::Names;
 use crate::fan_out::{Axis, Condition, Each, FanOut, Over, Split};
 use crate::frame::Frame;
-use crate::label::{Reference, WsPath};
+use crate::label::{Label, Reference, WsPath, is_reference};
 use crate::mentions::mentions;
 use crate::read::Problems;
 use crate::rule::{AttrDef, AttrType, Shape};
-use crate::scope::{Scope, SourceKind};
+use crate::scope::{Made, Scope, SourceKind};
 use crate::suggest::did_you_mean;
 use crate::syntax::{Node, Value};
 use crate::task::{InputRef, Provided};
@@ -60,6 +60,16 @@ pub fn items(
     let problems = reading.problems.0;
     let problems: Vec<_> = problems.into_iter().map(|problem| frame.traced(problem)).collect();
     Checked { value: value.filter(|_| problems.is_empty()), problems }
+}
+
+/// The target that the items of the fan-out `def` come from, if they come from one.
+pub fn source(def: &TargetDef, frame: &Frame, vars: Option<&Vars>) -> Option<Label> {
+    let Over::Each(each) = &def.fan_out.as_ref()?.over else { return None };
+    let names = Names { target: &def.name, vars, bindings: &frame.bindings };
+    let values = names.values(&each.over, &mut Problems::default());
+    let text = values.first()?.text()?.to_owned();
+    let reference = is_reference(&text).then(|| frame.place().reference(&text).ok())??;
+    Some(reference.label)
 }
 
 struct Reading<'a> {
@@ -206,9 +216,54 @@ impl Reading<'_> {
         if let [one] = meant.as_slice()
             && made(one)
         {
-            return Some(Err(reference));
+            return self.made(each, one, reference);
         }
         Some(Ok(meant.into_iter().map(|one| self.passed_on(each, one)).collect()))
+    }
+
+    /// The items in the output `one` of a target, if that is made.
+    fn made(
+        &mut self,
+        each: &Each,
+        one: &Provided,
+        reference: Reference,
+    ) -> Option<Result<Vec<Raw>, Reference>> {
+        let whole = Reference { output: Some(one.output.clone()), ..reference.clone() };
+        let raw = match self.scope.made(&whole) {
+            Made::Unknown => return Some(Err(reference)),
+            Made::Tree(names) => {
+                let file = |name: &String| {
+                    let subpath = WsPath::new(name).ok()?;
+                    Some(self.in_tree(each, &whole, subpath))
+                };
+                names.iter().filter_map(file).collect()
+            }
+            Made::Text(text) => {
+                let is_json = matches!(one.path.extension(), Some("json" | "jsonl" | "ndjson"));
+                let split = each.split.unwrap_or(if is_json { Split::Json } else { Split::Lines });
+                self.in_text(each, split, &text)?
+            }
+            Made::Unreadable(why) => {
+                let message = format!("the items in `{}` cannot be read: {why}", reference.label);
+                let problem = Diagnostic::error(BAD_ITEM, message).at(&each.over.anchor);
+                self.problems.push(problem.hint("items are lines or JSON, in UTF-8, or files"));
+                return None;
+            }
+        };
+        Some(Ok(raw))
+    }
+
+    fn in_tree(&self, each: &Each, tree: &Reference, subpath: WsPath) -> Raw {
+        let stem = stem(&subpath);
+        let name = Reference { subpath: Some(subpath), ..tree.clone() };
+        let mut binding = Binding::file(name.to_string()).with("stem", Binding::text(&stem));
+        if self.is_mentioned(&[&each.item, "content"])
+            && let Some(text) = self.scope.text_made(&name)
+            && text.len() <= MOST_CONTENT
+        {
+            binding = binding.with("content", Binding::text(text.trim()));
+        }
+        raw_file(each, stem, binding)
     }
 
     fn passed_on(&self, each: &Each, one: &Provided) -> Raw {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::label::{Label, WsPath};
+use crate::label::{Label, Reference, WsPath};
 use crate::rule_file::RuleFile;
 use crate::task::Provided;
 
@@ -15,6 +15,19 @@ pub enum SourceKind {
     File,
     /// A directory.
     Directory,
+}
+
+/// What an output holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Made {
+    /// It is not made, or what was made is not known to be what would be made now.
+    Unknown,
+    /// A directory with these files, sorted; folders in it are left out.
+    Tree(Arc<[String]>),
+    /// A file with this text.
+    Text(Arc<str>),
+    /// Neither; the words say why.
+    Unreadable(String),
 }
 
 /// The world as a target sees it. In the engine each method is a query, so that a target is
@@ -50,6 +63,15 @@ pub trait Scope {
     /// What a target offers to others; empty if `when` switched it off, `None` if there is no such
     /// target or it has errors (which are reported there, not where it is used).
     fn provides(&self, label: &Label) -> Option<Arc<[Provided]>>;
+    /// What there is in an output, which `reference` names, of another target.
+    fn made(&self, _reference: &Reference) -> Made {
+        Made::Unknown
+    }
+    /// The text of a file in such an output; `None` if it is not there, no UTF-8, or longer than
+    /// texts may be.
+    fn text_made(&self, _reference: &Reference) -> Option<Arc<str>> {
+        None
+    }
     /// The rule file at `path`, `@std/...` included; `None` if there is none.
     fn rule_file(&self, path: &WsPath) -> Option<Arc<RuleFile>>;
 }

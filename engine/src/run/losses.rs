@@ -1,5 +1,7 @@
 //! What is done when bytes that a task needs are lost, or a source changes under it.
 
+use std::sync::Arc;
+
 use vwfb_rules::label::WsPath;
 use vwfb_rules::task::InputRef;
 
@@ -29,7 +31,7 @@ impl Run<'_> {
     pub(crate) fn source_changed(&mut self, path: &WsPath) {
         self.is_steady = false;
         self.ground.db.refresh_path(path);
-        let graph = self.ground.graph;
+        let graph = Arc::clone(&self.ground.graph);
         for id in graph.shape().tasks() {
             self.doubtful[id.0] |= graph.sources_of(id).any(|source| source == path.as_str());
         }

@@ -1,5 +1,6 @@
 //! What a run writes down while it goes on, and leaves behind.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vwfb_cas::ActionKey;
@@ -7,6 +8,7 @@ use vwfb_rules::label::Label;
 
 use super::{EnvironmentError, Run};
 use crate::answers::Answers;
+use crate::graph::TaskGraph;
 use crate::plan::{Step, TaskId};
 use crate::roots::publish;
 use crate::state::NewSuccess;
@@ -22,6 +24,8 @@ pub(crate) struct Ended {
     /// The mark of the workspace's successes that these are; `None` if another process recorded
     /// some meanwhile.
     pub(crate) mark: Option<i64>,
+    /// The tasks, with all that fan-outs expanded to.
+    pub(crate) graph: Arc<TaskGraph>,
     /// The keys that the run recorded.
     pub(crate) recorded: Vec<ActionKey>,
 }
@@ -35,7 +39,14 @@ impl Run<'_> {
         };
         let settled = self.ground.graph.shape().tasks().map(settled).collect();
         let recorded = std::mem::take(&mut self.recorded_keys);
-        Ended { answers: std::mem::take(&mut self.answers), settled, mark: self.mark, recorded }
+        let graph = Arc::clone(&self.ground.graph);
+        Ended {
+            graph,
+            answers: std::mem::take(&mut self.answers),
+            settled,
+            mark: self.mark,
+            recorded,
+        }
     }
 
     /// Writes down what this run learnt, not for each task: it costs as much as a short task. What

@@ -9,6 +9,7 @@ use crate::build::{Build, Hands, Options, Placed};
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use crate::graph::TaskGraph;
 use crate::outputs::OutputFolder;
+use crate::plan::TaskId;
 use crate::roots::publish_new;
 use crate::run::{Ended, EnvironmentError, Known, Run};
 use crate::snapshot::World;
@@ -119,7 +120,7 @@ impl Workspace {
             Some(resumed) => std::mem::take(&mut resumed.known),
             None => Known::of(&self.state, &prepared.graph)?,
         };
-        let ground = self.ground(&prepared.graph);
+        let ground = self.ground(&prepared);
         let mut build = Build::begin(Run::begin(ground, reporter, known), request.options, hands);
         build.run.number = run;
         let began = Instant::now();
@@ -150,6 +151,8 @@ impl Workspace {
             publish_new(&self.store, &self.state, &state.recorded, mark)?;
         }
         let built = Built { placed: placed?, ..built };
+        let tasks = state.graph.expanded.iter().map(|task| TaskId(*task as usize));
+        self.expanded_from.extend(tasks.map(|id| state.graph.label(id)));
         self.save(prepared, state);
         Ok(built)
     }
@@ -167,7 +170,8 @@ impl Workspace {
         if let Some(Resumed { known, stale: true, .. }) = &mut prepared.resumed {
             let settled = vec![1; prepared.graph.tasks()];
             let Known { answers, mark, .. } = std::mem::take(known);
-            let ended = Ended { answers, settled, mark, recorded: Vec::new() };
+            let graph = Arc::clone(&prepared.graph);
+            let ended = Ended { graph, answers, settled, mark, recorded: Vec::new() };
             self.record_stamps()?;
             self.save(prepared, ended);
         }

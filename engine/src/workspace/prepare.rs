@@ -12,6 +12,7 @@ use vwfb_rules::pattern::Pattern;
 
 use super::Workspace;
 use crate::check::Loaded;
+use crate::db::Db;
 use crate::graph::TaskGraph;
 use crate::run::{Ended, Known};
 use crate::snapshot::{self, Difference, Facts, Snapshot, World, merge};
@@ -28,7 +29,7 @@ pub enum Evaluate {
 /// A request that is ready to be built.
 pub struct Prepared {
     /// The targets that the patterns mean, and all they need; empty if something is wrong.
-    pub graph: TaskGraph,
+    pub graph: Arc<TaskGraph>,
     /// What is wrong.
     pub loaded: Loaded,
     pub(super) patterns: Vec<Pattern>,
@@ -68,14 +69,20 @@ impl Workspace {
             && let Some((graph, resumed)) = self.resume(place, patterns)
         {
             let (loaded, patterns) = (Loaded::default(), patterns.to_vec());
-            let (place, resumed) = (Some(place.clone()), Some(resumed));
+            let (place, resumed, graph) = (Some(place.clone()), Some(resumed), Arc::new(graph));
             return Prepared { graph, loaded, patterns, place, resumed, begun };
+        }
+        // What an earlier run of this process made is not known to be what would be made now.
+        for label in std::mem::take(&mut self.expanded_from) {
+            let target = (&self.db as &dyn Db).target(&label);
+            self.db.set_outcome(target, None);
         }
         let loaded = self.load(patterns);
         let graph = match loaded.has_errors() {
             true => TaskGraph::default(),
             false => self.graph(&loaded.targets),
         };
+        let graph = Arc::new(graph);
         // What a problem is about is not all in the facts.
         let place = place.filter(|_| loaded.problems.is_empty());
         Prepared { graph, loaded, patterns: patterns.to_vec(), place, resumed: None, begun }
@@ -125,6 +132,10 @@ impl Workspace {
             }
             self.db.looked_at(Some(snapshot.facts.looked_at()));
         }
+        // Then there may be other targets.
+        if snapshot.graph.expands_by(&suspects) {
+            return None;
+        }
         let stale = difference.refreshed || !in_step || !self.disk.listings().is_empty();
         let Snapshot { graph, answers, facts, tools, base, .. } = snapshot;
         let known = Known { answers, suspects: Some(suspects), mark: Some(mark) };
@@ -158,7 +169,7 @@ impl Workspace {
                 resumed.filter(|(it, _)| it.find_target(label).is_some())
             {
                 let (loaded, patterns) = (Loaded::default(), patterns.to_vec());
-                let (place, resumed) = (Some(place), Some(resumed));
+                let (place, resumed, graph) = (Some(place), Some(resumed), Arc::new(graph));
                 return Prepared { graph, loaded, patterns, place, resumed, begun };
             }
         }
@@ -167,8 +178,12 @@ impl Workspace {
 
     /// Writes down the state after a run, for the next one. A failure costs that one time.
     pub(super) fn save(&mut self, prepared: Prepared, ended: Ended) {
-        let Prepared { graph, place: Some(place), resumed, .. } = prepared else { return };
-        let Ended { answers, mut settled, mark, .. } = ended;
+        let Prepared { place: Some(place), resumed, .. } = prepared else { return };
+        let Ended { graph, answers, mut settled, mark, .. } = ended;
+        // What it stands for is not all in it.
+        if !graph.waiting.is_empty() {
+            return place.forget();
+        }
         let output_folder = self.relative_output_folder();
         let Some(root_fd) = open_folder(&self.place.root) else { return };
         let Some(world) = self.world(&root_fd, &output_folder) else { return };
@@ -190,6 +205,7 @@ impl Workspace {
         };
         // Then the old one would never be mended.
         let Some(facts) = facts else { return place.forget() };
+        let graph = Arc::unwrap_or_clone(graph);
         let snapshot = Snapshot { graph, answers, settled, facts, mark, tools, base };
         let _without = snapshot.save(&place);
     }

@@ -1,0 +1,85 @@
+//! Fan-outs whose items a task makes: when it is settled, the graph grows by what they expand to.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use vwfb_cas::Artifact;
+
+use super::{EnvironmentError, Run};
+use crate::check::load;
+use crate::event::{Event, TaskResult};
+use crate::plan::{Step, TaskId};
+
+impl Run<'_> {
+    /// Expands the fan-outs whose items are made by now. Returns whether there was any.
+    pub(crate) fn expand(&mut self) -> Result<bool, EnvironmentError> {
+        let graph = Arc::clone(&self.ground.graph);
+        let tasks = graph.waiting.iter().filter_map(|waiting| waiting.task);
+        let is_ready = |id: &TaskId| {
+            matches!(self.plan.step(*id), Step::Settled(_)) && !self.expanded.contains(id)
+        };
+        let ready: BTreeSet<TaskId> = tasks.filter(is_ready).collect();
+        if ready.is_empty() {
+            return Ok(false);
+        }
+        for id in &ready {
+            if self.is_lost(*id) {
+                self.take_up(*id).map_err(EnvironmentError)?;
+                return Ok(false);
+            }
+        }
+        for id in &ready {
+            self.brought[id.0] = true;
+            let (target, outcome) = (self.target(*id), self.answers.outcome(*id));
+            self.ground.db.set_outcome(target, outcome);
+        }
+        self.expanded.extend(ready.iter().copied());
+        let loaded = load(self.ground.db, self.ground.patterns);
+        for problem in &loaded.problems {
+            if !self.told.contains(problem) {
+                self.emit(&Event::Diagnostic(Box::new(problem.clone())));
+            }
+        }
+        self.told.extend(loaded.problems.iter().cloned());
+        if loaded.has_errors() {
+            self.input_failed = true;
+            return Ok(false);
+        }
+        let ready: Vec<TaskId> = ready.into_iter().collect();
+        let grown = graph.grown(&*self.ground.db, &loaded.targets, &ready);
+        self.grow(Arc::new(grown))?;
+        Ok(true)
+    }
+
+    fn is_lost(&self, id: TaskId) -> bool {
+        let outcome = self.answers.outcome(id).unwrap_or_default();
+        let is_there = |artifact: &Artifact| self.ground.store.has(artifact).unwrap_or(false);
+        !outcome.values().all(is_there)
+    }
+
+    /// Goes on with a graph that begins like the present one.
+    fn grow(&mut self, graph: Arc<crate::graph::TaskGraph>) -> Result<(), EnvironmentError> {
+        let (before, count) = (self.keyed.len(), graph.tasks());
+        self.ground.graph = Arc::clone(&graph);
+        self.ground.db.prefetch(&graph.sources());
+        let labels: Vec<String> =
+            (before..count).map(|id| graph.label(TaskId(id)).to_string()).collect();
+        let known = self.ground.state.successes_of(&labels);
+        let known = known.map_err(|error| EnvironmentError::of(&error))?;
+        self.answers.append(&labels, &known);
+        self.keyed.resize(count, None);
+        self.moved.resize(count, false);
+        self.brought.resize(count, false);
+        self.doubtful.resize(count, false);
+        let answers = &self.answers;
+        let keys = (before..count).map(|id| answers.key(TaskId(id)));
+        let weight = |id| answers.duration(id).max(1);
+        let blocked = self.plan.grow(Arc::clone(graph.shape()), keys, weight);
+        self.emit(&Event::Expanded { tasks: count });
+        for id in blocked {
+            let failed = super::Failed::because("something it needs failed".into());
+            self.finished_without_result(id, TaskResult::Blocked, failed);
+        }
+        Ok(())
+    }
+}
