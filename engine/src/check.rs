@@ -14,7 +14,7 @@ use vwfb_rules::pattern::Pattern;
 use vwfb_rules::{check_outputs, check_overrides, cycle, spans};
 
 use crate::db::{Database, Db, Settings, Target};
-use crate::names::{Named, named, names};
+use crate::names::{Named, named, names, outermost};
 use crate::package::{package_def, package_file, rule_file, rule_table, target_names, workspace};
 use crate::system::Text;
 use crate::target::{declared, references, task};
@@ -266,9 +266,8 @@ impl<'db> Check<'db> {
         if let Some(label) = &self.broken
             && !self.problems.iter().any(is_error)
         {
-            let file = package_file(self.db, &label.package).path(self.db).clone();
             let message = format!("what `{label}` expands to comes from itself");
-            let problem = Diagnostic::error(codes::CYCLE, message).at(&Anchor::file(file));
+            let problem = Diagnostic::error(codes::CYCLE, message).at(&outermost(self.db, label));
             self.problems.push(problem.hint("let `over` name what is made without it"));
         }
     }

@@ -96,11 +96,18 @@ pub(crate) fn items(db: &dyn Db, target: Target) -> Checked<Option<Items>> {
 
 fn items_in_cycle(db: &dyn Db, _id: salsa::Id, target: Target) -> Checked<Option<Items>> {
     let label = target.label(db);
-    let file = file_in(&label.package, BUILD_FILE);
     let message = format!("the items of `{label}` come from itself");
-    let problem = Diagnostic::error(codes::CYCLE, message).at(&Anchor::file(file));
+    let problem = Diagnostic::error(codes::CYCLE, message).at(&outermost(db, label));
     let problem = problem.hint("let `over` name what is made without it");
     Checked { value: None, problems: vec![problem] }
+}
+
+/// Where the first step of `label` is written, which no fan-out decides.
+pub(crate) fn outermost(db: &dyn Db, label: &Label) -> Anchor {
+    let package = package_def(db, package_file(db, &label.package)).as_ref();
+    let member = package.and_then(|package| package.value.block.get(&label.steps[0].name));
+    let file = || Anchor::file(file_in(&label.package, BUILD_FILE).clone());
+    member.map_or_else(file, |member| member.anchor().clone())
 }
 
 fn places_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> HashMap<String, usize> {

@@ -9,7 +9,7 @@ use vwfb_rules::label::Label;
 use vwfb_rules::task::{Provided, TaskDef};
 
 use crate::db::{Db, Target};
-use crate::names::{Named, named, placed, source_of, vars_of};
+use crate::names::{Named, named, outermost, placed, source_of, vars_of};
 use crate::package::{QueryScope, package_file, rule_table, workspace};
 
 /// The target with its rule, typed attributes and outputs; nothing if it does not exist, `when`
@@ -65,7 +65,7 @@ pub(crate) fn references(db: &dyn Db, target: Target) -> Vec<(Label, Anchor)> {
         _ => Arc::default(),
     };
     if !members.is_empty() {
-        let anchor = Anchor::file(package_file(db, &target.label(db).package).path(db).clone());
+        let anchor = outermost(db, target.label(db));
         return members.iter().map(|member| (member.clone(), anchor.clone())).collect();
     }
     declared(db, target).value.as_deref().map(vwfb_rules::references).unwrap_or_default()

@@ -578,14 +578,14 @@ fn raw(each: &Each, id: Option<String>, text: String, binding: Binding) -> Raw {
     Raw { id, text, bindings: BTreeMap::from([(each.item.clone(), binding)]) }
 }
 
-/// A file is named by itself, unless its name has nothing but an order number.
+/// The item that a file is.
 fn raw_file(each: &Each, id: String, binding: Binding) -> Raw {
-    raw(each, Some(id), String::new(), binding)
+    raw(each, Some(id), String::new(), binding.into_item())
 }
 
 /// A file's name without extension and without a leading order number: `attention` of
 /// `02-attention.txt`.
-fn stem(path: &WsPath) -> String {
+pub(crate) fn stem(path: &WsPath) -> String {
     let stem = path.stem();
     let rest = stem.trim_start_matches(|c: char| c.is_ascii_digit());
     let name = rest.trim_start_matches(['-', '_', '.', ' ']);

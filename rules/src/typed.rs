@@ -14,6 +14,11 @@ use crate::syntax::{Float, Scalar, Value};
 use crate::units;
 use crate::value::{AttrValue, FileName, FileUse};
 
+/// The annotation of a value that is an item of a fan-out and names an output.
+pub(crate) const ITEM: &str = "item";
+/// The same for one that is a path of the workspace.
+pub(crate) const ITEM_PATH: &str = "item-path";
+
 /// `value`, without interpolations, as one value of `attr`; its paths and labels are those of
 /// `place`.
 pub(crate) fn typed(
@@ -58,7 +63,8 @@ fn from_text(
         AttrType::Enum => choice(text, value, attr),
         AttrType::File | AttrType::Tree | AttrType::Artifact => {
             let what = file_name(text, value, place)?;
-            Ok(AttrValue::File(FileUse { what, anchor: value.anchor.clone() }))
+            let item = matches!(value.annotation.as_deref(), Some(ITEM | ITEM_PATH));
+            Ok(AttrValue::File(FileUse { what, anchor: value.anchor.clone(), item }))
         }
         AttrType::Label => {
             let label = place.label(text).map_err(|e| bad_label(&e, &value.anchor))?;
@@ -99,7 +105,7 @@ pub(crate) fn bad_label(error: &LabelError, anchor: &Anchor) -> Diagnostic {
 fn check_annotation(value: &Value, ty: AttrType) -> Result<(), Diagnostic> {
     match value.annotation.as_deref() {
         None => Ok(()),
-        Some("glob" | "path") if ty.is_file() => Ok(()),
+        Some("glob" | "path" | ITEM | ITEM_PATH) if ty.is_file() => Ok(()),
         Some("glob") => {
             Err(Diagnostic::error(BAD_GLOB, "a `(glob)` stands for files, and this is no file")
                 .at(&value.anchor))
@@ -113,8 +119,8 @@ fn check_annotation(value: &Value, ty: AttrType) -> Result<(), Diagnostic> {
 }
 
 fn file_name(text: &str, value: &Value, place: Place<'_>) -> Result<FileName, Diagnostic> {
-    let is_path = value.annotation.as_deref() == Some("path");
-    if value.annotation.is_some() && !is_path {
+    let is_path = matches!(value.annotation.as_deref(), Some("path" | ITEM_PATH));
+    if value.annotation.as_deref() == Some("glob") {
         let (package, pattern) = (place.globs.clone(), text.to_owned());
         return check_glob(text, &value.anchor).map(|()| FileName::Glob {
             package,

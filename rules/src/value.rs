@@ -41,6 +41,8 @@ pub struct FileUse {
     pub what: FileName,
     /// Where.
     pub anchor: Anchor,
+    /// Whether it is an item of a fan-out, whose order number says nothing of it.
+    pub item: bool,
 }
 
 /// How a file is named.

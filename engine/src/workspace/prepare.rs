@@ -14,6 +14,7 @@ use super::Workspace;
 use crate::check::Loaded;
 use crate::db::Db;
 use crate::graph::TaskGraph;
+use crate::plan::TaskId;
 use crate::run::{Ended, Known};
 use crate::snapshot::{self, Difference, Facts, Snapshot, World, merge};
 
@@ -135,6 +136,10 @@ impl Workspace {
         // Then there may be other targets.
         if snapshot.graph.expands_by(&suspects) {
             return None;
+        }
+        for id in snapshot.graph.expanded.iter().map(|task| TaskId(*task as usize)) {
+            let target = snapshot.graph.target(&self.db, id);
+            self.db.set_outcome(target, snapshot.answers.outcome(id));
         }
         let stale = difference.refreshed || !in_step || !self.disk.listings().is_empty();
         let Snapshot { graph, answers, facts, tools, base, .. } = snapshot;

@@ -31,6 +31,8 @@ pub(super) struct Found {
     pub(super) key: Option<String>,
     /// Where it is named.
     pub(super) anchor: Anchor,
+    /// Whether it is an item of a fan-out.
+    pub(super) item: bool,
 }
 
 /// Finds files and notes what is wrong with how they are named.
@@ -105,6 +107,7 @@ impl<'a> Files<'a> {
                 self.globbed((package, pattern), *allow_empty, &file.anchor)
             }
         };
+        found.iter_mut().for_each(|found| found.item = file.item);
         if self.problems.count() == before && !self.blocked {
             for one in &found {
                 self.check_kind(attr, one, &file.anchor);
@@ -149,6 +152,7 @@ impl<'a> Files<'a> {
             output: "files".into(),
             key: None,
             anchor: anchor.clone(),
+            item: false,
         })
     }
 
@@ -222,6 +226,7 @@ impl<'a> Files<'a> {
             output: "files".into(),
             key: None,
             anchor: anchor.clone(),
+            item: false,
         };
         paths.iter().map(found).collect()
     }
@@ -399,6 +404,7 @@ fn of_provided(provided: &Provided, anchor: &Anchor) -> Found {
         output: provided.output.clone(),
         key: None,
         anchor: anchor.clone(),
+        item: false,
     }
 }
 

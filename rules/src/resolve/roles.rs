@@ -6,6 +6,7 @@ use super::files::Found;
 use crate::codes::INPUT_COLLISION;
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Diagnostic};
+use crate::items::stem;
 use crate::label::WsPath;
 use crate::read::Problems;
 use crate::rule::Shape;
@@ -33,7 +34,7 @@ pub(super) fn slots(
         let shape = declared.rule.attr(&attr).map_or(Shape::Single, |attr| attr.shape);
         let slots = found.into_iter().enumerate().map(|(index, found)| {
             let role = if declared.rule.keep_names {
-                kept(&found.path, &declared.label.package)
+                kept(&found, &declared.label.package)
             } else {
                 numbered(&attr, shape, index, &found)
             };
@@ -92,12 +93,24 @@ fn is_below(path: &str, folder: &str) -> bool {
 }
 
 /// A place under the input's own name, as its own package sees it.
-fn kept(path: &WsPath, package: &WsPath) -> String {
+fn kept(found: &Found, package: &WsPath) -> String {
+    let path = match found.item {
+        true => &unnumbered(&found.path),
+        false => &found.path,
+    };
     match path.below(package) {
         Some(below) if !below.is_empty() => format!("in/{below}"),
         _ if path.is_root() => "in/workspace".into(),
         _ => format!("in/{path}"),
     }
+}
+
+/// The path of an item without its order number, which the items before it decide.
+fn unnumbered(path: &WsPath) -> WsPath {
+    let extension = path.extension().map(|text| format!(".{text}")).unwrap_or_default();
+    let name = format!("{}{extension}", stem(path));
+    let folder = path.parent().unwrap_or_default();
+    folder.join(&name).unwrap_or_else(|_| path.clone())
 }
 
 /// A place under the attribute's name; nothing of the input's own but its extension.
