@@ -10,7 +10,7 @@ use vwfb_rules::task::{Provided, TaskDef};
 
 use crate::db::{Db, Target};
 use crate::names::{Named, named, outermost, placed, source_of, vars_of};
-use crate::package::{QueryScope, package_file, rule_table, workspace};
+use crate::package::{QueryScope, rule_table, workspace};
 
 /// The target with its rule, typed attributes and outputs; nothing if it does not exist, `when`
 /// switched it off, or its text is too wrong.

@@ -7,6 +7,8 @@ mod scene;
 
 #[path = "engine/failures.rs"]
 mod failures;
+#[path = "engine/fan_out.rs"]
+mod fan_out;
 #[path = "engine/incremental.rs"]
 mod incremental;
 #[path = "engine/lost.rs"]

@@ -11,7 +11,8 @@ use crate::event::{Event, TaskResult};
 use crate::plan::{Step, TaskId};
 
 impl Run<'_> {
-    /// Expands the fan-outs whose items are made by now. Returns whether there was any.
+    /// Expands the fan-outs whose items are made by now. Returns whether there may be more to ask
+    /// for.
     pub(crate) fn expand(&mut self) -> Result<bool, EnvironmentError> {
         let graph = Arc::clone(&self.ground.graph);
         let tasks = graph.waiting.iter().filter_map(|waiting| waiting.task);
@@ -25,7 +26,7 @@ impl Run<'_> {
         for id in &ready {
             if self.is_lost(*id) {
                 self.take_up(*id).map_err(EnvironmentError)?;
-                return Ok(false);
+                return Ok(true);
             }
         }
         for id in &ready {

@@ -1,0 +1,231 @@
+//! Fan-outs: which of their tasks run, for items that are files, lines, or made by a task.
+
+use std::fs;
+
+use vwfb_engine::event::Event;
+use vwfb_engine::forecast::Fate;
+use vwfb_engine::workspace::Evaluate;
+
+use crate::scene::Scene;
+
+/// A script is split into parts, each is made twice over, and all are joined.
+const FILM: &str = r#"
+task "split" { srcs "script.txt"; out "parts" type="tree"; script "tree {out}" }
+each "clips" over=":split" as="part" {
+    task "audio" { srcs "{part}"; out "audio"; script "join {out}" }
+    task "clip" { srcs ":audio"; out "clip"; script "head 3 {out}" }
+}
+task "film" { srcs ":clips"; out "film"; script "join {out}" }
+"#;
+
+fn film(script: &str) -> Scene {
+    let scene = Scene::new(FILM);
+    scene.write("script.txt", script);
+    scene
+}
+
+const TWO: &str = "01-hook.txt=hello\n02-end.txt=byebye\n";
+
+#[test]
+fn what_a_task_makes_is_expanded_in_the_same_build() {
+    let scene = film(TWO);
+    scene.build("//...").expect(
+        "ran split clips[hook].audio clips[hook].clip clips[end].audio clips[end].clip film",
+    );
+    assert_eq!(scene.output("film"), "byehel", "by path, as the fake joins");
+    assert_eq!(scene.output("clips/hook/audio"), "hello");
+    let all =
+        "unchanged split clips[hook].audio clips[hook].clip clips[end].audio clips[end].clip film";
+    scene.build("//...").expect(all);
+    scene.build("//:film").expect(all);
+}
+
+#[test]
+fn only_what_is_asked_for_is_made_of_each_item() {
+    let scene = film(TWO);
+    scene.build("//:clips.audio").expect("ran split clips[hook].audio clips[end].audio");
+    scene
+        .build("//:clips[hook].clip")
+        .expect("unchanged split clips[hook].audio; ran clips[hook].clip");
+}
+
+#[test]
+fn an_item_that_is_put_in_runs_alone() {
+    let scene = film(TWO);
+    scene.build("//:film");
+    scene.write("script.txt", "01-new.txt=first\n02-hook.txt=hello\n03-end.txt=byebye\n");
+    scene.build("//:film").expect(
+        "ran split clips[new].audio clips[new].clip film;
+         cut-off clips[hook].audio clips[end].audio clips[hook].clip clips[end].clip",
+    );
+    scene.write("script.txt", TWO);
+    scene.build("//:film").expect(
+        "cached split film; cut-off clips[hook].audio clips[end].audio clips[hook].clip clips[end].clip",
+    );
+}
+
+#[test]
+fn another_order_runs_nothing_of_the_items() {
+    let scene = film(TWO);
+    scene.build("//:film");
+    scene.write("script.txt", "02-hook.txt=hello\n01-end.txt=byebye\n");
+    scene.build("//:film").expect(
+        "ran split; cut-off clips[hook].audio clips[end].audio clips[hook].clip clips[end].clip film",
+    );
+}
+
+#[test]
+fn an_item_that_changes_runs_until_it_comes_to_the_same() {
+    let scene = film(TWO);
+    scene.build("//:film");
+    scene.write("script.txt", "01-hook.txt=help\n02-end.txt=byebye\n");
+    scene.build("//:film").expect(
+        "ran split clips[hook].audio clips[hook].clip; cut-off clips[end].audio clips[end].clip film",
+    );
+}
+
+#[test]
+fn a_source_that_comes_to_the_same_expands_to_the_same() {
+    let scene = film(TWO);
+    scene.build("//:film");
+    scene.write("script.txt", TWO.trim_end());
+    scene.build("//:film").expect(
+        "ran split; cut-off clips[hook].audio clips[end].audio clips[hook].clip clips[end].clip film",
+    );
+}
+
+#[test]
+fn no_items_are_no_targets() {
+    let scene = film("");
+    scene.write("BUILD.kdl", &FILM.replace("srcs \":clips\"", "srcs \":clips\" \"script.txt\""));
+    scene.build("//:film").expect("ran split film");
+    scene.build("//:film").expect("unchanged split film");
+    scene.write("script.txt", TWO);
+    scene.build("//:film").expect(
+        "ran split clips[hook].audio clips[hook].clip clips[end].audio clips[end].clip film",
+    );
+}
+
+#[test]
+fn what_is_behind_a_source_that_fails_is_not_there() {
+    let scene = film("stop");
+    scene.write("BUILD.kdl", &FILM.replace("tree {out}", "fail-if stop {out}"));
+    scene.build("//...").expect("failed split");
+    let fates = scene.forecast("//:film");
+    let waiting = fates.iter().find(|it| matches!(it.fate, Fate::Expands { .. })).unwrap();
+    assert_eq!(waiting.label.to_string(), "//:clips");
+}
+
+#[test]
+fn a_plan_knows_what_is_made_already() {
+    let scene = film(TWO);
+    let told = |scene: &Scene| -> Vec<String> {
+        let fates = scene.forecast("//:film");
+        fates.iter().map(|it| format!("{} {}", it.fate.as_str(), it.label.target())).collect()
+    };
+    assert_eq!(told(&scene), ["runs split", "expands clips"]);
+    scene.build("//:clips.audio");
+    assert_eq!(
+        told(&scene),
+        [
+            "unchanged split",
+            "unchanged clips[hook].audio",
+            "runs clips[hook].clip",
+            "unchanged clips[end].audio",
+            "runs clips[end].clip",
+            "may-run film",
+        ]
+    );
+}
+
+#[test]
+fn what_is_wrong_with_items_is_told_when_they_are_made() {
+    let scene = film("01-hook.txt=a\n02-hook.txt=b\n");
+    let seen = scene.build("//:film");
+    seen.expect("ran split");
+    let told = seen.events.iter().find_map(|event| match event {
+        Event::Diagnostic(problem) => Some(problem.code.as_str()),
+        _ => None,
+    });
+    assert_eq!(told, Some("duplicate-item"));
+}
+
+#[test]
+fn items_that_are_lost_are_made_again() {
+    let scene = film(TWO);
+    scene.build("//:clips.audio");
+    fs::remove_dir_all(scene.store_folder()).unwrap();
+    // The audio is the same bytes as its part, which is there again.
+    scene.build("//:film").expect(
+        "ran split clips[hook].clip clips[end].clip film;
+         cut-off clips[hook].audio clips[end].audio",
+    );
+    assert_eq!(scene.output("film"), "byehel");
+}
+
+#[test]
+fn one_process_builds_again_what_another_edit_makes() {
+    let scene = film(TWO);
+    let mut workspace = scene.open();
+    scene.build_in(&mut workspace, "//:film");
+    scene.write("script.txt", "01-hook.txt=hello\n");
+    workspace.refresh();
+    scene
+        .build_in(&mut workspace, "//:film")
+        .expect("ran split film; cut-off clips[hook].audio clips[hook].clip");
+    assert_eq!(scene.output("film"), "hel");
+}
+
+#[test]
+fn evaluating_everything_comes_to_the_same() {
+    let mut scene = film(TWO);
+    scene.build("//...");
+    scene.evaluate = Evaluate::Everything;
+    scene.build("//...").expect(
+        "unchanged split clips[hook].audio clips[hook].clip clips[end].audio clips[end].clip film",
+    );
+}
+
+#[test]
+fn fan_outs_expand_one_after_the_other() {
+    let scene = Scene::new(
+        r#"
+        task "split" { srcs "script.txt"; out "split" type="tree"; script "tree {out}" }
+        each "parts" over=":split" as="part" {
+            task "words" { srcs "{part}"; out "words" type="tree"; script "tree {out}" }
+            each "said" over=":words" as="word" {
+                task "say" { srcs "{word}"; out "said"; script "join {out}" }
+            }
+        }
+        task "film" { srcs ":parts"; out "film"; script "join {out}" }
+        "#,
+    );
+    scene.write("script.txt", "a.txt=x=1\nb.txt=y=2\n");
+    scene.build("//:film").expect(
+        "ran split parts[a].words parts[a].said[x].say parts[b].words parts[b].said[y].say film",
+    );
+    assert_eq!(scene.output("film"), "12");
+    scene.write("script.txt", "a.txt=x=1\nb.txt=z=3\n");
+    scene.build("//:film").expect(
+        "ran split parts[b].words parts[b].said[z].say film;
+         cut-off parts[a].words parts[a].said[x].say",
+    );
+    assert_eq!(scene.output("film"), "13");
+}
+
+#[test]
+fn lines_of_a_source_are_items_by_what_they_say() {
+    let scene = Scene::new(
+        r#"
+        each "words" over="words.txt" as="word" { write_file "note" text="{word}" out="note" }
+        task "all_words" { srcs ":words"; out "all"; script "join {out}" }
+        "#,
+    );
+    scene.write("words.txt", "one\ntwo\n");
+    let seen = scene.build("//:all_words");
+    assert_eq!(seen.results.len(), 3);
+    scene.write("words.txt", "zero\ntwo\none\n");
+    let seen = scene.build("//:all_words");
+    let ran = seen.results.values().filter(|result| result.as_str() == "ran").count();
+    assert_eq!(ran, 2, "the new word and what joins all: {:?}", seen.results);
+}
