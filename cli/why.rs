@@ -44,6 +44,13 @@ impl Paint {
 
 fn as_text(label: &Label, why: &Why, paint: Paint) -> String {
     let causes: String = why.causes.iter().map(|cause| told_cause(label, cause, paint)).collect();
+    if let Some(on) = &why.waits {
+        let [name, on] = [label, on].map(|label| paint.with(Paint::BOLD, &label.to_string()));
+        return match why.causes.is_empty() {
+            true => format!("{name} expands after {on}\n"),
+            false => format!("{name} expands after {on}, which would run, because of\n{causes}"),
+        };
+    }
     if !why.current {
         return causes;
     }
@@ -116,6 +123,7 @@ fn as_json(label: &Label, why: &Why) -> Value {
     let causes: Vec<Value> = why.causes.iter().map(cause_as_json).collect();
     json!({
         "label": label.to_string(),
+        "expands_after": why.waits.as_ref().map(Label::to_string),
         "current": why.current,
         "since_run": why.since,
         "last_run": why.last,
@@ -181,7 +189,7 @@ mod tests {
     fn a_cause_is_a_chain_with_each_change_before_and_after() {
         let causes = vec![cause(&["//p:a", "//p:b"], vec![edited()])];
         assert_eq!(
-            text(&Why { current: false, since: 1, last: 0, causes }),
+            text(&Why { waits: None, current: false, since: 1, last: 0, causes }),
             "//p:a <- //p:b\n  the file `a.txt` changed: 111 -> 222\n    \
              first difference at a.txt:3\n    - x\n"
         );
@@ -191,7 +199,7 @@ mod tests {
     fn a_first_build_has_nothing_to_compare_with() {
         let causes = vec![Cause { before: Before::Nothing, ..cause(&["//p:a"], vec![]) }];
         assert_eq!(
-            text(&Why { current: false, since: 0, last: 0, causes }),
+            text(&Why { waits: None, current: false, since: 0, last: 0, causes }),
             "//p:a\n  it never succeeded here\n"
         );
     }
@@ -199,6 +207,7 @@ mod tests {
     #[test]
     fn only_what_was_made_anew_is_said_to_be() {
         let of = |since| Why {
+            waits: None,
             current: true,
             since,
             last: 10,

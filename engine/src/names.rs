@@ -1,6 +1,6 @@
 //! What labels name: targets and where they stand, and the fan-outs and templates around them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use vwfb_cas::profile::{Counter, count};
@@ -17,6 +17,7 @@ use crate::db::{Db, RuleText, Target};
 use crate::package::{
     BUILD_FILE, QueryScope, file_in, package_def, package_file, package_vars, rule_table,
 };
+use crate::target::references;
 
 /// What a label names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,6 +286,21 @@ pub(crate) fn placed(db: &dyn Db, target: Target) -> Option<Arc<Placed>> {
         Named::Target(placed) => Some(placed),
         Named::Family(_) | Named::Waiting(_) | Named::Broken => None,
     }
+}
+
+/// What makes the items of the first fan-out that `label` is in or needs whose items are not known.
+pub(crate) fn waits_for(db: &dyn Db, label: &Label) -> Option<Label> {
+    let mut next = vec![db.target(label)];
+    let mut seen = HashSet::new();
+    while let Some(target) = next.pop() {
+        if let Some(Named::Waiting(on)) = named(db, target) {
+            return Some(on);
+        }
+        if seen.insert(target) {
+            next.extend(references(db, target).iter().map(|(label, _)| db.target(label)));
+        }
+    }
+    None
 }
 
 /// The names of a package, and what is wrong with its fan-outs and uses of templates.

@@ -22,6 +22,9 @@ use change::Words;
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why {
+    /// What makes the items of a fan-out that the label is in or needs, if they are not known: the
+    /// rest is about it.
+    pub waits: Option<Label>,
     /// Whether everything that the label needs has its result for its present key.
     pub current: bool,
     /// The run that gave the label its present result; 0 if it has none or runs no task.
@@ -114,7 +117,7 @@ pub(crate) fn why(
     if causes.is_empty() {
         return teller.current(run.ground.db, label);
     }
-    Ok(Why { current: false, since: teller.since(label), last: 0, causes })
+    Ok(Why { waits: None, current: false, since: teller.since(label), last: 0, causes })
 }
 
 /// A shortest way from a label to every task that it needs.
@@ -264,7 +267,7 @@ impl Teller<'_> {
                 causes.push(cause);
             }
         }
-        Ok(Why { current: true, since: self.since(label), last, causes })
+        Ok(Why { waits: None, current: true, since: self.since(label), last, causes })
     }
 
     /// Whether `label`, which the task `id` reads, got its key in `run`.

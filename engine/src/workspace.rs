@@ -19,6 +19,7 @@ use crate::db::{Database, Db, Machine};
 use crate::disk::Disk;
 use crate::forecast::{Forecast, expand_known, forecast};
 use crate::graph::TaskGraph;
+use crate::names::waits_for;
 use crate::package::workspace;
 use crate::platform::{cpu_level, platform};
 use crate::query::RealisedGraph;
@@ -227,11 +228,17 @@ impl Workspace {
     pub fn why(&mut self, prepared: &Prepared, label: &Label) -> Result<Why, EnvironmentError> {
         let expanded = self.expanded(prepared)?;
         let prepared = expanded.as_ref().unwrap_or(prepared);
+        let waits = match prepared.graph.find_target(label) {
+            Some(_) => None,
+            None => waits_for(&self.db, label),
+        };
+        let asked = waits.as_ref().unwrap_or(label);
         let known = match &prepared.resumed {
             Some(resumed) => Cow::Borrowed(&resumed.known),
             None => Cow::Owned(Known::of(&self.state, &prepared.graph)?),
         };
-        why(self.ground(prepared), &known, label)
+        let why = why(self.ground(prepared), &known, asked)?;
+        Ok(Why { waits, ..why })
     }
 
     /// The same with the fan-outs expanded whose items are made and known to stand, if there are

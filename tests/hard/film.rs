@@ -89,22 +89,34 @@ fn the_film_is_what_its_rules_say_and_an_edit_costs_what_it_must() {
     assert_loudness(&film);
     let bytes = fs::read(&film).unwrap();
 
-    let text = world.read("shorts/narration/2-graph.txt");
-    world.write("shorts/narration/2-graph.txt", format!("Really. {text}"));
-    assert_eq!(ran(&world), set(&["graph_speech", "graph", "body", "final"]));
+    let text = world.read("shorts/narration.md");
+    world.write("shorts/narration.md", text.replace("It sees your film", "Really. It sees it"));
+    let spoken = ["segments[graph].speech", "segments[graph].clip"];
+    assert_eq!(ran(&world), set(&["narration", spoken[0], spoken[1], "body", "final"]));
     assert!(fs::read(&film).unwrap() != bytes, "one more word is heard");
 
     let rules = world.read("shorts/BUILD.kdl");
     world.write("shorts/BUILD.kdl", format!("// A comment.\n{rules}"));
     assert_eq!(ran(&world), set(&[]));
 
-    let slide = world.read("shorts/slides/5-cutoff.svg");
-    let slide = slide.replace("</svg>", "<circle cx=\"99\" cy=\"99\" r=\"9\" fill=\"red\"/></svg>");
-    world.write("shorts/slides/5-cutoff.svg", slide);
-    assert_eq!(ran(&world), set(&["cutoff_slide", "cutoff", "body", "final"]));
+    let moved = world.read("shorts/narration.md");
+    let (before, rest) = moved.split_once("## Graph").unwrap();
+    let (graph, rest) = rest.split_once("## Content").unwrap();
+    let (content, rest) = rest.split_once("## Incremental").unwrap();
+    let swapped = format!("{before}## Content{content}## Graph{graph}## Incremental{rest}");
+    world.write("shorts/narration.md", swapped);
+    assert_eq!(ran(&world), set(&["narration", "body", "final"]), "another order joins anew");
+    world.write("shorts/narration.md", moved);
+    assert_eq!(ran(&world), set(&["narration", "body", "final"]), "from the store");
 
-    world.write("shorts/narration/2-graph.txt", text);
-    copy_back(&world, "shorts/slides/5-cutoff.svg");
+    let slide = world.read("shorts/slides/cutoff.svg");
+    let slide = slide.replace("</svg>", "<circle cx=\"99\" cy=\"99\" r=\"9\" fill=\"red\"/></svg>");
+    world.write("shorts/slides/cutoff.svg", slide);
+    let drawn = ["segments[cutoff].slide", "segments[cutoff].clip"];
+    assert_eq!(ran(&world), set(&[drawn[0], drawn[1], "body", "final"]));
+
+    world.write("shorts/narration.md", text);
+    copy_back(&world, "shorts/slides/cutoff.svg");
     let counts = world.counts(&FILM);
     assert_eq!(counts.get("ran"), None, "everything was made before: {counts:?}");
     assert!(fs::read(&film).unwrap() == bytes, "the film is the old one again");
@@ -118,7 +130,7 @@ fn assert_streams(world: &World, film: &Path) {
     let video = probed(film, "v:0", "codec_name,width,height,r_frame_rate,pix_fmt");
     assert_eq!(video, ["h264", "540", "960", "yuv420p", "30/1"]);
     assert_eq!(probed(film, "a:0", "codec_name"), ["aac"]);
-    let labels = CLIPS.map(|clip| format!("//shorts:{clip}"));
+    let labels = CLIPS.map(|clip| format!("//shorts:segments[{clip}].clip"));
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     let clips = world.ok(&[&["build"], &labels[..], &FILM[1..]].concat()).stdout;
     let sum: u64 = clips.lines().map(|path| frames(Path::new(path))).sum();
@@ -197,4 +209,21 @@ fn a_picture_that_a_drawing_names_but_is_not_given_is_an_error() {
     world.write("p/BUILD.kdl", rules);
     let _refused = world.run(&["build", "//p:lost"]).exits(1).says("names `photo.png`");
     let _drawn = world.ok(&["build", "//p:whole"]);
+}
+
+#[test]
+fn another_value_of_a_sweep_runs_alone() {
+    let world = copied();
+    let table = ["build", "//sweep:table"];
+    let _built = world.ok(&table);
+    let lines = |world: &World| world.read("vwfb-out/sweep/table.txt").lines().count();
+    assert_eq!(lines(&world), 1 + 6);
+    let rules = world.read("sweep/BUILD.kdl");
+    assert!(rules.contains("axis \"rate\" 10 50 200"));
+    world.write("sweep/BUILD.kdl", rules.replace("10 50 200", "10 50 100 200"));
+    let results = world.results(&table[1..]).into_iter();
+    let ran = results.filter(|(_, result)| result == "ran").map(|(label, _)| label);
+    let new = ["steps=20", "steps=5"].map(|it| format!("//sweep:runs[rate=100,{it}].descend"));
+    assert_eq!(ran.collect::<Vec<_>>(), [&new[0], &new[1], "//sweep:table"]);
+    assert_eq!(lines(&world), 1 + 8);
 }
