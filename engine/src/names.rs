@@ -5,19 +5,21 @@ use std::sync::Arc;
 
 use vwfb_cas::profile::{Counter, count};
 use vwfb_rules::block::{Block, TargetDef};
-use vwfb_rules::codes;
+use vwfb_rules::codes::{self, Code};
 use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
 use vwfb_rules::frame::{Frame, Placed};
-use vwfb_rules::items::Items;
-use vwfb_rules::label::{Label, Step};
+use vwfb_rules::items::{ANY, Items};
+use vwfb_rules::label::{Label, Reference, Step};
+use vwfb_rules::nearest;
 use vwfb_rules::template::TemplateDef;
 use vwfb_rules::vars::Vars;
 
 use crate::db::{Db, RuleText, Target};
 use crate::package::{
-    BUILD_FILE, QueryScope, file_in, package_def, package_file, package_vars, rule_table,
+    BUILD_FILE, QueryScope, file_in, is_package, package_def, package_file, package_vars,
+    rule_table,
 };
-use crate::target::references;
+use crate::target::{provides, references};
 
 /// What a label names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,8 +234,11 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
                 };
                 return Some(Named::Family(items.iter().map(|item| of_item(&item.id)).collect()));
             }
-            (Some(_), Some(id)) => match &items(db, of_all).value {
+            (Some(fan_out), Some(id)) => match &items(db, of_all).value {
                 Some(Items::In(reference)) => {
+                    if let Some(next) = label.steps.get(at + 1) {
+                        fan_out.block.get(&next.name)?;
+                    }
                     return Some(Named::Waiting(reference.label.clone()));
                 }
                 Some(Items::Known(_)) => _ = item_places(db, of_all).get(id)?,
@@ -315,6 +320,81 @@ pub(crate) fn names(db: &dyn Db, file: RuleText) -> Option<Checked<Names>> {
     Some(Checked { value, problems })
 }
 
+/// The problems that show whatever an item is.
+const ANYHOW: [Code; 10] = [
+    codes::UNKNOWN_RULE,
+    codes::UNKNOWN_ATTRIBUTE,
+    codes::MISSING_ATTRIBUTE,
+    codes::UNKNOWN_PROPERTY,
+    codes::REPEATED_ATTRIBUTE,
+    codes::UNKNOWN_INTERPOLATION,
+    codes::UNKNOWN_VAR,
+    codes::FILE_IN_TEXT,
+    codes::LIST_IN_TEXT,
+    codes::BAD_NODE,
+];
+
+/// What is wrong with the targets of the fan-out `def`, whose items are the files of `reference`
+/// and not known, whatever these will be.
+fn sketch(
+    db: &dyn Db,
+    (def, outer): (&Arc<TargetDef>, &Opened),
+    reference: &Reference,
+) -> Vec<Diagnostic> {
+    let provided = provides(db, db.target(&reference.label)).unwrap_or_default();
+    let is_tree = provided
+        .iter()
+        .any(|one| one.tree && reference.output.as_deref().is_none_or(|it| it == one.output));
+    let (Some(fan_out), true) = (&def.fan_out, is_tree) else { return Vec::new() };
+    let Some(item) = vwfb_rules::items::any_file(def) else { return Vec::new() };
+    let bindings = item.bindings.clone();
+    let frame = outer.frame.inside((&def.name, Some(&item.id)), &fan_out.block, bindings);
+    let frame = Arc::new(frame);
+    let (rules, vars) = (&rule_table(db, db.rule_text(&frame.file)).value, vars_of(db, &frame));
+    let mut problems = Vec::new();
+    for member in &fan_out.block.members {
+        if member.fan_out.is_some() || template_of(db, member, &frame).is_some() {
+            continue;
+        }
+        let label = frame.member(&member.name, None);
+        let (def, frame) = (Arc::clone(member), Arc::clone(&frame));
+        let checked = vwfb_rules::declare(&Placed { label, def, frame }, rules, vars);
+        let anyhow = |problem: &Diagnostic| ANYHOW.contains(&problem.code);
+        problems.extend(checked.problems.into_iter().filter(anyhow));
+        let Some(declared) = checked.value else { continue };
+        for (label, anchor) in vwfb_rules::references(&declared) {
+            let named = (&label, &anchor);
+            problems.extend(unknown_member(db, &fan_out.block, named, &declared.label));
+        }
+    }
+    problems
+}
+
+/// The problem of a reference to a target that there is not, whatever `from` stands for, which is a
+/// member of `block`.
+fn unknown_member(
+    db: &dyn Db,
+    block: &Block,
+    (label, anchor): (&Label, &Anchor),
+    from: &Label,
+) -> Option<Diagnostic> {
+    let (at, outer) = (from.steps.len() - 1, &from.steps[..from.steps.len() - 1]);
+    let is_beside = label.package == from.package && label.steps.starts_with(outer);
+    let is_there = match (is_beside, label.steps.get(at)) {
+        (true, Some(next)) => block.get(&next.name).is_some(),
+        _ => is_named(db, db.target(label)) || !is_package(db, package_file(db, &label.package)),
+    };
+    let depends = label.steps.iter().any(|step| step.item.as_deref() == Some(ANY));
+    if is_there || (depends && !is_beside) {
+        return None;
+    }
+    let last = label.steps.last().filter(|last| last.name != ANY)?;
+    let names = block.members.iter().map(|member| member.name.as_str());
+    let hint = nearest(&last.name, names).map(|name| format!("did you mean `:{name}`?"));
+    let message = format!("no target `:{}`", last.name);
+    Some(Diagnostic::error(codes::UNKNOWN_LABEL, message).at(anchor).maybe_hint(hint))
+}
+
 #[derive(Default)]
 struct Listing {
     targets: Vec<String>,
@@ -333,8 +413,9 @@ impl Listing {
                 let items = match value {
                     Some(Items::Known(items)) => items,
                     // Until it is known what it stands for, its name does.
-                    Some(Items::In(_)) => {
+                    Some(Items::In(reference)) => {
                         self.targets.push(label.target());
+                        self.problems.extend(sketch(db, (def, outer), reference));
                         continue;
                     }
                     None => continue,

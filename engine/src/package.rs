@@ -135,7 +135,7 @@ pub(crate) fn target_names(db: &dyn Db, file: RuleText) -> Option<Arc<[String]>>
 
 /// Whether there is a package in `file`.
 #[salsa::tracked(returns(copy))]
-fn is_package(db: &dyn Db, file: RuleText) -> bool {
+pub(crate) fn is_package(db: &dyn Db, file: RuleText) -> bool {
     count(Counter::QueriesExecuted, 1);
     package_def(db, file).is_some()
 }

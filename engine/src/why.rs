@@ -132,6 +132,11 @@ struct Ways<'a> {
 
 impl<'a> Ways<'a> {
     fn down_from(graph: &'a TaskGraph, label: &'a Label) -> Self {
+        Self::through(graph, label, |_| true)
+    }
+
+    /// The same, only by way of some tasks.
+    fn through(graph: &'a TaskGraph, label: &'a Label, is_way: impl Fn(TaskId) -> bool) -> Self {
         let before = vec![None; graph.tasks()];
         let mut ways = Self { graph, label, order: Vec::new(), before };
         for output in graph.find_target(label).into_iter().flat_map(|it| graph.offers(it)) {
@@ -140,7 +145,7 @@ impl<'a> Ways<'a> {
         let mut next = 0;
         while let Some(id) = ways.order.get(next).copied() {
             next += 1;
-            for need in graph.shape().inputs(id) {
+            for need in graph.shape().inputs(id).filter(|need| is_way(*need)) {
                 ways.add(need, id);
             }
         }
@@ -248,13 +253,18 @@ impl Teller<'_> {
         let names: Vec<String> = made.iter().map(|id| self.graph.label(*id).to_string()).collect();
         let successes = self.state.successes_of(&names);
         let successes = successes.map_err(|error| EnvironmentError::of(&error))?;
+        // A change came by way of what it made anew.
+        let ways = Ways::through(self.graph, label, |id| self.answers.run(id) == last);
         let mut causes = Vec::new();
         for (id, name) in made.into_iter().zip(&names) {
             // Another process may have recorded something since.
             let same = successes.get(name).filter(|it| self.answers.key(id) == Some(it.key));
             let Some(success) = same else { continue };
             let Some(record) = self.record(success.key)? else { continue };
-            let cause = self.cause(db, id, success.previous_key, success.key, &record)?;
+            let mut cause = self.cause(db, id, success.previous_key, success.key, &record)?;
+            if ways.before[id.0].is_some() {
+                cause.path = ways.path_to(id);
+            }
             let mut own = false;
             for change in &cause.changes {
                 // What only follows from another task of that run is not a cause of its own.

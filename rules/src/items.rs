@@ -62,6 +62,22 @@ pub fn items(
     Checked { value: value.filter(|_| problems.is_empty()), problems }
 }
 
+/// What stands for any file item of the fan-out `def`, to check its targets before it has one.
+pub fn any_file(def: &TargetDef) -> Option<Item> {
+    let Over::Each(each) = &def.fan_out.as_ref()?.over else { return None };
+    let text = || Binding::text(ANY);
+    let item = Binding::file(format!(":{ANY}")).with("stem", text());
+    let item = item.with("content", text()).with("id", text());
+    let names = def.fan_out.iter().flat_map(|fan_out| &fan_out.block.members);
+    let prev = Binding::file(format!(":{ANY}"));
+    let prev = names.fold(prev.clone(), |whole, member| whole.with(&member.name, prev.clone()));
+    let bindings = [(each.item.clone(), item), ("prev".to_owned(), prev)];
+    Some(Item { id: ANY.to_owned(), bindings: bindings.into() })
+}
+
+/// What stands for an item that is not known.
+pub const ANY: &str = "any-item";
+
 /// The target that the items of the fan-out `def` come from, if they come from one.
 pub fn source(def: &TargetDef, frame: &Frame, vars: Option<&Vars>) -> Option<Label> {
     let Over::Each(each) = &def.fan_out.as_ref()?.over else { return None };
