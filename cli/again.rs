@@ -36,11 +36,15 @@ impl Again {
             Sandbox::Require => add("--sandbox", "require"),
             Sandbox::Off => add("--sandbox", "off"),
         }
-        let VarArgs { vars, profile } = &args.vars;
+        let VarArgs { vars, files, profile } = &args.vars;
+        for file in files {
+            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+            add("--vars", &file.to_string_lossy());
+        }
         if let Some(profile) = profile {
             add("--profile", profile);
         }
-        for VarOverride { package, name, value } in vars {
+        for VarOverride { package, name, value, given: _ } in vars {
             let place = package.as_ref().map(|package| format!("//{package}:")).unwrap_or_default();
             add("--var", &format!("{place}{name}={value}"));
         }

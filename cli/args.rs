@@ -102,6 +102,9 @@ pub(crate) struct VarArgs {
     /// Set a variable where it is declared, or of one package: //pkg:name=value
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = VarOverride::parse, value_hint = ValueHint::Other)]
     pub(crate) vars: Vec<VarOverride>,
+    /// Set variables from a file, KDL (name value ...) or JSON; --var wins over it
+    #[arg(long = "vars", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
     /// Use a set of overrides of WORKSPACE.kdl
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub(crate) profile: Option<String>,

@@ -100,6 +100,14 @@ pub(crate) enum CommandError {
         /// What is wrong with it.
         source: LabelError,
     },
+    /// A file of values cannot be read.
+    #[error("cannot take variables from `{}`: {why}", path.display())]
+    VarsFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A pattern stands where one target is needed.
     #[error("`{text}` is a pattern, and one target is needed")]
     ManyTargets {
@@ -235,7 +243,10 @@ impl CommandError {
             | Self::NoPage { .. }
             | Self::Folder { .. }
             | Self::CleanLabels => Exit::USAGE,
-            Self::NoWorkspace { .. } | Self::FolderName { .. } | Self::Read { .. } => Exit::INPUT,
+            Self::NoWorkspace { .. }
+            | Self::FolderName { .. }
+            | Self::VarsFile { .. }
+            | Self::Read { .. } => Exit::INPUT,
             Self::NoCache
             | Self::Open(_)
             | Self::OpenStore(_)

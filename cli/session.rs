@@ -12,7 +12,7 @@ use vwfb_exec::Level;
 use vwfb_rules::codes;
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
-use vwfb_rules::vars::Overrides;
+use vwfb_rules::vars::{Overrides, VarOverride};
 
 use crate::args::{GlobalArgs, SnapshotArgs, VarArgs};
 use crate::error::CommandError;
@@ -58,13 +58,29 @@ pub(crate) struct Session {
     pub(crate) level: Level,
 }
 
+/// What the command line and the files that it names set.
+fn overrides(args: &VarArgs) -> Result<Overrides, CommandError> {
+    let mut vars = Vec::new();
+    for path in &args.files {
+        let failed = |why: String| CommandError::VarsFile { path: path.clone(), why };
+        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        // Only its extension counts, which says how it is written.
+        let is_json = path.extension().is_some_and(|extension| extension == "json");
+        let name = WsPath::new(if is_json { "vars.json" } else { "vars.kdl" });
+        let name = name.map_err(|error| failed(error.to_string()))?;
+        vars.extend(VarOverride::read(&name, &text).map_err(failed)?);
+    }
+    vars.extend(args.vars.iter().cloned());
+    Ok(Overrides { profile: args.profile.clone(), vars })
+}
+
 impl Session {
     /// Opens the workspace around the current folder.
     pub(crate) fn open(ctx: &Context, vars: &VarArgs) -> Result<Self, CommandError> {
         let _opening = Timed::new(Phase::Load);
         let Located { root, current } = ctx.located()?;
         let sources = Sources::new(root.clone());
-        let overrides = Overrides { profile: vars.profile.clone(), vars: vars.vars.clone() };
+        let overrides = overrides(vars)?;
         let place = Place { root, store: ctx.store()?, overrides };
         // The kernel is asked while the databases are opened.
         let level = thread::spawn(Level::detect);

@@ -336,7 +336,10 @@ impl Workspace {
 fn configuration(overrides: &Overrides) -> Digest {
     let mut text = format!("profile {:?}\n", overrides.profile);
     for var in &overrides.vars {
-        text.push_str(&format!("{:?} {:?} {:?}\n", var.package, var.name, var.value));
+        text.push_str(&format!("{:?} {:?} {:?}", var.package, var.name, var.value));
+        // Those of a file have types.
+        text.extend(var.given.as_ref().map(|given| format!(" {given:?}")));
+        text.push('\n');
     }
     Digest::of(text.as_bytes())
 }

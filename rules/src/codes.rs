@@ -74,6 +74,7 @@ codes! {
     SECRET_MISUSE = "secret-misuse", "A secret is used where its value could be seen.";
     MISSING_RULE_FILE = "missing-rule-file", "A `use` names a rule file that does not exist.";
     UNKNOWN_VAR = "unknown-var", "A variable is not declared.";
+    MISSING_PARAM = "missing-param", "A param without a default is given no value.";
     UNKNOWN_PROFILE = "unknown-profile", "A profile is not declared.";
     BAD_OVERRIDE = "bad-override", "A `--var` is not written as one or does not fit.";
     TOOL_NOT_ALLOWED = "tool-not-allowed", "A program is not in the workspace's list of tools.";

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::binding::{Binding, Plain};
-use crate::codes::{FILE_IN_TEXT, LIST_IN_TEXT, UNKNOWN_INTERPOLATION, UNKNOWN_VAR};
+use crate::codes::{FILE_IN_TEXT, LIST_IN_TEXT, MISSING_PARAM, UNKNOWN_INTERPOLATION, UNKNOWN_VAR};
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::interpolate::{Part, Template, written};
 use crate::read::{Problems, list};
@@ -146,6 +146,15 @@ impl<'a> Names<'a> {
         let Some(vars) = self.vars else {
             return Err(unknown(&["vars".into(), name.into()], anchor));
         };
+        if let Some(declared) = vars.unset(name) {
+            let message = format!("`{name}` needs a value");
+            return Err(Diagnostic::error(MISSING_PARAM, message)
+                .at(anchor)
+                .noted(declared, "declared here without a default")
+                .hint(format!(
+                    "give it one: `--var {name}=VALUE`, or in a file with `--vars FILE`"
+                )));
+        }
         vars.value(name).ok_or_else(|| {
             Diagnostic::error(UNKNOWN_VAR, format!("no variable named `{name}`")).at(anchor).hint(
                 did_you_mean(name, vars.names()).unwrap_or_else(|| {

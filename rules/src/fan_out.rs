@@ -138,6 +138,10 @@ pub(crate) fn matrix(node: &Node, problems: &mut Problems) -> Option<FanOut> {
         }
     }
     if axes.is_empty() {
+        // One with something wrong with it was told of.
+        if node.children.iter().any(|child| child.name == "axis") {
+            return None;
+        }
         let problem = Diagnostic::error(BAD_NODE, "`matrix` needs an `axis`").at(&node.anchor);
         problems.push(problem.hint("write `axis \"name\" value value`"));
         return None;

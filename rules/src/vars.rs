@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::binding::{Binding, scalar_text};
 use crate::codes::{
     BAD_NODE, BAD_OVERRIDE, DUPLICATE_NAME, UNKNOWN_PACKAGE, UNKNOWN_PROFILE, UNKNOWN_VAR,
     WRONG_TYPE,
@@ -29,13 +30,19 @@ pub struct VarDef {
     pub schema: AttrDef,
     /// Its values as written; one, or several for a list.
     pub values: Vec<Value>,
+    /// Whether it has none, so that a build has to give it one.
+    pub is_required: bool,
     /// Where it is declared.
     pub anchor: Anchor,
 }
 
 /// The variables one package sees.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Vars(Arc<BTreeMap<String, VarValue>>);
+pub struct Vars {
+    values: Arc<BTreeMap<String, VarValue>>,
+    /// The params that need a value and have none.
+    unset: Arc<BTreeMap<String, Anchor>>,
+}
 
 /// What a variable comes down to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,17 +56,22 @@ pub struct VarValue {
 impl Vars {
     /// The value of `name`.
     pub fn value(&self, name: &str) -> Option<&VarValue> {
-        self.0.get(name)
+        self.values.get(name)
+    }
+
+    /// Where `name` is declared, if it is a param that needs a value and has none.
+    pub fn unset(&self, name: &str) -> Option<&Anchor> {
+        self.unset.get(name)
     }
 
     /// The names in sight, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.values.keys().map(String::as_str)
     }
 }
 
 /// What a build sets over the declarations.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Overrides {
     /// The profile.
     pub profile: Option<String>,
@@ -68,8 +80,8 @@ pub struct Overrides {
     pub vars: Vec<VarOverride>,
 }
 
-/// One `--var`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// One `--var`, or one value of a `--vars` file.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VarOverride {
     /// The package it is for; all that declare the variable without it.
     pub package: Option<WsPath>,
@@ -77,6 +89,8 @@ pub struct VarOverride {
     pub name: String,
     /// Its value as written.
     pub value: String,
+    /// The same with its types, from a file; what is written on a command line has none.
+    pub given: Option<Vec<Scalar>>,
 }
 
 impl VarOverride {
@@ -86,11 +100,40 @@ impl VarOverride {
             return Err(OverrideError::NoValue { text: text.into() });
         };
         if is_name(name) {
-            return Ok(Self { package: None, name: name.into(), value: value.into() });
+            return Ok(Self::of(None, name, value));
         }
         let label = Label::parse(name, &WsPath::root())
             .map_err(|source| OverrideError::Name { text: name.into(), source })?;
-        Ok(Self { package: Some(label.package.clone()), name: label.target(), value: value.into() })
+        Ok(Self::of(Some(label.package.clone()), &label.target(), value))
+    }
+
+    fn of(package: Option<WsPath>, name: &str, value: &str) -> Self {
+        Self { package, name: name.into(), value: value.into(), given: None }
+    }
+
+    /// What `name`, `x` or `//pkg:x`, is in a file.
+    fn in_file(name: &str, values: Vec<Scalar>) -> Result<Self, OverrideError> {
+        let texts: Vec<String> = values.iter().filter_map(scalar_text).collect();
+        let value = match texts.as_slice() {
+            [one] => one.clone(),
+            several => format!("[{}]", several.join(",")),
+        };
+        let parsed = Self::parse(&format!("{name}={value}"))?;
+        Ok(Self { given: Some(values), ..parsed })
+    }
+
+    /// The overrides in the text of a file, in order: nodes named by variables with their values,
+    /// or, in a `.json` file, one object.
+    ///
+    /// # Errors
+    /// If it is not written as one, in words that name the line where there is one.
+    pub fn read(file: &WsPath, text: &str) -> Result<Vec<Self>, String> {
+        let found =
+            if file.extension() == Some("json") { in_json(text)? } else { in_kdl(file, text)? };
+        let overrides = found.into_iter().map(|(name, values)| {
+            Self::in_file(&name, values).map_err(|error| crate::vars::chained(&error))
+        });
+        overrides.collect()
     }
 
     /// How to declare the variable that it sets.
@@ -113,6 +156,54 @@ impl VarOverride {
             None => format!("--var {}={}", self.name, self.value),
         }
     }
+}
+
+fn chained(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chained(source)),
+        None => error.to_string(),
+    }
+}
+
+type Values = Vec<(String, Vec<Scalar>)>;
+
+fn in_json(text: &str) -> Result<Values, String> {
+    let json: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let serde_json::Value::Object(fields) = json else {
+        return Err("it is no JSON object".to_owned());
+    };
+    let values = |(name, json): (String, serde_json::Value)| {
+        let binding = Binding::of_json(&json);
+        if json.is_object() || json.is_null() || (json.is_array() && !binding.list) {
+            return Err(format!("`{name}` is neither a text, a number, a flag nor a list of them"));
+        }
+        Ok((name, binding.values.into_iter().map(|plain| plain.scalar).collect()))
+    };
+    fields.into_iter().map(values).collect()
+}
+
+fn in_kdl(file: &WsPath, text: &str) -> Result<Values, String> {
+    let checked = crate::syntax::nodes(file, text);
+    let spans = crate::syntax::spans(text);
+    let at = |anchor: &Anchor| {
+        let start = spans.resolve(anchor).start;
+        format!("line {}", 1 + text[..start].matches('\n').count())
+    };
+    if let Some(problem) = checked.problems.first() {
+        let place = problem.places.first().map(|place| at(&place.anchor));
+        return Err(format!("{}: {}", place.unwrap_or_default(), problem.message));
+    }
+    let values = |node: Node| {
+        if node.args.is_empty() || !node.props.is_empty() || !node.children.is_empty() {
+            let place = at(&node.anchor);
+            return Err(format!(
+                "{place}: write `{} value`, with more values for a list",
+                node.name
+            ));
+        }
+        Ok((node.name, node.args.into_iter().map(|value| value.scalar).collect()))
+    };
+    checked.value.into_iter().map(values).collect()
 }
 
 /// Why a text is no override.
@@ -140,16 +231,20 @@ pub enum OverrideError {
 /// An override that does not fit is left out here and reported by [`check_overrides`].
 pub fn vars(workspace: &WorkspaceDef, package: &PackageDef, overrides: &Overrides) -> Vars {
     let profile = profile_of(workspace, overrides);
-    let mut vars = BTreeMap::new();
+    let (mut vars, mut unset) = (BTreeMap::new(), BTreeMap::new());
     let places = [(&workspace.vars, None), (&package.vars, Some(&package.package))];
     for (defs, place) in places {
         for def in defs {
+            unset.remove(&def.name);
             if let Some(value) = value_of(def, place, profile, overrides) {
                 vars.insert(def.name.clone(), value);
+            } else if def.is_required {
+                vars.remove(&def.name);
+                unset.insert(def.name.clone(), def.anchor.clone());
             }
         }
     }
-    Vars(Arc::new(vars))
+    Vars { values: Arc::new(vars), unset: Arc::new(unset) }
 }
 
 /// What is wrong with the profiles and with `overrides`, given every declaration of the workspace:
@@ -244,7 +339,7 @@ fn check_override(
         problems.push(Diagnostic::error(UNKNOWN_VAR, message).hint(hint));
     }
     for def in defs {
-        if let Err(problem) = override_values(def, &set.value).and_then(|v| typed_values(def, &v)) {
+        if let Err(problem) = override_values(def, set).and_then(|v| typed_values(def, &v)) {
             let message = format!("`{}` does not fit: {}", set.shown(), problem.message);
             problems.push(
                 Diagnostic::error(BAD_OVERRIDE, message)
@@ -272,17 +367,16 @@ fn value_of(
         .clone()
         .find(|set| set.package.is_some() && set.package.as_ref() == place)
         .or_else(|| own.clone().find(|set| set.package.is_none()));
-    let from_override = own.and_then(|set| override_values(def, &set.value).ok());
+    let from_override = own.and_then(|set| override_values(def, set).ok());
     let from_profile = profile
         .and_then(|profile| profile.vars.iter().find(|var| var.name == def.name))
         .map(|var| var.values.clone());
-    [from_override, from_profile, Some(def.values.clone())].into_iter().flatten().find_map(
-        |values| {
-            let value = typed_values(def, &values).ok()?;
-            let scalars = values.into_iter().map(|value| value.scalar).collect();
-            Some(VarValue { scalars, value })
-        },
-    )
+    let own = (!def.is_required).then(|| def.values.clone());
+    [from_override, from_profile, own].into_iter().flatten().find_map(|values| {
+        let value = typed_values(def, &values).ok()?;
+        let scalars = values.into_iter().map(|value| value.scalar).collect();
+        Some(VarValue { scalars, value })
+    })
 }
 
 fn typed_values(def: &VarDef, values: &[Value]) -> Result<AttrValue, Diagnostic> {
@@ -304,12 +398,25 @@ fn typed_values(def: &VarDef, values: &[Value]) -> Result<AttrValue, Diagnostic>
     }
 }
 
-/// The values that the text of a `--var` means for a variable of this type; a list takes commas.
-fn override_values(def: &VarDef, text: &str) -> Result<Vec<Value>, Diagnostic> {
-    let pieces: Vec<&str> = match def.schema.shape {
-        Shape::List if text.is_empty() => Vec::new(),
-        Shape::List => text.split(',').collect(),
-        Shape::Single | Shape::Map => vec![text],
+/// The values that an override means for a variable of this type. On a command line a list is
+/// written with commas, also in brackets, where spaces beside them count for nothing.
+fn override_values(def: &VarDef, set: &VarOverride) -> Result<Vec<Value>, Diagnostic> {
+    if let Some(given) = &set.given {
+        let value = |scalar: &Scalar| Value {
+            scalar: scalar.clone(),
+            annotation: None,
+            anchor: def.anchor.clone(),
+        };
+        return Ok(given.iter().map(value).collect());
+    }
+    let text = set.value.as_str();
+    let bracketed = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let pieces: Vec<&str> = match (def.schema.shape, bracketed) {
+        (Shape::List, Some(inner)) if inner.trim().is_empty() => Vec::new(),
+        (Shape::List, Some(inner)) => inner.split(',').map(str::trim).collect(),
+        (Shape::List, None) if text.is_empty() => Vec::new(),
+        (Shape::List, None) => text.split(',').collect(),
+        (Shape::Single | Shape::Map, _) => vec![text],
     };
     let value = |text: &str| {
         let scalar = match def.schema.ty {
@@ -381,7 +488,7 @@ fn var(node: &Node, problems: &mut Problems) -> Option<VarDef> {
     let shape = if node.args.len() == 1 { Shape::Single } else { Shape::List };
     let schema = plain_schema(node, types[0]?, shape);
     let (values, anchor) = (node.args.clone(), node.anchor.clone());
-    Some(VarDef { name: node.name.clone(), schema, values, anchor })
+    Some(VarDef { name: node.name.clone(), schema, values, is_required: false, anchor })
 }
 
 /// A variable with a declared type and a default.
@@ -395,12 +502,9 @@ fn param(node: &Node, file: &WsPath, problems: &mut Problems) -> Option<VarDef> 
         problems.push(Diagnostic::error(BAD_NODE, message).at(&anchor));
         return None;
     }
-    let Some(values) = schema.default.clone() else {
-        let problem = Diagnostic::error(BAD_NODE, "a param needs a default").at(&anchor);
-        problems.push(problem.hint("write `default=`"));
-        return None;
-    };
-    Some(VarDef { name: node.name.clone(), schema, values, anchor })
+    let is_required = schema.default.is_none();
+    let values = schema.default.clone().unwrap_or_default();
+    Some(VarDef { name: node.name.clone(), schema, values, is_required, anchor })
 }
 
 const fn type_of(scalar: &Scalar) -> Option<AttrType> {
@@ -475,6 +579,43 @@ mod tests {
         assert_eq!(width("vars { width 720 }", None, &["//p:width=7", "width=5"]), "7");
         assert_eq!(width("vars { width 720 }", None, &["//q:width=7"]), "720");
         assert_eq!(width("", None, &["width=1", "width=2"]), "2");
+    }
+
+    #[test]
+    fn a_list_may_be_in_brackets() {
+        let (workspace, package) = world("");
+        let count = |set: &str| {
+            let vars = vars(&workspace, &package, &overrides(None, &[set]));
+            vars.value("langs").unwrap().scalars.len()
+        };
+        assert_eq!([count("langs=[fr, it]"), count("langs=[]"), count("langs=a")], [2, 0, 1]);
+    }
+
+    #[test]
+    fn a_file_has_values_with_their_types() {
+        let read = |name: &str, text: &str| {
+            let vars = VarOverride::read(&WsPath::new(name).unwrap(), text)?;
+            Ok::<_, String>(Overrides { profile: None, vars })
+        };
+        let (workspace, package) = world("vars { own \"x\" }");
+        for (name, text) in [
+            ("v.kdl", "width 5\nlangs \"a,b\" \"c\"\n\"//p:own\" \"y\"\n"),
+            ("v.json", r#"{ "width": 5, "langs": ["a,b", "c"], "//p:own": "y" }"#),
+        ] {
+            let set = read(name, text).unwrap();
+            assert_eq!(check_overrides(&workspace, [&package], &set), []);
+            let vars = vars(&workspace, &package, &set);
+            let text = |name: &str| vars.value(name).unwrap().value.text();
+            assert_eq!((text("width"), text("own")), (Some("5".into()), Some("y".into())));
+            assert_eq!(vars.value("langs").unwrap().scalars.len(), 2, "a comma is a part of it");
+        }
+        let set = read("v.json", r#"{ "width": "wide" }"#).unwrap();
+        assert_eq!(check_overrides(&workspace, [&package], &set).len(), 1);
+        assert!(read("v.kdl", "a 1\nb {\n").unwrap_err().starts_with("line 2"));
+        assert!(read("v.kdl", "a 1\nb\n").unwrap_err().contains("line 2: write `b value`"));
+        assert!(read("v.json", "[1]").unwrap_err().contains("no JSON object"));
+        assert!(read("v.json", r#"{"a": {"b": 1}}"#).unwrap_err().contains("`a` is neither"));
+        assert!(read("v.kdl", "\"a b\" 1").unwrap_err().contains("`a b`"));
     }
 
     #[test]

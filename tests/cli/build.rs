@@ -275,3 +275,31 @@ fn no_more_processes_run_at_once_than_jobs() {
     times.sort();
     assert!(times.windows(2).all(|pair| pair[0][1] <= pair[1][0]), "{times:?}");
 }
+
+#[test]
+fn values_come_from_a_file_and_the_command_line_wins() {
+    let world = World::new();
+    world.write(
+        "p/BUILD.kdl",
+        "params { names type=\"string\" list=#true; n type=\"int\" }\n\
+         write_file \"a\" text=\"n is {vars.n}\"\n\
+         matrix \"greet\" { axis \"who\" \"{vars.names}\"; write_file \"b\" text=\"{who}\" }\n",
+    );
+    let refused = world.run(&["build", "//..."]).exits(3);
+    let _told = refused.says("error[missing-param]: `n` needs a value");
+    world.write("episode.kdl", "n 7\nnames \"ada\" \"bob, the builder\"\n");
+    let built = world.ok(&["build", "//...", "--vars", "episode.kdl"]);
+    let found = |path: &str| world.read(&format!("vwfb-out/p/{path}"));
+    assert_eq!(found("a.txt"), "n is 7");
+    assert_eq!(found("greet/who=bob, the builder/b.txt"), "bob, the builder");
+    assert_eq!(built.stdout.lines().count(), 3);
+    world.write("episode.json", "{ \"n\": 8, \"names\": [\"ada\"] }");
+    let set = ["--vars", "episode.json", "--var", "n=9"];
+    let _built = world.ok(&[&["build", "//..."], &set[..]].concat());
+    assert_eq!(found("a.txt"), "n is 9");
+    world.write("episode.kdl", "n\n");
+    let wrong = world.run(&["build", "//...", "--vars", "episode.kdl"]).exits(3);
+    let _told = wrong.says("cannot take variables from `episode.kdl`: line 1");
+    let gone = world.run(&["build", "//...", "--vars", "none.kdl"]);
+    let _told = gone.exits(3).says("`none.kdl`: No such file");
+}
