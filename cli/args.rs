@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Say which component of which key changed since a target's last success
     Why(WhyArgs),
+    /// Print what a fan-out or the use of a template became
+    Expand(ExpandArgs),
     /// Print the page about a diagnostic, or list all codes
     Explain(ExplainArgs),
     /// Print what a target's task wrote when it last ran
@@ -259,6 +261,17 @@ pub(crate) struct WhyArgs {
     /// Whether to tell where the time went.
     #[command(flatten)]
     pub(crate) timings: TimingArgs,
+}
+
+/// `vwfb expand`
+#[derive(Debug, Args)]
+pub(crate) struct ExpandArgs {
+    /// A fan-out, one child of it, the use of a template, or a target: :clips, :clips[hook]
+    #[arg(value_name = "LABEL")]
+    pub(crate) label: String,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
 }
 
 /// `vwfb explain`

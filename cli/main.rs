@@ -24,6 +24,7 @@ mod check;
 mod clean;
 mod completions;
 mod docs;
+mod expand;
 mod explain;
 mod fmt;
 mod info;
@@ -83,6 +84,7 @@ fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, CommandError> {
         Command::Query(args) => timings::around(ctx, &args.timings, || query::run(ctx, args)),
         Command::Check(args) => timings::around(ctx, &args.timings, || check::run(ctx, args)),
         Command::Why(args) => timings::around(ctx, &args.timings, || why::run(ctx, args)),
+        Command::Expand(args) => expand::run(ctx, args),
         Command::Explain(args) => explain::run(ctx, args),
         Command::Log(args) => log::run(ctx, args),
         Command::Clean(args) => clean::run(ctx, args),

@@ -25,7 +25,7 @@ pub mod event;
 pub mod forecast;
 mod grant;
 pub mod log;
-mod names;
+pub mod names;
 pub mod platform;
 pub mod query;
 pub mod roots;

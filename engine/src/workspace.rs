@@ -19,7 +19,7 @@ use crate::db::{Database, Db, Machine};
 use crate::disk::Disk;
 use crate::forecast::{Forecast, expand_known, forecast};
 use crate::graph::TaskGraph;
-use crate::names::waits_for;
+use crate::names::{Expansion, expansion, waits_for};
 use crate::package::workspace;
 use crate::platform::{cpu_level, platform};
 use crate::query::RealisedGraph;
@@ -252,6 +252,20 @@ impl Workspace {
         let (loaded, patterns) = (Loaded::default(), prepared.patterns.clone());
         let begun = prepared.begun;
         Ok(Some(Prepared { graph, loaded, patterns, place: None, resumed: None, begun }))
+    }
+
+    /// The targets that `label`, which `prepared` has, stands for, each as its text would be without
+    /// fan-outs and templates.
+    ///
+    /// # Errors
+    /// If the store or the workspace's memory cannot be read.
+    pub fn expand(
+        &mut self,
+        prepared: &Prepared,
+        label: &Label,
+    ) -> Result<Expansion, EnvironmentError> {
+        let _grown = self.expanded(prepared)?;
+        Ok(expansion(&self.db, label))
     }
 
     /// Forgets what is known of `labels`, of everything if there are none,

@@ -10,6 +10,7 @@ mod core_rules;
 pub mod declare;
 pub mod diagnostic;
 mod evaluate;
+mod expand;
 pub mod fan_out;
 pub mod format;
 pub mod frame;
@@ -48,6 +49,7 @@ pub mod workspace;
 
 pub use core_rules::{common_attrs, core_rules};
 pub use declare::{Declared, declare};
+pub use expand::expanded;
 pub use outputs::{check_outputs, cycle};
 pub use package::{bad_package, package};
 pub use render::render;
