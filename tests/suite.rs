@@ -60,6 +60,7 @@ suites! {
     each: "tests/suite/many/each.md";
     matrix: "tests/suite/many/matrix.md";
     templates: "tests/suite/many/templates.md";
+    instances: "tests/suite/many/instances.md";
     std: "tests/suite/sharing/std.md";
     rule_files: "tests/suite/sharing/rule_files.md";
     workspace: "tests/suite/sharing/workspace.md";

@@ -14,7 +14,7 @@ use vwfb_rules::pattern::Pattern;
 use vwfb_rules::{check_outputs, check_overrides, cycle, spans};
 
 use crate::db::{Database, Db, Settings, Target};
-use crate::names::{Named, named, names, outermost};
+use crate::names::{Named, named, names, outermost, placed};
 use crate::package::{package_def, package_file, rule_file, rule_table, target_names, workspace};
 use crate::system::Text;
 use crate::target::{declared, references, task};
@@ -113,6 +113,7 @@ struct Check<'db> {
     /// The same, to report each once.
     reported: BTreeSet<Diagnostic>,
     packages: BTreeSet<WsPath>,
+    texts: BTreeSet<WsPath>,
     rule_files: BTreeSet<WsPath>,
     targets: HashSet<Target>,
     /// A fan-out or template that cannot be expanded.
@@ -127,6 +128,7 @@ impl<'db> Check<'db> {
             workspace_is_broken: false,
             reported: BTreeSet::new(),
             packages: BTreeSet::new(),
+            texts: BTreeSet::new(),
             rule_files: BTreeSet::new(),
             targets: HashSet::new(),
             broken: None,
@@ -200,6 +202,17 @@ impl<'db> Check<'db> {
         if !self.packages.insert(package.clone()) {
             return;
         }
+        self.text(package);
+        if let Some(names) = names(self.db, package_file(self.db, package)) {
+            self.add(&names.problems);
+        }
+    }
+
+    /// The problems of one package's text, which there may be instances of.
+    fn text(&mut self, package: &WsPath) {
+        if !self.texts.insert(package.clone()) {
+            return;
+        }
         let file = package_file(self.db, package);
         let Some(def) = package_def(self.db, file) else { return };
         self.add(bad_package(file.path(self.db)).as_slice());
@@ -208,9 +221,6 @@ impl<'db> Check<'db> {
             self.rule_file(&used.path);
         }
         self.add(&rule_table(self.db, file).problems);
-        if let Some(names) = names(self.db, file) {
-            self.add(&names.problems);
-        }
     }
 
     fn rule_file(&mut self, path: &WsPath) {
@@ -237,6 +247,9 @@ impl<'db> Check<'db> {
                 continue;
             }
             self.package(&target.label(self.db).package);
+            if let Some(placed) = placed(self.db, target) {
+                self.text(&placed.frame.globs);
+            }
             if named(self.db, target) == Some(Named::Broken) {
                 self.broken.get_or_insert_with(|| target.label(self.db).clone());
             }

@@ -8,6 +8,7 @@ use vwfb_rules::block::{Block, TargetDef};
 use vwfb_rules::codes::{self, Code};
 use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
 use vwfb_rules::frame::{Frame, Placed};
+use vwfb_rules::instance::{self, INSTANCE};
 use vwfb_rules::items::{ANY, Items};
 use vwfb_rules::label::{Label, Reference, Step};
 use vwfb_rules::nearest;
@@ -70,8 +71,48 @@ fn opened_at(db: &dyn Db, label: &Label, at: usize) -> Checked<Option<Opened>> {
 
 /// The variables that the text of `frame` sees: none in a rule file.
 pub(crate) fn vars_of<'db>(db: &'db dyn Db, frame: &Frame) -> Option<&'db Vars> {
+    if let Some(instance) = &frame.instance {
+        return Some(instance_vars(db, db.target(instance)));
+    }
     let is_package = frame.file.name() == BUILD_FILE;
     is_package.then(|| package_vars(db, db.rule_text(&frame.file)))
+}
+
+/// The variables that the targets of the instance `target` see.
+#[salsa::tracked(returns(ref))]
+fn instance_vars(db: &dyn Db, target: Target) -> Vars {
+    count(Counter::QueriesExecuted, 1);
+    let label = target.label(db);
+    let Some((def, outer)) = member(db, label) else { return Vars::default() };
+    let (label, frame) = (label.clone(), Arc::clone(&outer.frame));
+    let placed = Placed { label, def, frame };
+    let Ok(package) = instance::package_of(&placed) else { return Vars::default() };
+    let file = package_file(db, &package);
+    let Some(package) = package_def(db, file) else { return Vars::default() };
+    let vars = (vars_of(db, &outer.frame), package_vars(db, file));
+    instance::instance_vars(&placed, &package.value, vars)
+}
+
+/// The block of the package that `placed` is an instance of, and where it stands then.
+fn instantiated(db: &dyn Db, placed: &Placed) -> Checked<Option<Opened>> {
+    let package = match instance::package_of(placed) {
+        Ok(package) => package,
+        Err(problem) => return Checked { value: None, problems: vec![problem] },
+    };
+    let Some(def) = package_def(db, package_file(db, &package)) else {
+        let problems = vec![instance::no_package(placed, &package)];
+        return Checked { value: None, problems };
+    };
+    let vars = vars_of(db, &placed.frame);
+    let Checked { value, problems } = instance::instantiate(placed, &def.value, vars);
+    let block = Arc::clone(&def.value.block);
+    let value = value.map(|frame| Opened { block, frame: Arc::new(frame) });
+    Checked { value, problems }
+}
+
+/// Whether `def`, which stands in `frame`, expands to other targets without items.
+fn is_use(db: &dyn Db, def: &TargetDef, frame: &Frame) -> bool {
+    def.rule == INSTANCE || template_of(db, def, frame).is_some()
 }
 
 /// The template that `def`, which stands in `frame`, is a use of.
@@ -177,11 +218,14 @@ pub(crate) fn opened(db: &dyn Db, target: Target) -> Checked<Option<Opened>> {
             Checked::clean(Some(Opened { block, frame: Arc::new(frame) }))
         }
         (None, None) => {
-            let Some(template) = template_of(db, &def, &outer.frame) else {
-                return Checked::default();
-            };
             let (label, frame) = (label.clone(), Arc::clone(&outer.frame));
             let placed = Placed { label, def, frame };
+            if placed.def.rule == INSTANCE {
+                return instantiated(db, &placed);
+            }
+            let Some(template) = template_of(db, &placed.def, &outer.frame) else {
+                return Checked::default();
+            };
             let vars = vars_of(db, &outer.frame);
             let Checked { value, problems } = vwfb_rules::template::expand(&placed, template, vars);
             let block = Arc::clone(&template.block);
@@ -264,7 +308,7 @@ pub(crate) fn is_named(db: &dyn Db, target: Target) -> bool {
 /// What a label names whose last step is `def`, for one item if it is a fan-out.
 fn of_last(db: &dyn Db, target: Target, def: &Arc<TargetDef>, outer: &Opened) -> Option<Named> {
     let label = target.label(db);
-    if def.fan_out.is_none() && template_of(db, def, &outer.frame).is_none() {
+    if def.fan_out.is_none() && !is_use(db, def, &outer.frame) {
         let (label, def) = (label.clone(), Arc::clone(def));
         let frame = Arc::clone(&outer.frame);
         return Some(Named::Target(Arc::new(Placed { label, def, frame })));
@@ -395,7 +439,7 @@ fn sketch(
     let (rules, vars) = (&rule_table(db, db.rule_text(&frame.file)).value, vars_of(db, &frame));
     let mut problems = Vec::new();
     for member in &fan_out.block.members {
-        if member.fan_out.is_some() || template_of(db, member, &frame).is_some() {
+        if member.fan_out.is_some() || is_use(db, member, &frame) {
             continue;
         }
         let label = frame.member(&member.name, None);
@@ -465,7 +509,7 @@ impl Listing {
                 for item in items {
                     self.open(db, &outer.frame.member(&def.name, Some(&item.id)));
                 }
-            } else if template_of(db, def, &outer.frame).is_some() {
+            } else if is_use(db, def, &outer.frame) {
                 self.families.push(label.target());
                 self.open(db, &label);
             } else {

@@ -26,7 +26,9 @@ pub struct Frame {
     pub bindings: BTreeMap<String, Binding>,
     /// Whether its labels cannot mean what is outside of those blocks: that of a template cannot.
     pub is_closed: bool,
-    /// The uses of templates that it is in, outermost first.
+    /// The instance of a package that it is in, whose variables it sees.
+    pub instance: Option<Label>,
+    /// The uses of templates and instances that it is in, outermost first.
     pub uses: Vec<Anchor>,
 }
 
@@ -61,6 +63,7 @@ impl Frame {
             blocks: Vec::new(),
             bindings: BTreeMap::new(),
             is_closed: false,
+            instance: None,
             uses: Vec::new(),
         }
     }

@@ -14,6 +14,7 @@ mod expand;
 pub mod fan_out;
 pub mod format;
 pub mod frame;
+pub mod instance;
 pub mod interpolate;
 pub mod items;
 pub mod label;

@@ -19,8 +19,8 @@ use crate::syntax::Node;
 use crate::value::AttrValue;
 use crate::vars::Vars;
 
-/// How deep templates may be in one another.
-const DEEPEST: usize = 32;
+/// How deep templates and instances may be in one another.
+pub(crate) const DEEPEST: usize = 32;
 
 /// A template, as its `template` node defines it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +159,7 @@ fn inside(placed: &Placed, template: &TemplateDef, attrs: &BTreeMap<String, Attr
         folder: template.file.parent().unwrap_or_default(),
         bindings: BTreeMap::new(),
         is_closed: true,
+        instance: None,
         ..Frame::clone(&placed.frame)
     };
     let mut frame = outer.inside((&placed.def.name, None), &template.block, bindings);

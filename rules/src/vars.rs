@@ -59,6 +59,16 @@ impl Vars {
         self.values.get(name)
     }
 
+    /// The same, but for `given`.
+    pub(crate) fn with(&self, given: BTreeMap<String, VarValue>) -> Self {
+        let (mut values, mut unset) = (BTreeMap::clone(&self.values), BTreeMap::clone(&self.unset));
+        for (name, value) in given {
+            unset.remove(&name);
+            values.insert(name, value);
+        }
+        Self { values: Arc::new(values), unset: Arc::new(unset) }
+    }
+
     /// Where `name` is declared, if it is a param that needs a value and has none.
     pub fn unset(&self, name: &str) -> Option<&Anchor> {
         self.unset.get(name)
@@ -379,7 +389,7 @@ fn value_of(
     })
 }
 
-fn typed_values(def: &VarDef, values: &[Value]) -> Result<AttrValue, Diagnostic> {
+pub(crate) fn typed_values(def: &VarDef, values: &[Value]) -> Result<AttrValue, Diagnostic> {
     // What paths mean is settled by the target that uses the variable.
     let root = WsPath::root();
     let root = Place::of(&root);

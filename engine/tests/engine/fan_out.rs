@@ -229,3 +229,31 @@ fn lines_of_a_source_are_items_by_what_they_say() {
     let ran = seen.results.values().filter(|result| result.as_str() == "ran").count();
     assert_eq!(ran, 2, "the new word and what joins all: {:?}", seen.results);
 }
+
+#[test]
+fn instances_share_what_they_have_in_common() {
+    let scene = Scene::new(
+        r#"
+        task "voice" { srcs "voice.txt"; out "voice"; script "join {out}" }
+        instance "short" of="//short" voice=":voice" end="end.txt"
+        instance "long" of="//short" voice=":voice" end="other.txt"
+        "#,
+    );
+    scene.write(
+        "short/BUILD.kdl",
+        r#"
+        params { voice type="file"; end type="file" }
+        task "intro" { srcs "intro.txt"; out "intro"; script "join {out}" }
+        task "film" { srcs ":intro" "{vars.voice}" "{vars.end}"; out "film"; script "join {out}" }
+        "#,
+    );
+    scene.write("short/intro.txt", "intro").write("voice.txt", "voice");
+    scene.write("end.txt", "end").write("other.txt", "other");
+    let seen = scene.build("//:short //:long");
+    let ran = seen.results.values().filter(|result| result.as_str() == "ran").count();
+    assert_eq!((ran, seen.results.len()), (4, 5), "one intro is the other: {:?}", seen.results);
+    scene.write("other.txt", "another");
+    scene
+        .build("//:short //:long")
+        .expect("ran long.film; unchanged voice short.intro short.film long.intro");
+}
