@@ -13,6 +13,8 @@ mod fan_out;
 mod incremental;
 #[path = "engine/lost.rs"]
 mod lost;
+#[path = "engine/many_model.rs"]
+mod many_model;
 #[path = "engine/model.rs"]
 mod model;
 #[path = "engine/query.rs"]

@@ -6,7 +6,7 @@ use crate::label::WsPath;
 use crate::syntax::{Float, Scalar};
 use crate::typed::{ITEM, ITEM_PATH};
 use crate::units;
-use crate::value::{AttrValue, FileName};
+use crate::value::{AttrValue, FileName, FileUse};
 
 /// What a name stands for. One without values is unset where its fields do not count.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -99,6 +99,10 @@ impl Binding {
             AttrValue::Duration(time) => Self::text(format!("{}s", units::seconds(*time))),
             AttrValue::Size(bytes) => Self::text(format!("{bytes}B")),
             AttrValue::Label(label, _) => Self::text(label.to_string()),
+            AttrValue::File(file) if file.item => {
+                Self::of_value(&AttrValue::File(FileUse { item: false, ..file.clone() }))
+                    .into_item()
+            }
             AttrValue::File(file) => match &file.what {
                 FileName::Path(path) => Self::path(path),
                 FileName::Reference(reference) => Self::file(reference.to_string()),
