@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::label::WsPath;
-use crate::syntax::{Float, Scalar};
+use crate::syntax::{Float, Scalar, Value};
 use crate::typed::{ITEM, ITEM_PATH};
 use crate::units;
 use crate::value::{AttrValue, FileName, FileUse};
@@ -30,7 +30,19 @@ pub struct Plain {
     pub annotation: Option<String>,
 }
 
+impl From<Value> for Plain {
+    fn from(value: Value) -> Self {
+        Self { scalar: value.scalar, annotation: value.annotation }
+    }
+}
+
 impl Plain {
+    /// The value, at `place`, with the annotation there if it has none of its own.
+    pub(crate) fn at(&self, place: &Value) -> Value {
+        let annotation = self.annotation.clone().or_else(|| place.annotation.clone());
+        Value { scalar: self.scalar.clone(), annotation, anchor: place.anchor.clone() }
+    }
+
     fn of(scalar: Scalar) -> Self {
         Self { scalar, annotation: None }
     }

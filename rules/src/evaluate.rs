@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::binding::{Binding, Plain};
+use crate::binding::Binding;
 use crate::codes::{FILE_IN_TEXT, LIST_IN_TEXT, MISSING_PARAM, UNKNOWN_INTERPOLATION, UNKNOWN_VAR};
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::interpolate::{Part, Template, written};
@@ -38,7 +38,8 @@ impl<'a> Names<'a> {
         let of = |scalar| Value { scalar, ..value.clone() };
         if let Some(["vars", name]) = parts(template.whole_field()).as_deref() {
             let var = problems.take(self.var(name, &value.anchor));
-            return var.into_iter().flat_map(|var| &var.scalars).cloned().map(of).collect();
+            let values = var.into_iter().flat_map(|var| &var.scalars);
+            return values.map(|plain| plain.at(value)).collect();
         }
         if let Some(path) = template.whole_field()
             && self.bindings.contains_key(&path[0])
@@ -46,12 +47,7 @@ impl<'a> Names<'a> {
             let Some(binding) = problems.take(self.binding(path, &value.anchor)) else {
                 return Vec::new();
             };
-            let of = |plain: &Plain| Value {
-                scalar: plain.scalar.clone(),
-                annotation: plain.annotation.clone().or_else(|| value.annotation.clone()),
-                anchor: value.anchor.clone(),
-            };
-            return binding.values.iter().map(of).collect();
+            return binding.values.iter().map(|plain| plain.at(value)).collect();
         }
         self.text(&template, problems).map(|text| of(Scalar::Text(text))).into_iter().collect()
     }

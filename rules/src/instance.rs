@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::binding::Binding;
+use crate::binding::{Binding, Plain};
 use crate::codes::{
     BAD_LABEL, BAD_NODE, MISSING_ATTRIBUTE, REPEATED_ATTRIBUTE, TOO_DEEP, UNKNOWN_ATTRIBUTE,
     WRONG_TYPE,
@@ -152,15 +152,14 @@ fn given(
             false => Ok(value.clone()),
             true => typed(value, &var.schema, frame.place()).map(|typed| {
                 let plain = Binding::of_value(&typed).values.into_iter().next();
-                let scalar = plain.map_or_else(|| value.scalar.clone(), |plain| plain.scalar);
-                Value { scalar, annotation: None, anchor: value.anchor.clone() }
+                plain.map_or_else(|| value.clone(), |plain| plain.at(value))
             }),
         });
         let settled = problems.take(settled.collect::<Result<Vec<Value>, _>>());
         let value =
             settled.map(|settled| typed_values(var, &settled).map(|value| (value, settled)));
         if let Some((value, settled)) = value.and_then(|value| problems.take(value)) {
-            let scalars = settled.into_iter().map(|value| value.scalar).collect();
+            let scalars = settled.into_iter().map(Plain::from).collect();
             given.insert(name.to_owned(), VarValue { scalars, value });
         }
     }

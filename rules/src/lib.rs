@@ -3,7 +3,7 @@
 //! Everything here is a pure function of its arguments. What a target may look at beyond its own
 //! file passes [`scope::Scope`]; the crate never touches the file system, a process or a clock.
 
-mod binding;
+pub mod binding;
 pub mod block;
 pub mod codes;
 mod core_rules;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::binding::{Binding, scalar_text};
+use crate::binding::{Binding, Plain, scalar_text};
 use crate::codes::{
     BAD_NODE, BAD_OVERRIDE, DUPLICATE_NAME, UNKNOWN_PACKAGE, UNKNOWN_PROFILE, UNKNOWN_VAR,
     WRONG_TYPE,
@@ -48,7 +48,7 @@ pub struct Vars {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VarValue {
     /// Its plain values, for a value that is wholly this variable.
-    pub scalars: Vec<Scalar>,
+    pub scalars: Vec<Plain>,
     /// Its typed value, for texts.
     pub value: AttrValue,
 }
@@ -384,7 +384,7 @@ fn value_of(
     let own = (!def.is_required).then(|| def.values.clone());
     [from_override, from_profile, own].into_iter().flatten().find_map(|values| {
         let value = typed_values(def, &values).ok()?;
-        let scalars = values.into_iter().map(|value| value.scalar).collect();
+        let scalars = values.into_iter().map(Plain::from).collect();
         Some(VarValue { scalars, value })
     })
 }
