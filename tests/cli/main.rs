@@ -9,6 +9,7 @@ mod build;
 mod docs;
 mod events;
 mod exits;
+mod fan_out;
 mod guard;
 mod inspect;
 mod queries;

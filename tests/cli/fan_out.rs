@@ -1,0 +1,81 @@
+//! Fan-outs and templates on the command line: what is told before and after they expand.
+
+use crate::world::World;
+
+/// A text is split into parts, each of which is made loud.
+const PARTS: &str = r#"
+task "split" {
+    srcs "parts.txt"
+    out "split" type="tree"
+    script "mkdir {out}; while read -r name text; do echo \"$text\" > {out}/$name.txt; done < {srcs}"
+}
+each "parts" over=":split" as="part" {
+    task "loud" { srcs "{part}"; out "loud.txt"; script "tr a-z A-Z < {srcs} > {out}" }
+}
+task "whole" { srcs ":parts"; out "whole.txt"; script "cat {srcs} > {out}" }
+"#;
+
+fn world() -> World {
+    let world = World::new();
+    world.write("p/BUILD.kdl", PARTS);
+    world.write("p/parts.txt", "01-a first\n02-b second\n");
+    world
+}
+
+#[test]
+fn a_plan_and_the_answer_to_why_say_what_is_not_expanded() {
+    let world = world();
+    let plan = "runs      //p:split\nexpands   //p:parts after //p:split\n";
+    assert_eq!(world.ok(&["plan", "//p:whole"]).stdout, plan);
+    let json = world.ok(&["plan", "//p:whole", "--json"]).stdout;
+    assert!(json.contains("\"fate\": \"expands\"") && json.contains("\"after\": \"//p:split\""));
+    let _built = world.ok(&["build", "//p:whole"]);
+    assert_eq!(world.read("vwfb-out/p/whole.txt"), "FIRST\nSECOND\n");
+    world.write("p/parts.txt", "01-a first\n02-b third\n");
+    let told = world.ok(&["why", "//p:whole"]).prints("//p:whole expands after //p:split");
+    let _told = told.prints("+ 02-b third");
+    let _built = world.ok(&["build", "//p:whole"]);
+    let way = "//p:whole <- //p:parts[b].loud <- //p:split";
+    let _told = world.ok(&["why", "//p:whole"]).prints(way);
+}
+
+#[test]
+fn events_tell_that_there_are_more_tasks() {
+    let world = world();
+    let _built = world.ok(&["build", "//p:whole", "--events", "events.jsonl"]);
+    let events = world.read("events.jsonl");
+    assert!(events.contains("\"event\":\"expanded\",\"tasks\":4"), "{events}");
+}
+
+#[test]
+fn what_a_name_became_is_printed() {
+    let world = world();
+    let _told = world.ok(&["expand", "//p:parts"]).says("//p:parts expands after //p:split");
+    let _built = world.ok(&["build", "//p:split"]);
+    let text = world.ok(&["expand", "//p:parts[b]"]).stdout;
+    assert!(text.starts_with("// //p:parts[b].loud\ntask \"loud\" {\n"), "{text}");
+    assert!(text.contains("    srcs \"//p:split#split/02-b.txt\"\n"), "{text}");
+    assert!(text.contains("tr a-z A-Z < {srcs} > {out}"), "{text}");
+    assert_eq!(world.ok(&["expand", "//p:parts"]).stdout.matches("// //p:").count(), 2);
+}
+
+#[test]
+fn what_is_wrong_in_braces_shows_before_they_are_expanded() {
+    let world = world();
+    world.write("p/BUILD.kdl", &PARTS.replace("srcs \"{part}\"", "srcs \"{prat}\" \":quiet\""));
+    let checked = world.run(&["check"]).exits(3);
+    let checked = checked.says("error[unknown-interpolation]: `{prat}` names nothing here");
+    let _told = checked.says("hint: did you mean `part`?");
+    world.write("p/BUILD.kdl", &PARTS.replace("srcs \"{part}\"", "srcs \"{part}\" \":lod\""));
+    let checked = world.run(&["check"]).exits(3).says("error[unknown-label]: no target `:lod`");
+    let _told = checked.says("hint: did you mean `:loud`?");
+}
+
+#[test]
+fn an_item_that_there_is_not_is_no_target() {
+    let world = world();
+    let _built = world.ok(&["build", "//p:whole"]);
+    let _told = world.run(&["build", "//p:parts[c].loud"]).exits(3).says("`//p:parts[c].loud`");
+    let _told = world.run(&["build", "//p:parts.laud"]).exits(3).says("`//p:parts.laud`");
+    assert_eq!(world.ok(&["build", "//p:parts[a]"]).stdout, "[root]/vwfb-out/p/parts/a/loud.txt\n");
+}
