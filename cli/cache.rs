@@ -153,7 +153,7 @@ fn before_gc(ctx: &Context, args: &GcArgs) -> Result<Option<Vec<String>>, Comman
     if ctx.located().is_err() {
         return Ok(None);
     }
-    let Ok(session) = Session::open(ctx, &VarArgs::default()) else { return Ok(None) };
+    let Ok(mut session) = Session::open(ctx, &VarArgs::default()) else { return Ok(None) };
     if args.dry_run {
         session.workspace.tell_roots()?;
         return Ok(None);

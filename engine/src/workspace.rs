@@ -327,8 +327,17 @@ impl Workspace {
     ///
     /// # Errors
     /// If the store or the workspace's memory cannot be used.
-    pub fn before_gc(&self, max_age: Option<Duration>) -> Result<Vec<String>, EnvironmentError> {
-        let loaded = self.load(&[Pattern::Below(WsPath::root())]);
+    pub fn before_gc(
+        &mut self,
+        max_age: Option<Duration>,
+    ) -> Result<Vec<String>, EnvironmentError> {
+        // What fan-outs expanded to is needed as much.
+        let all = [Pattern::Below(WsPath::root())];
+        let prepared = self.prepare(&all, Evaluate::Everything);
+        if !prepared.loaded.has_errors() {
+            let _grown = self.expanded(&prepared)?;
+        }
+        let loaded = self.load(&all);
         // A package that cannot be read may declare any label.
         if !loaded.has_errors() {
             let present = loaded.targets.iter().map(ToString::to_string).collect();

@@ -84,7 +84,13 @@ impl State {
             count(Counter::StateRows, labels.len() as u64);
             drop(select);
             let mut gone = 0;
-            for label in labels.iter().filter(|label| !present.contains(*label)) {
+            // A fan-out that is not expanded may still come to any child.
+            let is_child = |label: &str| {
+                let mut ends = label.match_indices('[').map(|(end, _)| end);
+                ends.any(|end| present.contains(&label[..end]))
+            };
+            let is_gone = |label: &&String| !present.contains(*label) && !is_child(label);
+            for label in labels.iter().filter(is_gone) {
                 gone += transaction.execute("DELETE FROM successes WHERE label = ?1", [label])?;
             }
             mark_successes(&transaction)?;

@@ -257,3 +257,26 @@ fn instances_share_what_they_have_in_common() {
         .build("//:short //:long")
         .expect("ran long.film; unchanged voice short.intro short.film long.intro");
 }
+
+#[test]
+fn a_gc_keeps_what_fan_outs_came_to() {
+    let scene = film(TWO);
+    scene.build("//:film");
+    let mut workspace = scene.open();
+    let _gone = workspace.before_gc(None).unwrap();
+    let all = vwfb_cas::GcOptions { max_bytes: Some(0), ..Default::default() };
+    let _removed = workspace.store().gc(&all).unwrap();
+    drop(workspace);
+    let all =
+        "unchanged split clips[hook].audio clips[hook].clip clips[end].audio clips[end].clip film";
+    scene.build("//:film").expect(all);
+    // Also while it is not known what there is.
+    scene.write("script.txt", "01-hook.txt=hello\n");
+    let _gone = scene.open().before_gc(None).unwrap();
+    let all = vwfb_cas::GcOptions { max_bytes: Some(0), ..Default::default() };
+    let _removed = scene.store().gc(&all).unwrap();
+    scene.write("script.txt", TWO);
+    scene.build("//:film").expect(
+        "unchanged split clips[hook].audio clips[hook].clip clips[end].audio clips[end].clip film",
+    );
+}
