@@ -337,6 +337,23 @@ pub(crate) fn placed(db: &dyn Db, target: Target) -> Option<Arc<Placed>> {
     }
 }
 
+/// The targets that `label` stands for: itself, unless it names several.
+pub(crate) fn members_of(db: &dyn Db, label: &Label) -> Vec<Label> {
+    let (mut found, mut next) = (Vec::new(), vec![label.clone()]);
+    while let Some(label) = next.pop() {
+        match named(db, db.target(&label)) {
+            Some(Named::Family(members)) => next.extend(members.iter().rev().cloned()),
+            _ => found.push(label),
+        }
+    }
+    found
+}
+
+/// The rule or template of what the last step of `label` names; `each` or `matrix` for a fan-out.
+pub(crate) fn rule_of(db: &dyn Db, label: &Label) -> Option<String> {
+    member(db, label).map(|(def, _)| def.rule.clone())
+}
+
 /// What makes the items of the first fan-out that `label` is in or needs whose items are not known.
 pub(crate) fn waits_for(db: &dyn Db, label: &Label) -> Option<Label> {
     let mut next = vec![db.target(label)];

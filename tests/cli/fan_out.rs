@@ -79,3 +79,27 @@ fn an_item_that_there_is_not_is_no_target() {
     let _told = world.run(&["build", "//p:parts.laud"]).exits(3).says("`//p:parts.laud`");
     assert_eq!(world.ok(&["build", "//p:parts[a]"]).stdout, "[root]/vwfb-out/p/parts/a/loud.txt\n");
 }
+
+#[test]
+fn a_query_shows_what_waits_and_what_a_combination_came_to() {
+    let world = world();
+    let asked = |query: &str| world.ok(&["query", query]).stdout;
+    assert_eq!(asked("kind(each, //...)"), "//p:parts\n");
+    assert_eq!(asked("attr(expands-after, split, //...)"), "//p:parts\n");
+    assert_eq!(asked("somepath(//p:whole, //p:split)"), "//p:whole\n//p:parts\n//p:split\n");
+    let runs = "matrix \"runs\" { axis \"n\" 1 2; write_file \"t\" text=\"n{n}\" }
+                task \"table\" { srcs \":runs\"; out \"t.txt\"; script \"cat {srcs} > {out}\" }";
+    world.write("p/BUILD.kdl", runs);
+    assert_eq!(asked("deps(//p:table)"), "//p:table\n//p:runs[n=1].t\n//p:runs[n=2].t\n");
+}
+
+#[test]
+fn what_a_fan_out_came_to_is_forgotten_with_it() {
+    let world = world();
+    let _built = world.ok(&["build", "//p:whole"]);
+    let _told = world.ok(&["clean", "--expunge", "//p:parts"]).says("forgot 2 results");
+    let results = world.results(&["//p:whole"]);
+    let of = |label: &str| results[label].as_str();
+    assert_eq!(["//p:parts[a].loud", "//p:parts[b].loud"].map(of), ["ran"; 2]);
+    assert_eq!(of("//p:split"), "unchanged");
+}

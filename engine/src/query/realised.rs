@@ -11,7 +11,7 @@ use vwfb_rules::task::InputRef;
 use super::attributes::{COMMON, attributes};
 use super::{Item, PatternError, QueryGraph, QueryNode, QueryValue, Vocabulary};
 use crate::db::{Database, Db};
-use crate::names::{self, named};
+use crate::names::{self, Named, named};
 use crate::package::{package_file, rule_table, target_names};
 use crate::target::{declared, provides, references, task};
 use crate::unknown::unknown;
@@ -69,6 +69,8 @@ impl QueryGraph for RealisedGraph<'_> {
         let tables = packages.iter().map(|it| rule_table(self.db, package_file(self.db, it)));
         let mut vocabulary = Vocabulary::default();
         vocabulary.attributes.extend(COMMON.map(str::to_owned));
+        vocabulary.attributes.insert("expands-after".to_owned());
+        vocabulary.kinds.extend(["each", "matrix"].map(str::to_owned));
         for rule in tables.flat_map(|table| table.value.rules()) {
             vocabulary.kinds.insert(rule.name.clone());
             vocabulary.attributes.extend(rule.attrs.iter().map(|attr| attr.name.clone()));
@@ -112,20 +114,27 @@ fn targets(db: &dyn Db, package: &WsPath) -> Vec<Label> {
 fn node(db: &dyn Db, label: &Label) -> QueryNode {
     let target = db.target(label);
     let exists = |label: &Label| named(db, db.target(label)).is_some();
-    let deps = references(db, target).iter().map(|(label, _)| label).filter(|it| exists(it));
+    let refs = references(db, target).iter().flat_map(|(label, _)| names::members_of(db, label));
+    let deps = refs.filter(exists);
     let mut node = QueryNode {
-        kind: names::placed(db, target).map(|placed| placed.def.rule.clone()).unwrap_or_default(),
+        kind: names::rule_of(db, label).unwrap_or_default(),
         attributes: BTreeMap::from([("name".to_owned(), QueryValue::text(label.target()))]),
-        deps: deps.map(Label::to_string).collect(),
+        deps: deps.map(|label| label.to_string()).collect(),
         ..QueryNode::default()
     };
     match declared(db, target) {
         Checked { value: Some(declared), .. } => node.attributes.extend(attributes(declared)),
         // Nothing is wrong with it, so `when` switched it off.
-        Checked { value: None, problems } if problems.is_empty() => {
+        Checked { value: None, problems }
+            if problems.is_empty() && names::placed(db, target).is_some() =>
+        {
             node.attributes.insert("when".to_owned(), QueryValue::Bool(false));
         }
         Checked { value: None, .. } => {}
+    }
+    if let Some(Named::Waiting(on)) = named(db, target) {
+        let on = QueryValue::text(on.to_string());
+        node.attributes.insert("expands-after".to_owned(), on);
     }
     match &task(db, target).value {
         Some(task) => {

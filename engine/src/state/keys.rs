@@ -8,6 +8,9 @@ use vwfb_cas::{ActionKey, Digest};
 
 use super::{State, StateError, mark_successes};
 
+/// What a label names, and what is in it: the children of a fan-out, the targets of a template.
+const OF_LABEL: &str = "(label = ?1 OR substr(label, 1, length(?1) + 1) IN (?1 || '[', ?1 || '.'))";
+
 impl State {
     /// The labels of those `keys` that a label of this workspace ever answered, the last where
     /// there were several.
@@ -50,13 +53,15 @@ impl State {
     pub fn forget_labels(&self, labels: &[String]) -> Result<Vec<ActionKey>, StateError> {
         let mut keys = Vec::new();
         for label in labels {
-            let all = "SELECT key FROM records WHERE label = ?1
-                       UNION SELECT key FROM successes WHERE label = ?1";
-            keys.extend(self.keys(all, [label])?);
+            let all = format!(
+                "SELECT key FROM records WHERE {OF_LABEL}
+                 UNION SELECT key FROM successes WHERE {OF_LABEL}"
+            );
+            keys.extend(self.keys(&all, [label])?);
         }
         self.change(|db| {
             for table in ["successes", "attempts", "records"] {
-                let mut delete = db.prepare(&format!("DELETE FROM {table} WHERE label = ?1"))?;
+                let mut delete = db.prepare(&format!("DELETE FROM {table} WHERE {OF_LABEL}"))?;
                 for label in labels {
                     delete.execute([label])?;
                 }
