@@ -14,7 +14,7 @@ use vwfb_rules::pattern::Pattern;
 use vwfb_rules::{check_outputs, check_overrides, cycle, spans};
 
 use crate::db::{Database, Db, Settings, Target};
-use crate::names::{Named, named, names, outermost, placed};
+use crate::names::{Named, named, names, outermost, placed, ways_to};
 use crate::package::{package_def, package_file, rule_file, rule_table, target_names, workspace};
 use crate::system::Text;
 use crate::target::{declared, references, task};
@@ -193,6 +193,9 @@ impl<'db> Check<'db> {
 
     fn targets_of(&mut self, package: &WsPath) -> Vec<Label> {
         self.package(package);
+        if let Some(names) = names(self.db, package_file(self.db, package)) {
+            self.add(&names.problems);
+        }
         let names = self.names(package).unwrap_or_default();
         names.iter().map(|name| Label::listed(package.clone(), name)).collect()
     }
@@ -203,8 +206,12 @@ impl<'db> Check<'db> {
             return;
         }
         self.text(package);
-        if let Some(names) = names(self.db, package_file(self.db, package)) {
-            self.add(&names.problems);
+    }
+
+    /// What is wrong with the fan-outs and uses of templates that lead to `label`, or are it.
+    fn ways(&mut self, label: &Label) {
+        for problems in ways_to(self.db, label) {
+            self.add(&problems);
         }
     }
 
@@ -247,6 +254,7 @@ impl<'db> Check<'db> {
                 continue;
             }
             self.package(&target.label(self.db).package);
+            self.ways(target.label(self.db));
             if let Some(placed) = placed(self.db, target) {
                 self.text(&placed.frame.globs);
             }

@@ -9,7 +9,7 @@ use vwfb_rules::task::{InputRef, Results, TaskDef};
 
 use crate::columns::{Lists, Reader, Strings, Writer, narrow};
 use crate::db::{Db, Target};
-use crate::names::{Named, named, placed};
+use crate::names::{Named, members_of, named, names, placed, source_of};
 use crate::package::{package_def, package_file};
 use crate::plan::{Shape, TaskId};
 use crate::target::{declared, provides, references, task};
@@ -94,12 +94,9 @@ impl TaskGraph {
     }
 
     /// The same targets, with those that `roots`, which are all that is asked for, need now that
-    /// the outputs of `expanded` are known.
-    pub(crate) fn grown(&self, db: &dyn Db, roots: &[Label], expanded: &[TaskId]) -> Self {
-        let mut builder = Builder::of(self.clone());
-        let expanded = expanded.iter().map(|id| narrow(id.0));
-        builder.graph.expanded.extend(expanded);
-        builder.with(db, roots)
+    /// more outputs are known.
+    pub(crate) fn grown(&self, db: &dyn Db, roots: &[Label]) -> Self {
+        Builder::of(self.clone()).with(db, roots)
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {
@@ -533,6 +530,30 @@ impl Builder {
         self.targets.get(label).copied()
     }
 
+    /// The tasks whose outputs may say what targets there are: those that items of any fan-out of
+    /// these packages come from, also of one that has none now.
+    fn expanded_from(&self, db: &dyn Db) -> Vec<u32> {
+        let mut tasks = BTreeSet::new();
+        for package in self.graph.packages.iter() {
+            let path = WsPath::new(package).expect("a graph holds the paths of packages");
+            let names = names(db, package_file(db, &path)).as_ref();
+            let families = names.map(|names| Arc::clone(&names.value.families)).unwrap_or_default();
+            for family in families.iter() {
+                let label = Label::listed(path.clone(), family);
+                let sources = source_of(db, &label).map(|source| members_of(db, &source));
+                let targets = sources.into_iter().flatten().filter_map(|it| self.find(&it));
+                let makers = targets.flat_map(|target| {
+                    let own = self.graph.task_of[target as usize];
+                    let offers = self.graph.offers.get(target as usize).iter();
+                    let passed = offers.map(|offer| self.graph.offer_task[*offer as usize]);
+                    passed.chain([own]).collect::<Vec<u32>>()
+                });
+                tasks.extend(makers.filter(|task| *task != NONE));
+            }
+        }
+        tasks.into_iter().collect()
+    }
+
     /// The whole graph, of which `requested` was asked for.
     fn finish(mut self, db: &dyn Db, requested: Vec<u32>) -> TaskGraph {
         for package in self.graph.packages.iter() {
@@ -541,6 +562,7 @@ impl Builder {
             let of_all = def.map(|def| of_package(&def.value)).unwrap_or_default();
             self.graph.written_of_all.push(of_all);
         }
+        self.graph.expanded = self.expanded_from(db);
         for waiting in &mut self.graph.waiting {
             let on = self.targets.get(&waiting.on).map(|id| self.graph.task_of[*id as usize]);
             waiting.task = on.filter(|task| *task != NONE).map(|task| TaskId(task as usize));

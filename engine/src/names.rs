@@ -20,7 +20,7 @@ use crate::package::{
     BUILD_FILE, QueryScope, file_in, is_package, package_def, package_file, package_vars,
     rule_table,
 };
-use crate::target::{provides, references};
+use crate::target::{declared, provides, references};
 
 /// What a label names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -257,13 +257,13 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
             return (at > 0).then(|| if problems.is_empty() { empty() } else { Named::Broken });
         };
         let def = opened.block.get(&step.name)?;
+        if let Some(next) = label.steps.get(at + 1) {
+            static_block(db, label, at, (def, &opened))?.get(&next.name)?;
+        }
         let of_all = db.target(&Label { steps: upto(label, at), package: label.package.clone() });
         match (&def.fan_out, &step.item) {
             (Some(fan_out), None) => {
                 let last = fan_out.block.last()?.name.clone();
-                if let Some(next) = label.steps.get(at + 1) {
-                    fan_out.block.get(&next.name)?;
-                }
                 let items = match &items(db, of_all).value {
                     Some(Items::Known(items)) => items,
                     Some(Items::In(reference)) => {
@@ -276,13 +276,16 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
                     label.steps[at].item = Some(id.to_owned());
                     if at + 1 == label.steps.len() { label.member(&last) } else { label }
                 };
-                return Some(Named::Family(items.iter().map(|item| of_item(&item.id)).collect()));
+                let members = items.iter().map(|item| of_item(&item.id));
+                // What is further down may be there for some of them only.
+                let is_deep = label.steps.len() > at + 2;
+                let is_there = |label: &Label| !is_deep || is_named(db, db.target(label));
+                let members: Arc<[Label]> = members.filter(is_there).collect();
+                let is_nothing = is_deep && members.is_empty() && !items.is_empty();
+                return (!is_nothing).then_some(Named::Family(members));
             }
-            (Some(fan_out), Some(id)) => match &items(db, of_all).value {
+            (Some(_), Some(id)) => match &items(db, of_all).value {
                 Some(Items::In(reference)) => {
-                    if let Some(next) = label.steps.get(at + 1) {
-                        fan_out.block.get(&next.name)?;
-                    }
                     return Some(Named::Waiting(reference.label.clone()));
                 }
                 Some(Items::Known(_)) => _ = item_places(db, of_all).get(id)?,
@@ -303,6 +306,26 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
 pub(crate) fn is_named(db: &dyn Db, target: Target) -> bool {
     count(Counter::QueriesExecuted, 1);
     named(db, target).is_some()
+}
+
+/// The block that the member `def` opens, the step `at` of `label`, as far as its text says.
+fn static_block(
+    db: &dyn Db,
+    label: &Label,
+    at: usize,
+    (def, outer): (&Arc<TargetDef>, &Opened),
+) -> Option<Arc<Block>> {
+    if let Some(fan_out) = &def.fan_out {
+        return Some(Arc::clone(&fan_out.block));
+    }
+    if def.rule == INSTANCE {
+        let (label, def) = (label.prefix(at + 1), Arc::clone(def));
+        let placed = Placed { label, def, frame: Arc::clone(&outer.frame) };
+        let package = instance::package_of(&placed).ok()?;
+        let def = package_def(db, package_file(db, &package)).as_ref()?;
+        return Some(Arc::clone(&def.value.block));
+    }
+    template_of(db, def, &outer.frame).map(|template| Arc::clone(&template.block))
 }
 
 /// What a label names whose last step is `def`, for one item if it is a fan-out.
@@ -337,6 +360,25 @@ pub(crate) fn placed(db: &dyn Db, target: Target) -> Option<Arc<Placed>> {
     }
 }
 
+/// What is wrong with the fan-outs and uses of templates that lead to `label`, or are it.
+pub(crate) fn ways_to(db: &dyn Db, label: &Label) -> Vec<Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    for at in 0..label.steps.len() {
+        let of_all = Label { steps: upto(label, at), package: label.package.clone() };
+        let Some((def, outer)) = member(db, &of_all) else { break };
+        if def.fan_out.is_some() {
+            let checked = items(db, db.target(&of_all));
+            problems.push(checked.problems.clone());
+            if let Some(Items::In(reference)) = &checked.value {
+                problems.push(sketch(db, (&def, &outer), reference));
+            }
+        } else if is_use(db, &def, &outer.frame) {
+            problems.push(opened(db, db.target(&label.prefix(at + 1))).problems.clone());
+        }
+    }
+    problems
+}
+
 /// The targets that `label` stands for: itself, unless it names several.
 pub(crate) fn members_of(db: &dyn Db, label: &Label) -> Vec<Label> {
     let (mut found, mut next) = (Vec::new(), vec![label.clone()]);
@@ -352,6 +394,29 @@ pub(crate) fn members_of(db: &dyn Db, label: &Label) -> Vec<Label> {
 /// The rule or template of what the last step of `label` names; `each` or `matrix` for a fan-out.
 pub(crate) fn rule_of(db: &dyn Db, label: &Label) -> Option<String> {
     member(db, label).map(|(def, _)| def.rule.clone())
+}
+
+/// The same only of fan-outs that `label` stands for or passes on, and not of what it is made from.
+pub(crate) fn waits_directly(db: &dyn Db, label: &Label) -> Option<Label> {
+    let mut next = vec![label.clone()];
+    let mut seen = HashSet::new();
+    while let Some(label) = next.pop() {
+        let target = db.target(&label);
+        if !seen.insert(target) {
+            continue;
+        }
+        match named(db, target) {
+            Some(Named::Waiting(on)) => return Some(on),
+            Some(Named::Family(members)) => next.extend(members.iter().cloned()),
+            Some(Named::Target(_)) => {
+                let passes_on = declared(db, target).value.as_ref().is_some_and(|it| !it.runs());
+                let named = references(db, target).iter().filter(|_| passes_on);
+                next.extend(named.map(|(label, _)| label.clone()));
+            }
+            Some(Named::Broken) | None => {}
+        }
+    }
+    None
 }
 
 /// What makes the items of the first fan-out that `label` is in or needs whose items are not known.
@@ -487,11 +552,16 @@ fn unknown_member(
         (true, Some(next)) => block.get(&next.name).is_some(),
         _ => is_named(db, db.target(label)) || !is_package(db, package_file(db, &label.package)),
     };
-    let depends = label.steps.iter().any(|step| step.item.as_deref() == Some(ANY));
-    if is_there || (depends && !is_beside) {
+    let has_any = |text: &str| text.contains(ANY);
+    let depends = label
+        .steps
+        .iter()
+        .skip(if is_beside { at } else { 0 })
+        .any(|step| has_any(&step.name) || step.item.as_deref().is_some_and(has_any));
+    if is_there || depends {
         return None;
     }
-    let last = label.steps.last().filter(|last| last.name != ANY)?;
+    let last = label.steps.last()?;
     let names = block.members.iter().map(|member| member.name.as_str());
     let hint = nearest(&last.name, names).map(|name| format!("did you mean `:{name}`?"));
     let message = format!("no target `:{}`", last.name);

@@ -16,7 +16,7 @@ use vwfb_rules::vars::Vars;
 use vwfb_rules::workspace::WorkspaceDef;
 
 use crate::db::{Db, RuleText, Settings};
-use crate::names::{is_named, names};
+use crate::names::{is_named, names, waits_directly};
 use crate::system::{Lost, StoredText, Text};
 use crate::target::provides;
 
@@ -220,6 +220,10 @@ impl Scope for QueryScope<'_> {
             self.0.report_untracked_read();
             Made::Unreadable("the store has lost it".to_owned())
         })
+    }
+
+    fn waits(&self, label: &Label) -> Option<Label> {
+        waits_directly(self.0, label)
     }
 
     fn text_made(&self, reference: &Reference) -> Option<Arc<str>> {

@@ -189,6 +189,8 @@ fn scalar(json: &serde_json::Value) -> Option<Scalar> {
         Value::Bool(flag) => Some(Scalar::Bool(*flag)),
         Value::Number(number) => match number.as_i64() {
             Some(whole) => Some(Scalar::Int(whole)),
+            // It would lose digits as another number.
+            None if number.is_u64() => Some(Scalar::Text(number.to_string())),
             None => number.as_f64().map(|number| Scalar::Float(Float(number))),
         },
         Value::Null | Value::Array(_) | Value::Object(_) => None,

@@ -57,6 +57,8 @@ pub struct Declared {
     pub limits: Limits,
     /// Free words for queries.
     pub tags: BTreeSet<String>,
+    /// The uses of templates and instances that it is in, outermost first.
+    pub uses: Vec<Anchor>,
 }
 
 /// A tool of a target.
@@ -171,6 +173,7 @@ impl<'a> Declaring<'a> {
             tools: self.tools(&rule),
             after: labels(settings.remove("after")),
             tags: texts(settings.remove("tags")),
+            uses: self.placed.frame.uses.clone(),
             limits: limits(&rule.limits, given.limits, &settings),
             rule,
             attrs,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::block::Block;
-use crate::codes::{BAD_NODE, DUPLICATE_NAME, NOT_IN_ENUM, RESERVED_NAME};
+use crate::codes::{BAD_NODE, DUPLICATE_NAME, NOT_IN_ENUM, RESERVED_NAME, UNKNOWN_PROPERTY};
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::label::is_name;
 use crate::read::{self, Problems};
@@ -146,6 +146,18 @@ pub(crate) fn matrix(node: &Node, problems: &mut Problems) -> Option<FanOut> {
         problems.push(problem.hint("write `axis \"name\" value value`"));
         return None;
     }
+    for condition in fan_out.wanted.iter().chain(&fan_out.unwanted) {
+        for (path, value) in &condition.fields {
+            if axes.iter().all(|axis| [axis.name.as_str()] != path.as_slice()) {
+                let name = path.join(".");
+                let hint = did_you_mean(&name, axes.iter().map(|axis| axis.name.as_str()));
+                let message =
+                    format!("`{}` has no axis `{name}`", node.args[0].text().unwrap_or("matrix"));
+                let problem = Diagnostic::error(UNKNOWN_PROPERTY, message).at(&value.anchor);
+                problems.push(problem.maybe_hint(hint));
+            }
+        }
+    }
     if let Over::Matrix { axes: empty, .. } = &mut fan_out.over {
         *empty = axes;
     }
@@ -198,7 +210,7 @@ fn binding_name(name: &str, value: &Value, problems: &mut Problems) -> Option<St
     if !read::check_name(name, value, problems) {
         return None;
     }
-    if schema::TAKEN.contains(&name) && name != "item" {
+    if name == "prev" || (schema::TAKEN.contains(&name) && name != "item") {
         let message = format!("`{name}` cannot be what an item is called");
         let hint = format!("`{{{name}}}` has a meaning of its own; choose another name");
         problems.push(Diagnostic::error(RESERVED_NAME, message).at(&value.anchor).hint(hint));

@@ -96,7 +96,7 @@ impl Frame {
 
     /// `problem` with the uses of templates that led to it.
     pub(crate) fn traced(&self, problem: Diagnostic) -> Diagnostic {
-        self.uses.iter().rev().fold(problem, |problem, used| problem.noted(used, "used here"))
+        traced(problem, &self.uses)
     }
 
     pub(crate) fn place(&self) -> Place<'_> {
@@ -108,6 +108,11 @@ impl Frame {
             is_closed: self.is_closed,
         }
     }
+}
+
+/// `problem` with the `uses` of templates that led to it.
+pub(crate) fn traced(problem: Diagnostic, uses: &[Anchor]) -> Diagnostic {
+    uses.iter().rev().fold(problem, |problem, used| problem.noted(used, "used here"))
 }
 
 /// What paths and labels are relative to.

@@ -211,7 +211,10 @@ impl Reading<'_> {
             }
             return None;
         }
-        let provided = self.scope.provides(label)?;
+        let Some(provided) = self.scope.provides(label) else {
+            let label = self.scope.waits(label)?;
+            return Some(Err(Reference { label, output: None, subpath: None }));
+        };
         let is_meant = |one: &&Provided| match &reference.output {
             None => one.default,
             Some(name) => one.output == *name || one.groups.contains(name),
@@ -288,8 +291,9 @@ impl Reading<'_> {
             InputRef::Output { label, output, subpath } => {
                 let (output, subpath) = (Some(output.clone()), subpath.clone());
                 let stem = stem(&one.path);
-                let item = label.steps.iter().rev().find_map(|step| step.item.clone());
-                let id = item.unwrap_or_else(|| stem.clone());
+                let items: Vec<&str> =
+                    label.steps.iter().filter_map(|step| step.item.as_deref()).collect();
+                let id = if items.is_empty() { stem.clone() } else { items.join("/") };
                 let name = Reference { label: label.clone(), output, subpath };
                 let binding = Binding::file(name.to_string()).with("stem", Binding::text(stem));
                 raw_file(each, id, binding)

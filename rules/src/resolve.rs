@@ -14,6 +14,7 @@ use roles::Slot;
 use crate::codes::{MISSING_ATTRIBUTE, RESOURCE_TOO_LARGE, TOO_MANY_FILES};
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Checked, Diagnostic, Severity};
+use crate::frame::traced;
 use crate::interpolate::Template;
 use crate::label::Label;
 use crate::read::Problems;
@@ -118,12 +119,15 @@ pub fn task(
     files.check_labels();
     let blocked = files.blocked;
     let mut problems = files.problems;
+    let traced = |problems: Problems| -> Vec<Diagnostic> {
+        problems.0.into_iter().map(|problem| traced(problem, &declared.uses)).collect()
+    };
     if !declared.runs() {
-        return Checked { value: None, problems: problems.0 };
+        return Checked { value: None, problems: traced(problems) };
     }
     let value = resolved(declared, workspace, found, &mut problems);
     let wrong = problems.0.iter().any(|problem| problem.severity == Severity::Error);
-    Checked { value: value.filter(|_| !blocked && !wrong), problems: problems.0 }
+    Checked { value: value.filter(|_| !blocked && !wrong), problems: traced(problems) }
 }
 
 fn resolved(

@@ -67,6 +67,11 @@ pub trait Scope {
     fn made(&self, _reference: &Reference) -> Made {
         Made::Unknown
     }
+    /// What makes the items of a fan-out that `label` stands for, or passes on, and that are not
+    /// known.
+    fn waits(&self, _label: &Label) -> Option<Label> {
+        None
+    }
     /// The text of a file in such an output; `None` if it is not there, no UTF-8, or longer than
     /// texts may be.
     fn text_made(&self, _reference: &Reference) -> Option<Arc<str>> {

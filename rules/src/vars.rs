@@ -161,6 +161,11 @@ impl VarOverride {
     }
 
     fn shown(&self) -> String {
+        if self.given.is_some() {
+            let place =
+                self.package.as_ref().map(|package| format!("//{package}:")).unwrap_or_default();
+            return format!("{place}{} {} in --vars", self.name, self.value);
+        }
         match &self.package {
             Some(package) => format!("--var //{package}:{}={}", self.name, self.value),
             None => format!("--var {}={}", self.name, self.value),

@@ -102,6 +102,12 @@ impl QueryGraph for RealisedGraph<'_> {
             });
         }
         let matching = self.labels.iter().filter(|label| parsed.matches(label));
+        let several = match &parsed {
+            Pattern::Target(label) => names::members_of(self.db, label),
+            _ => Vec::new(),
+        };
+        let several = several.iter().filter(|label| self.nodes.contains_key(&label.to_string()));
+        let matching = matching.chain(several);
         Ok(matching.map(|label| Item::Target(label.to_string())).collect())
     }
 }

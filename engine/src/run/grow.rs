@@ -46,8 +46,7 @@ impl Run<'_> {
             self.input_failed = true;
             return Ok(false);
         }
-        let ready: Vec<TaskId> = ready.into_iter().collect();
-        let grown = graph.grown(&*self.ground.db, &loaded.targets, &ready);
+        let grown = graph.grown(&*self.ground.db, &loaded.targets);
         self.grow(Arc::new(grown))?;
         Ok(true)
     }

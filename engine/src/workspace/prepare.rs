@@ -127,19 +127,27 @@ impl Workspace {
         }
         // What runs is made from what was looked at, and not from what comes later.
         let done = !suspects.contains(&true) && !difference.in_place.contains(&false);
+        // Then there may be other targets.
+        if snapshot.graph.expands_by(&suspects) {
+            return None;
+        }
         if !done {
             if !snapshot.facts.hold_texts(&self.db, &world) {
                 return None;
             }
             self.db.looked_at(Some(snapshot.facts.looked_at()));
         }
-        // Then there may be other targets.
-        if snapshot.graph.expands_by(&suspects) {
-            return None;
-        }
         for id in snapshot.graph.expanded.iter().map(|task| TaskId(*task as usize)) {
             let target = snapshot.graph.target(&self.db, id);
-            self.db.set_outcome(target, snapshot.answers.outcome(id));
+            let outcome = snapshot.answers.outcome(id);
+            // Its maker is to run again then, before anything can be said of what it expands to.
+            let made = outcome.iter().flat_map(|outcome| outcome.values());
+            let mut made = made.map(|artifact| self.store.has(artifact).unwrap_or(false));
+            if !made.all(|is_there| is_there) {
+                return None;
+            }
+            drop(made);
+            self.db.set_outcome(target, outcome);
         }
         let stale = difference.refreshed || !in_step || !self.disk.listings().is_empty();
         let Snapshot { graph, answers, facts, tools, base, .. } = snapshot;

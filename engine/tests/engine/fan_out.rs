@@ -155,6 +155,7 @@ fn items_that_are_lost_are_made_again() {
     let scene = film(TWO);
     scene.build("//:clips.audio");
     fs::remove_dir_all(scene.store_folder()).unwrap();
+    fs::remove_dir_all(scene.root().join("vwfb-out")).unwrap();
     // The audio is the same bytes as its part, which is there again.
     scene.build("//:film").expect(
         "ran split clips[hook].clip clips[end].clip film;
@@ -279,4 +280,40 @@ fn a_gc_keeps_what_fan_outs_came_to() {
     scene.build("//:film").expect(
         "unchanged split clips[hook].audio clips[hook].clip clips[end].audio clips[end].clip film",
     );
+}
+
+#[test]
+fn a_fan_out_that_comes_into_sight_late_is_expanded_anew_after_an_edit() {
+    let scene = Scene::new(
+        r#"
+        task "src" { srcs "in.txt"; out "src" type="tree"; script "tree {out}" }
+        task "mx" { srcs ":src"; out "mx"; script "join {out}" }
+        task "late" { after ":mx"; srcs "late.txt"; out "late" type="tree"; script "tree {out}" }
+        each "c" over=":src" as="x" { task "m" { srcs "{x}"; out "m"; script "join {out}" } }
+        each "l" over=":late" as="x" { task "q" { srcs ":c.m"; out "q"; script "join {out}" } }
+        "#,
+    );
+    scene.write("in.txt", "a=1\nb=2\n").write("late.txt", "z=0\n");
+    scene.build("//:l //:mx");
+    assert_eq!(scene.output("l/z/q"), "12");
+    scene.write("in.txt", "k=3\n");
+    scene.build("//:l //:mx");
+    assert_eq!(scene.output("l/z/q"), "3");
+}
+
+#[test]
+fn a_fan_out_may_go_over_what_another_will_come_to() {
+    let scene = film(TWO);
+    let again = "each \"again\" over=\":clips.audio\" as=\"it\" { task \"w\" { srcs \"{it}\"; out \"w\"; script \"join {out}\" } }
+                 filegroup \"every\" { srcs \":clips.audio\" }
+                 each \"more\" over=\":every\" as=\"it\" { task \"w\" { srcs \"{it}\"; out \"w\"; script \"join {out}\" } }";
+    scene.write("BUILD.kdl", &format!("{FILM}{again}"));
+    scene
+        .build("//:again")
+        .expect("ran split clips[hook].audio clips[end].audio again[hook].w again[end].w");
+    let seen = scene.build("//:more");
+    assert_eq!(seen.results.len(), 5);
+    assert_eq!(scene.output("more/hook/w"), "hello");
+    scene.write("script.txt", "01-hook.txt=hello\n");
+    scene.build("//:again").expect("ran split; cut-off clips[hook].audio again[hook].w");
 }

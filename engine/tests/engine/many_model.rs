@@ -138,7 +138,7 @@ impl Model {
             let audio = (format!("audio {name} {text:?}"), text.to_owned());
             tasks.insert(format!("{part}.audio"), audio);
             let clip: String = text.chars().take(self.keep).collect();
-            let key = format!("clip {name} {} {text:?}", self.keep);
+            let key = format!("clip {} {text:?}", self.keep);
             tasks.insert(format!("{part}.clip"), (key, clip.clone()));
             clips.insert(name, clip);
         }
@@ -207,9 +207,15 @@ impl Pair {
             those.map(|(name, _)| name.clone()).collect::<BTreeSet<String>>()
         };
         let ran = is(TaskResult::Ran);
-        let new = tasks.iter().filter(|(_, (key, _))| !self.model.known.contains(key));
-        let new: BTreeSet<String> = new.map(|(name, _)| name.clone()).collect();
-        assert_eq!(ran, new, "what was never made, and nothing else");
+        // Of two that come to the same one runs.
+        let new: BTreeSet<&String> = tasks
+            .values()
+            .map(|(key, _)| key)
+            .filter(|key| !self.model.known.contains(*key))
+            .collect();
+        let made: Vec<&String> = ran.iter().map(|name| &tasks[name].0).collect();
+        assert_eq!(made.len(), new.len(), "{ran:?} ran for {new:?}");
+        assert_eq!(made.into_iter().collect::<BTreeSet<_>>(), new);
         for (name, (key, bytes)) in tasks {
             self.model.known.insert(key);
             if name != "split" {
@@ -240,7 +246,7 @@ proptest! {
         let mut pairs = [Evaluate::Changes, Evaluate::Everything].map(Pair::new);
         for op in ops.iter().chain([&Op::Build, &Op::Build]) {
             let ran = pairs.each_mut().map(|pair| pair.step(op));
-            prop_assert_eq!(&ran[0], &ran[1], "with snapshots and without");
+            prop_assert_eq!(ran[0].len(), ran[1].len(), "with snapshots and without");
         }
     }
 }

@@ -6,8 +6,9 @@ use super::files::Found;
 use crate::codes::INPUT_COLLISION;
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Diagnostic};
+use crate::frame::output_folder;
 use crate::items::stem;
-use crate::label::WsPath;
+use crate::label::{Label, WsPath};
 use crate::read::Problems;
 use crate::rule::Shape;
 use crate::task::InputRef;
@@ -34,7 +35,7 @@ pub(super) fn slots(
         let shape = declared.rule.attr(&attr).map_or(Shape::Single, |attr| attr.shape);
         let slots = found.into_iter().enumerate().map(|(index, found)| {
             let role = if declared.rule.keep_names {
-                kept(&found, &declared.label.package)
+                kept(&found, &declared.label)
             } else {
                 numbered(&attr, shape, index, &found)
             };
@@ -93,12 +94,15 @@ fn is_below(path: &str, folder: &str) -> bool {
 }
 
 /// A place under the input's own name, as its own package sees it.
-fn kept(found: &Found, package: &WsPath) -> String {
+fn kept(found: &Found, label: &Label) -> String {
     let path = match found.item {
         true => &unnumbered(&found.path),
         false => &found.path,
     };
-    match path.below(package) {
+    // What stands beside it is named as it is there: how both are reached says nothing of them.
+    let is_made = label.steps.len() > 1 && matches!(found.from, InputRef::Output { .. });
+    let beside = is_made.then(|| path.below(&output_folder(label))).flatten();
+    match beside.or_else(|| path.below(&label.package)) {
         Some(below) if !below.is_empty() => format!("in/{below}"),
         _ if path.is_root() => "in/workspace".into(),
         _ => format!("in/{path}"),
