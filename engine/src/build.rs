@@ -167,6 +167,7 @@ impl<'a> Build<'a> {
             let mut lost = Vec::new();
             let placed = self.place(&in_place(), &mut lost)?;
             if lost.is_empty() {
+                self.run.end_waiting();
                 return Ok(placed);
             }
             for (producer, path) in lost {

@@ -7,7 +7,8 @@ use vwfb_cas::Artifact;
 
 use super::{EnvironmentError, Run};
 use crate::check::load;
-use crate::event::{Event, TaskResult};
+use crate::event::{Event, TaskFinished, TaskResult};
+use crate::graph::Waiting;
 use crate::plan::{Step, TaskId};
 
 impl Run<'_> {
@@ -49,6 +50,23 @@ impl Run<'_> {
         let grown = graph.grown(&*self.ground.db, &loaded.targets);
         self.grow(Arc::new(grown))?;
         Ok(true)
+    }
+
+    /// Says of fan-outs that were never expanded that they are blocked.
+    pub(crate) fn end_waiting(&mut self) {
+        let graph = Arc::clone(&self.ground.graph);
+        for Waiting { fan_out, on, task } in &graph.waiting {
+            let is_made = task.is_some_and(|id| matches!(self.plan.step(id), Step::Settled(_)));
+            let reason = match is_made {
+                true => "what fan-outs expand to has problems".to_owned(),
+                false => format!("it expands after `{on}`, which has no result"),
+            };
+            let result = TaskResult::Blocked;
+            self.counts.add(result);
+            let finished = TaskFinished::quiet(fan_out.clone(), None, result);
+            let finished = TaskFinished { reason: Some(reason.into()), ..finished };
+            self.emit(&Event::TaskFinished(Box::new(finished)));
+        }
     }
 
     fn is_lost(&self, id: TaskId) -> bool {

@@ -110,7 +110,7 @@ fn no_items_are_no_targets() {
 fn what_is_behind_a_source_that_fails_is_not_there() {
     let scene = film("stop");
     scene.write("BUILD.kdl", &FILM.replace("tree {out}", "fail-if stop {out}"));
-    scene.build("//...").expect("failed split");
+    scene.build("//...").expect("failed split; blocked clips");
     let fates = scene.forecast("//:film");
     let waiting = fates.iter().find(|it| matches!(it.fate, Fate::Expands { .. })).unwrap();
     assert_eq!(waiting.label.to_string(), "//:clips");
@@ -142,7 +142,7 @@ fn a_plan_knows_what_is_made_already() {
 fn what_is_wrong_with_items_is_told_when_they_are_made() {
     let scene = film("01-hook.txt=a\n02-hook.txt=b\n");
     let seen = scene.build("//:film");
-    seen.expect("ran split");
+    seen.expect("ran split; blocked clips");
     let told = seen.events.iter().find_map(|event| match event {
         Event::Diagnostic(problem) => Some(problem.code.as_str()),
         _ => None,
