@@ -1,26 +1,32 @@
 //! What labels name: targets and where they stand, and the fan-outs and templates around them.
 
+mod expansion;
+mod sketch;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use vwfb_cas::profile::{Counter, count};
 use vwfb_rules::block::{Block, TargetDef};
-use vwfb_rules::codes::{self, Code};
+use vwfb_rules::codes;
 use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
 use vwfb_rules::frame::{Frame, Placed};
 use vwfb_rules::instance::{self, INSTANCE};
-use vwfb_rules::items::{ANY, Items};
-use vwfb_rules::label::{Label, Reference, Step};
-use vwfb_rules::nearest;
+use vwfb_rules::items::Items;
+use vwfb_rules::label::{Label, Step};
 use vwfb_rules::template::TemplateDef;
 use vwfb_rules::vars::Vars;
 
+pub use expansion::Expansion;
+pub(crate) use expansion::expansion;
+use sketch::sketch;
+pub(crate) use sketch::ways_to;
+
 use crate::db::{Db, RuleText, Target};
 use crate::package::{
-    BUILD_FILE, QueryScope, file_in, is_package, package_def, package_file, package_vars,
-    rule_table,
+    BUILD_FILE, QueryScope, file_in, package_def, package_file, package_vars, rule_table,
 };
-use crate::target::{declared, provides, references};
+use crate::target::{declared, references};
 
 /// What a label names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -360,25 +366,6 @@ pub(crate) fn placed(db: &dyn Db, target: Target) -> Option<Arc<Placed>> {
     }
 }
 
-/// What is wrong with the fan-outs and uses of templates that lead to `label`, or are it.
-pub(crate) fn ways_to(db: &dyn Db, label: &Label) -> Vec<Vec<Diagnostic>> {
-    let mut problems = Vec::new();
-    for at in 0..label.steps.len() {
-        let of_all = Label { steps: upto(label, at), package: label.package.clone() };
-        let Some((def, outer)) = member(db, &of_all) else { break };
-        if def.fan_out.is_some() {
-            let checked = items(db, db.target(&of_all));
-            problems.push(checked.problems.clone());
-            if let Some(Items::In(reference)) = &checked.value {
-                problems.push(sketch(db, (&def, &outer), reference));
-            }
-        } else if is_use(db, &def, &outer.frame) {
-            problems.push(opened(db, db.target(&label.prefix(at + 1))).problems.clone());
-        }
-    }
-    problems
-}
-
 /// The targets that `label` stands for: itself, unless it names several.
 pub(crate) fn members_of(db: &dyn Db, label: &Label) -> Vec<Label> {
     let (mut found, mut next) = (Vec::new(), vec![label.clone()]);
@@ -434,48 +421,6 @@ pub(crate) fn waits_for(db: &dyn Db, label: &Label) -> Option<Label> {
     None
 }
 
-/// What a label stands for.
-#[derive(Debug, Clone, Default)]
-pub struct Expansion {
-    /// The targets, each with its text.
-    pub targets: Vec<(Label, String)>,
-    /// What makes the items of a fan-out in it that are not known.
-    pub waits: Option<Label>,
-}
-
-/// What `label` stands for: all targets of a fan-out's children or of the use of a template.
-pub(crate) fn expansion(db: &dyn Db, label: &Label) -> Expansion {
-    let mut expansion = Expansion::default();
-    let mut next = vec![label.clone()];
-    while let Some(label) = next.pop() {
-        let target = db.target(&label);
-        // A child or a use of a template stands for its last member; here it is all of them.
-        if let Some(opened) = &opened(db, target).value {
-            let members = opened.block.members.iter().rev();
-            next.extend(members.map(|member| opened.frame.member(&member.name, None)));
-            continue;
-        }
-        match named(db, target) {
-            Some(Named::Target(placed)) => {
-                let text = vwfb_rules::expanded(&placed, vars_of(db, &placed.frame));
-                expansion.targets.push((label, text));
-            }
-            Some(Named::Family(members)) => {
-                let is_whole = label.steps.last().is_some_and(|last| last.item.is_none())
-                    && members.iter().all(|it| it.steps.len() == label.steps.len() + 1);
-                let shorter = |member: &Label| match is_whole {
-                    true => member.prefix(label.steps.len()),
-                    false => member.clone(),
-                };
-                next.extend(members.iter().rev().map(shorter));
-            }
-            Some(Named::Waiting(on)) => expansion.waits = Some(on),
-            Some(Named::Broken) | None => {}
-        }
-    }
-    expansion
-}
-
 /// The names of a package, and what is wrong with its fan-outs and uses of templates.
 #[salsa::tracked(returns(ref))]
 pub(crate) fn names(db: &dyn Db, file: RuleText) -> Option<Checked<Names>> {
@@ -486,86 +431,6 @@ pub(crate) fn names(db: &dyn Db, file: RuleText) -> Option<Checked<Names>> {
     let Listing { targets, families, problems } = listing;
     let value = Names { targets: targets.into(), families: families.into() };
     Some(Checked { value, problems })
-}
-
-/// The problems that show whatever an item is.
-const ANYHOW: [Code; 10] = [
-    codes::UNKNOWN_RULE,
-    codes::UNKNOWN_ATTRIBUTE,
-    codes::MISSING_ATTRIBUTE,
-    codes::UNKNOWN_PROPERTY,
-    codes::REPEATED_ATTRIBUTE,
-    codes::UNKNOWN_INTERPOLATION,
-    codes::UNKNOWN_VAR,
-    codes::FILE_IN_TEXT,
-    codes::LIST_IN_TEXT,
-    codes::BAD_NODE,
-];
-
-/// What is wrong with the targets of the fan-out `def`, whose items are the files of `reference`
-/// and not known, whatever these will be.
-fn sketch(
-    db: &dyn Db,
-    (def, outer): (&Arc<TargetDef>, &Opened),
-    reference: &Reference,
-) -> Vec<Diagnostic> {
-    let provided = provides(db, db.target(&reference.label)).unwrap_or_default();
-    let is_tree = provided
-        .iter()
-        .any(|one| one.tree && reference.output.as_deref().is_none_or(|it| it == one.output));
-    let (Some(fan_out), true) = (&def.fan_out, is_tree) else { return Vec::new() };
-    let Some(item) = vwfb_rules::items::any_file(def) else { return Vec::new() };
-    let bindings = item.bindings.clone();
-    let frame = outer.frame.inside((&def.name, Some(&item.id)), &fan_out.block, bindings);
-    let frame = Arc::new(frame);
-    let (rules, vars) = (&rule_table(db, db.rule_text(&frame.file)).value, vars_of(db, &frame));
-    let mut problems = Vec::new();
-    for member in &fan_out.block.members {
-        if member.fan_out.is_some() || is_use(db, member, &frame) {
-            continue;
-        }
-        let label = frame.member(&member.name, None);
-        let (def, frame) = (Arc::clone(member), Arc::clone(&frame));
-        let checked = vwfb_rules::declare(&Placed { label, def, frame }, rules, vars);
-        let anyhow = |problem: &Diagnostic| ANYHOW.contains(&problem.code);
-        problems.extend(checked.problems.into_iter().filter(anyhow));
-        let Some(declared) = checked.value else { continue };
-        for (label, anchor) in vwfb_rules::references(&declared) {
-            let named = (&label, &anchor);
-            problems.extend(unknown_member(db, &fan_out.block, named, &declared.label));
-        }
-    }
-    problems
-}
-
-/// The problem of a reference to a target that there is not, whatever `from` stands for, which is a
-/// member of `block`.
-fn unknown_member(
-    db: &dyn Db,
-    block: &Block,
-    (label, anchor): (&Label, &Anchor),
-    from: &Label,
-) -> Option<Diagnostic> {
-    let (at, outer) = (from.steps.len() - 1, &from.steps[..from.steps.len() - 1]);
-    let is_beside = label.package == from.package && label.steps.starts_with(outer);
-    let is_there = match (is_beside, label.steps.get(at)) {
-        (true, Some(next)) => block.get(&next.name).is_some(),
-        _ => is_named(db, db.target(label)) || !is_package(db, package_file(db, &label.package)),
-    };
-    let has_any = |text: &str| text.contains(ANY);
-    let depends = label
-        .steps
-        .iter()
-        .skip(if is_beside { at } else { 0 })
-        .any(|step| has_any(&step.name) || step.item.as_deref().is_some_and(has_any));
-    if is_there || depends {
-        return None;
-    }
-    let last = label.steps.last()?;
-    let names = block.members.iter().map(|member| member.name.as_str());
-    let hint = nearest(&last.name, names).map(|name| format!("did you mean `:{name}`?"));
-    let message = format!("no target `:{}`", last.name);
-    Some(Diagnostic::error(codes::UNKNOWN_LABEL, message).at(anchor).maybe_hint(hint))
 }
 
 #[derive(Default)]

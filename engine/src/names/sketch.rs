@@ -1,0 +1,115 @@
+//! What is wrong with a fan-out's targets before it is known what its items are.
+
+use std::sync::Arc;
+
+use vwfb_rules::block::{Block, TargetDef};
+use vwfb_rules::codes::{self, Code};
+use vwfb_rules::diagnostic::{Anchor, Diagnostic};
+use vwfb_rules::frame::Placed;
+use vwfb_rules::items::{ANY, Items};
+use vwfb_rules::label::{Label, Reference};
+use vwfb_rules::nearest;
+
+use super::{Opened, is_named, is_use, items, member, opened, upto, vars_of};
+use crate::db::Db;
+use crate::package::{is_package, package_file, rule_table};
+use crate::target::provides;
+
+/// The problems that show whatever an item is.
+const ANYHOW: [Code; 10] = [
+    codes::UNKNOWN_RULE,
+    codes::UNKNOWN_ATTRIBUTE,
+    codes::MISSING_ATTRIBUTE,
+    codes::UNKNOWN_PROPERTY,
+    codes::REPEATED_ATTRIBUTE,
+    codes::UNKNOWN_INTERPOLATION,
+    codes::UNKNOWN_VAR,
+    codes::FILE_IN_TEXT,
+    codes::LIST_IN_TEXT,
+    codes::BAD_NODE,
+];
+
+/// What is wrong with the targets of the fan-out `def`, whose items are the files of `reference`
+/// and not known, whatever these will be.
+pub(super) fn sketch(
+    db: &dyn Db,
+    (def, outer): (&Arc<TargetDef>, &Opened),
+    reference: &Reference,
+) -> Vec<Diagnostic> {
+    let provided = provides(db, db.target(&reference.label)).unwrap_or_default();
+    let is_tree = provided
+        .iter()
+        .any(|one| one.tree && reference.output.as_deref().is_none_or(|it| it == one.output));
+    let (Some(fan_out), true) = (&def.fan_out, is_tree) else { return Vec::new() };
+    let Some(item) = vwfb_rules::items::any_file(def) else { return Vec::new() };
+    let bindings = item.bindings.clone();
+    let frame = outer.frame.inside((&def.name, Some(&item.id)), &fan_out.block, bindings);
+    let frame = Arc::new(frame);
+    let (rules, vars) = (&rule_table(db, db.rule_text(&frame.file)).value, vars_of(db, &frame));
+    let mut problems = Vec::new();
+    for member in &fan_out.block.members {
+        if member.fan_out.is_some() || is_use(db, member, &frame) {
+            continue;
+        }
+        let label = frame.member(&member.name, None);
+        let (def, frame) = (Arc::clone(member), Arc::clone(&frame));
+        let checked = vwfb_rules::declare(&Placed { label, def, frame }, rules, vars);
+        let anyhow = |problem: &Diagnostic| ANYHOW.contains(&problem.code);
+        problems.extend(checked.problems.into_iter().filter(anyhow));
+        let Some(declared) = checked.value else { continue };
+        for (label, anchor) in vwfb_rules::references(&declared) {
+            let named = (&label, &anchor);
+            problems.extend(unknown_member(db, &fan_out.block, named, &declared.label));
+        }
+    }
+    problems
+}
+
+/// The problem of a reference to a target that there is not, whatever `from` stands for, which is a
+/// member of `block`.
+fn unknown_member(
+    db: &dyn Db,
+    block: &Block,
+    (label, anchor): (&Label, &Anchor),
+    from: &Label,
+) -> Option<Diagnostic> {
+    let (at, outer) = (from.steps.len() - 1, &from.steps[..from.steps.len() - 1]);
+    let is_beside = label.package == from.package && label.steps.starts_with(outer);
+    let is_there = match (is_beside, label.steps.get(at)) {
+        (true, Some(next)) => block.get(&next.name).is_some(),
+        _ => is_named(db, db.target(label)) || !is_package(db, package_file(db, &label.package)),
+    };
+    let has_any = |text: &str| text.contains(ANY);
+    let depends = label
+        .steps
+        .iter()
+        .skip(if is_beside { at } else { 0 })
+        .any(|step| has_any(&step.name) || step.item.as_deref().is_some_and(has_any));
+    if is_there || depends {
+        return None;
+    }
+    let last = label.steps.last()?;
+    let names = block.members.iter().map(|member| member.name.as_str());
+    let hint = nearest(&last.name, names).map(|name| format!("did you mean `:{name}`?"));
+    let message = format!("no target `:{}`", last.name);
+    Some(Diagnostic::error(codes::UNKNOWN_LABEL, message).at(anchor).maybe_hint(hint))
+}
+
+/// What is wrong with the fan-outs and uses of templates that lead to `label`, or are it.
+pub(crate) fn ways_to(db: &dyn Db, label: &Label) -> Vec<Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    for at in 0..label.steps.len() {
+        let of_all = Label { steps: upto(label, at), package: label.package.clone() };
+        let Some((def, outer)) = member(db, &of_all) else { break };
+        if def.fan_out.is_some() {
+            let checked = items(db, db.target(&of_all));
+            problems.push(checked.problems.clone());
+            if let Some(Items::In(reference)) = &checked.value {
+                problems.push(sketch(db, (&def, &outer), reference));
+            }
+        } else if is_use(db, &def, &outer.frame) {
+            problems.push(opened(db, db.target(&label.prefix(at + 1))).problems.clone());
+        }
+    }
+    problems
+}
