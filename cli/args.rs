@@ -266,7 +266,7 @@ pub(crate) struct WhyArgs {
 /// `vwfb expand`
 #[derive(Debug, Args)]
 pub(crate) struct ExpandArgs {
-    /// A fan-out, one child of it, the use of a template, or a target: :clips, :clips[hook]
+    /// A fan-out, one child of it, the use of a template or instance, or a target
     #[arg(value_name = "LABEL")]
     pub(crate) label: String,
     /// The values of variables.
