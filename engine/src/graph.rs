@@ -9,7 +9,7 @@ use vwfb_rules::task::{InputRef, Results, TaskDef};
 
 use crate::columns::{Lists, Reader, Strings, Writer, narrow};
 use crate::db::{Db, Target};
-use crate::names::{Named, members_of, named, names, placed, source_of};
+use crate::names::{Named, members_of, named, names, placed, sources_of};
 use crate::package::{package_def, package_file};
 use crate::plan::{Shape, TaskId};
 use crate::target::{declared, provides, references, task};
@@ -540,8 +540,9 @@ impl Builder {
             let families = names.map(|names| Arc::clone(&names.value.families)).unwrap_or_default();
             for family in families.iter() {
                 let label = Label::listed(path.clone(), family);
-                let sources = source_of(db, &label).map(|source| members_of(db, &source));
-                let targets = sources.into_iter().flatten().filter_map(|it| self.find(&it));
+                let sources = sources_of(db, &label);
+                let sources = sources.iter().flat_map(|source| members_of(db, source));
+                let targets = sources.filter_map(|it| self.find(&it));
                 let makers = targets.flat_map(|target| {
                     let own = self.graph.task_of[target as usize];
                     let offers = self.graph.offers.get(target as usize).iter();

@@ -184,16 +184,14 @@ fn member(db: &dyn Db, label: &Label) -> Option<(Arc<TargetDef>, Opened)> {
     Some((def, opened))
 }
 
-/// The target that the items of the fan-outs in `label` come from, if they come from one.
-pub(crate) fn source_of(db: &dyn Db, label: &Label) -> Option<Label> {
-    let mut steps = label.steps.iter().enumerate();
-    let (at, _) = steps.find(|(at, _)| {
-        let of_all = Label { steps: upto(label, *at), package: label.package.clone() };
-        member(db, &of_all).is_some_and(|(def, _)| def.fan_out.is_some())
-    })?;
-    let of_all = Label { steps: upto(label, at), package: label.package.clone() };
-    let (def, opened) = member(db, &of_all)?;
-    vwfb_rules::items::source(&def, &opened.frame, vars_of(db, &opened.frame))
+/// The targets that the items of the fan-outs on the way to `label` come from, its own among them.
+pub(crate) fn sources_of(db: &dyn Db, label: &Label) -> Vec<Label> {
+    let source = |at: usize| {
+        let of_all = Label { steps: upto(label, at), package: label.package.clone() };
+        let (def, outer) = member(db, &of_all)?;
+        vwfb_rules::items::source(&def, &outer.frame, vars_of(db, &outer.frame))
+    };
+    (0..label.steps.len()).filter_map(source).collect()
 }
 
 /// Item -> its place among the items of the fan-out that `target` names.

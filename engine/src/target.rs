@@ -9,7 +9,7 @@ use vwfb_rules::label::Label;
 use vwfb_rules::task::{Provided, TaskDef};
 
 use crate::db::{Db, Target};
-use crate::names::{Named, named, outermost, placed, source_of, vars_of};
+use crate::names::{Named, named, outermost, placed, sources_of, vars_of};
 use crate::package::{QueryScope, rule_table, workspace};
 
 /// The target with its rule, typed attributes and outputs; nothing if it does not exist, `when`
@@ -61,7 +61,7 @@ pub(crate) fn references(db: &dyn Db, target: Target) -> Vec<(Label, Anchor)> {
         Some(Named::Family(members)) => members,
         Some(Named::Waiting(on)) => Arc::new([on]),
         // So that what is wrong there is met.
-        Some(Named::Broken) => source_of(db, target.label(db)).into_iter().collect(),
+        Some(Named::Broken) => sources_of(db, target.label(db)).into(),
         _ => Arc::default(),
     };
     if !members.is_empty() {

@@ -317,3 +317,25 @@ fn a_fan_out_may_go_over_what_another_will_come_to() {
     scene.write("script.txt", "01-hook.txt=hello\n");
     scene.build("//:again").expect("ran split; cut-off clips[hook].audio again[hook].w");
 }
+
+#[test]
+fn what_a_nested_fan_out_is_expanded_from_may_change_alone() {
+    let scene = Scene::new(
+        r#"
+        task "split" { srcs "script.txt"; out "split" type="tree"; script "tree {out}" }
+        each "parts" over=":split" as="part" {
+            task "words" { srcs "{part}" "more.txt"; out "words" type="tree"; script "tree {out}" }
+            each "said" over=":words" as="word" {
+                task "say" { srcs "{word}"; out "said"; script "join {out}" }
+            }
+        }
+        task "film" { srcs ":parts"; out "film"; script "join {out}" }
+        "#,
+    );
+    scene.write("script.txt", "a.txt=x=1\n").write("more.txt", "y=2\n");
+    scene.build("//:film");
+    assert_eq!(scene.output("film"), "12");
+    scene.write("more.txt", "z=3\n");
+    scene.build("//:film");
+    assert_eq!(scene.output("film"), "13");
+}
