@@ -9,12 +9,9 @@ use crate::session::{Context, Session};
 /// Prints the targets.
 pub(crate) fn run(ctx: &Context, args: &ExpandArgs) -> Result<Exit, CommandError> {
     let mut session = Session::open(ctx, &args.vars)?;
-    let Some(label) = session.label(ctx, &args.label)? else { return Ok(Exit::INPUT) };
-    let prepared = session.workspace.prepare_label(&label);
-    session.show(ctx, &prepared.loaded);
-    if prepared.loaded.has_errors() {
+    let Some((label, prepared)) = session.prepare_label(ctx, &args.label)? else {
         return Ok(Exit::INPUT);
-    }
+    };
     let expansion = session.workspace.expand(&prepared, &label)?;
     session.close();
     let mut text = String::new();

@@ -109,6 +109,19 @@ impl Session {
         Ok(self.load_patterns(ctx, &patterns(words, &self.current)?))
     }
 
+    /// The one target that `word` names with all it needs, ready; nothing if something is wrong with
+    /// it, which is shown.
+    pub(crate) fn prepare_label(
+        &mut self,
+        ctx: &Context,
+        word: &str,
+    ) -> Result<Option<(Label, Prepared)>, CommandError> {
+        let Some(label) = self.label(ctx, word)? else { return Ok(None) };
+        let prepared = self.workspace.prepare_label(&label);
+        self.show(ctx, &prepared.loaded);
+        Ok((!prepared.loaded.has_errors()).then_some((label, prepared)))
+    }
+
     /// What `words` mean, ready to be built, with what is wrong with it shown.
     pub(crate) fn prepare(
         &mut self,

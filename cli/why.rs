@@ -11,12 +11,9 @@ use crate::session::{Context, Session};
 /// Explains.
 pub(crate) fn run(ctx: &Context, args: &WhyArgs) -> Result<Exit, CommandError> {
     let mut session = Session::open(ctx, &args.vars)?;
-    let Some(label) = session.label(ctx, &args.label)? else { return Ok(Exit::INPUT) };
-    let prepared = session.workspace.prepare_label(&label);
-    session.show(ctx, &prepared.loaded);
-    if prepared.loaded.has_errors() {
+    let Some((label, prepared)) = session.prepare_label(ctx, &args.label)? else {
         return Ok(Exit::INPUT);
-    }
+    };
     let why = session.workspace.why(&prepared, &label)?;
     session.close();
     if args.json {

@@ -167,7 +167,7 @@ impl<'a> Build<'a> {
             let mut lost = Vec::new();
             let placed = self.place(&in_place(), &mut lost)?;
             if lost.is_empty() {
-                self.run.end_waiting();
+                self.run.end_waiting(self.stopping);
                 return Ok(placed);
             }
             for (producer, path) in lost {
@@ -180,7 +180,8 @@ impl<'a> Build<'a> {
     fn drive(&mut self) -> Result<(), EnvironmentError> {
         loop {
             let unknown = self.run.settle_some(ASKED_AT_ONCE)?;
-            let has_asked_all = unknown.is_empty() && !self.run.expand()?;
+            let grows = unknown.is_empty() && !self.stopping && self.run.expand()?;
+            let has_asked_all = unknown.is_empty() && !grows;
             for id in unknown {
                 self.queue(id);
             }
@@ -297,7 +298,8 @@ impl<'a> Build<'a> {
         self.run.emit(&Event::TaskStarted { label: self.run.label(id), key: keyed.key });
         self.running.insert(id, (cancel.clone(), Arc::clone(def)));
         let started = self.pool.start(Box::new(job), cancel);
-        started.map_err(|error| EnvironmentError(format!("cannot start tasks: {error}")))
+        started
+            .map_err(|error| EnvironmentError(format!("cannot make what tasks wait at in {error}")))
     }
 
     fn hear(&mut self, message: Message) {

@@ -288,9 +288,13 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
                 let is_nothing = is_deep && members.is_empty() && !items.is_empty();
                 return (!is_nothing).then_some(Named::Family(members));
             }
-            (Some(_), Some(id)) => match &items(db, of_all).value {
+            (Some(fan_out), Some(id)) => match &items(db, of_all).value {
                 Some(Items::In(reference)) => {
                     return Some(Named::Waiting(reference.label.clone()));
+                }
+                // Switched off, as a template may be.
+                Some(Items::Known(items)) if items.is_empty() && fan_out.when.is_some() => {
+                    return Some(Named::Family(Arc::default()));
                 }
                 Some(Items::Known(_)) => _ = item_places(db, of_all).get(id)?,
                 None => return Some(Named::Broken),

@@ -251,7 +251,13 @@ impl Pool {
     fn waiter(&mut self) -> io::Result<Waiter> {
         let turns = match self.turns.take() {
             Some(turns) => turns,
-            None => Turns::new(&self.shared.store.scratch_dir(), self.limit)?,
+            None => {
+                let folder = self.shared.store.scratch_dir();
+                let in_folder = |error: io::Error| {
+                    io::Error::new(error.kind(), format!("`{}`: {error}", folder.display()))
+                };
+                Turns::new(&folder, self.limit).map_err(in_folder)?
+            }
         };
         Ok(Waiter::of(self.turns.insert(turns)))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::label::WsPath;
 use crate::syntax::{Float, Scalar, Value};
-use crate::typed::{ITEM, ITEM_PATH};
+use crate::typed::{ITEM, ITEM_PATH, PATH};
 use crate::units;
 use crate::value::{AttrValue, FileName, FileUse};
 
@@ -70,13 +70,13 @@ impl Binding {
 
     /// A file of the workspace, whatever characters are in its name.
     pub(crate) fn path(path: &WsPath) -> Self {
-        Self { values: vec![Plain::annotated(format!("//{path}"), "path")], ..Self::file("") }
+        Self { values: vec![Plain::annotated(format!("//{path}"), PATH)], ..Self::file("") }
     }
 
     /// The same as an item of a fan-out.
     pub(crate) fn into_item(mut self) -> Self {
         for plain in &mut self.values {
-            let is_path = plain.annotation.as_deref() == Some("path");
+            let is_path = plain.annotation.as_deref() == Some(PATH);
             plain.annotation = Some(if is_path { ITEM_PATH } else { ITEM }.to_owned());
         }
         self

@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use crate::binding::Binding;
 use crate::block::{Block, TargetDef};
+use crate::codes::TOO_DEEP;
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::label::{Label, LabelError, Reference, Step, WsPath};
 use crate::package::PackageDef;
+
+/// How deep uses of templates and instances may be in one another.
+const DEEPEST: usize = 32;
 
 /// Where a target stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +96,31 @@ impl Frame {
         frame.blocks.push(Enclosing { steps, block: Arc::clone(block) });
         frame.bindings.extend(bindings);
         frame
+    }
+
+    /// Where the members of `block` stand that `placed`, which is written in a frame like this but
+    /// for where it stands, expands to: closed, and reached by one use more.
+    ///
+    /// # Errors
+    /// If uses are in one another too deeply, which is how one that is in itself is found.
+    pub(crate) fn of_use(
+        self,
+        placed: &Placed,
+        block: &Arc<Block>,
+        bindings: BTreeMap<String, Binding>,
+    ) -> Result<Self, Diagnostic> {
+        if self.uses.len() >= DEEPEST {
+            let message = format!("`{}` is in more than {DEEPEST} others", placed.def.rule);
+            let problem = Diagnostic::error(TOO_DEEP, message).at(placed.def.anchor());
+            let hint = "a template or instance may not use itself, not by way of others either";
+            return Err(problem.hint(hint));
+        }
+        let own = BTreeMap::new();
+        let outer = Self { bindings: own, is_closed: true, ..self };
+        let mut frame = outer.inside((&placed.def.name, None), block, bindings);
+        frame.blocks.drain(..frame.blocks.len() - 1);
+        frame.uses.push(placed.def.anchor().clone());
+        Ok(frame)
     }
 
     /// `problem` with the uses of templates that led to it.

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::binding::{Binding, Plain};
 use crate::codes::{
-    BAD_LABEL, BAD_NODE, MISSING_ATTRIBUTE, REPEATED_ATTRIBUTE, TOO_DEEP, UNKNOWN_ATTRIBUTE,
-    WRONG_TYPE,
+    BAD_LABEL, BAD_NODE, MISSING_ATTRIBUTE, REPEATED_ATTRIBUTE, UNKNOWN_ATTRIBUTE, WRONG_TYPE,
 };
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
 use crate::evaluate::Names;
@@ -17,7 +16,6 @@ use crate::read::{self, Problems, list};
 use crate::rule::{AttrType, Shape};
 use crate::suggest::did_you_mean;
 use crate::syntax::{Node, Value};
-use crate::template::DEEPEST;
 use crate::typed::typed;
 use crate::value::AttrValue;
 use crate::vars::{VarValue, Vars, typed_values};
@@ -59,13 +57,6 @@ pub fn instantiate(
     vars: Option<&Vars>,
 ) -> Checked<Option<Frame>> {
     let frame = &placed.frame;
-    if frame.uses.len() >= DEEPEST {
-        let message = format!("instances are in one another more than {DEEPEST} deep");
-        let problem = Diagnostic::error(TOO_DEEP, message).at(placed.def.anchor());
-        let problem =
-            problem.hint("a package may have no instance of itself, not by others either");
-        return Checked { value: None, problems: vec![problem] };
-    }
     let Checked { value: given, problems } = given(placed, package, vars);
     if !problems.is_empty() {
         return Checked { value: None, problems };
@@ -77,15 +68,13 @@ pub fn instantiate(
         file: package.file.clone(),
         folder: package.package.clone(),
         globs: package.package.clone(),
-        bindings: BTreeMap::new(),
-        is_closed: true,
         instance: Some(placed.label.clone()),
         ..Frame::clone(frame)
     };
-    let mut inside = outer.inside((&placed.def.name, None), &package.block, BTreeMap::new());
-    inside.blocks.drain(..inside.blocks.len() - 1);
-    inside.uses.push(placed.def.anchor().clone());
-    Checked::clean(Some(inside))
+    match outer.of_use(placed, &package.block, BTreeMap::new()) {
+        Ok(inside) => Checked::clean(Some(inside)),
+        Err(problem) => Checked { value: None, problems: vec![problem] },
+    }
 }
 
 /// The variables of the instance `placed` of `package`, which sees `own` of itself.

@@ -378,7 +378,7 @@ impl Reading<'_> {
         // Before conditions leave some out, there may be more, but not without end.
         let most = (self.fan_out.max_items as usize).saturating_mul(16);
         let Some(count) = count.filter(|count| *count <= most) else {
-            let problem = self.too_many("far more");
+            let problem = self.too_many();
             self.problems.push(problem);
             return None;
         };
@@ -393,9 +393,9 @@ impl Reading<'_> {
         Some((0..count).map(row).collect())
     }
 
-    fn too_many(&self, count: &str) -> Diagnostic {
+    fn too_many(&self) -> Diagnostic {
         let most = self.fan_out.max_items;
-        let message = format!("`{}` has {count} items than {most}", self.def.name);
+        let message = format!("`{}` has more items than {most}", self.def.name);
         Diagnostic::error(TOO_MANY_ITEMS, message)
             .at(self.def.anchor())
             .hint("raise `max-items` if that is right")
@@ -417,7 +417,7 @@ impl Reading<'_> {
             }
         }
         if kept.len() > self.fan_out.max_items as usize {
-            let problem = self.too_many("more");
+            let problem = self.too_many();
             self.problems.push(problem);
             return None;
         }
@@ -537,6 +537,8 @@ impl Reading<'_> {
 fn in_text(each: &Each, split: Split, text: &str) -> (Option<Vec<Raw>>, Vec<Diagnostic>) {
     match split {
         Split::Lines => {
+            // Some editors begin a file with a mark of its encoding.
+            let text = text.trim_start_matches('\u{feff}');
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
             let raw = |line: &str| raw(each, None, line.to_owned(), Binding::text(line));
             (Some(lines.map(raw).collect()), Vec::new())
@@ -559,7 +561,8 @@ fn in_json(each: &Each, text: &str) -> (Option<Vec<Raw>>, Vec<Diagnostic>) {
     for (at, element) in elements.iter().enumerate() {
         let binding = Binding::of_json(element);
         let key = each.key.as_deref().map(|key| (key, binding.field(key)));
-        let id = match key.map(|(key, field)| (key, field.and_then(Binding::as_text))) {
+        let plain = |field: &Binding| field.as_text().filter(|_| field.fields.is_empty());
+        let id = match key.map(|(key, field)| (key, field.and_then(plain))) {
             None => None,
             Some((_, Some(id))) if !id.is_empty() => Some(id),
             Some((key, _)) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::binding::Binding;
 use crate::block::Block;
-use crate::codes::{BAD_NODE, DUPLICATE_NAME, RESERVED_NAME, TOO_DEEP, UNKNOWN_ATTRIBUTE};
+use crate::codes::{BAD_NODE, DUPLICATE_NAME, RESERVED_NAME, UNKNOWN_ATTRIBUTE};
 use crate::core_rules;
 use crate::declare::given_attrs;
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
@@ -18,9 +18,6 @@ use crate::schema;
 use crate::syntax::Node;
 use crate::value::AttrValue;
 use crate::vars::Vars;
-
-/// How deep templates and instances may be in one another.
-pub(crate) const DEEPEST: usize = 32;
 
 /// A template, as its `template` node defines it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,13 +117,6 @@ pub fn expand(
     vars: Option<&Vars>,
 ) -> Checked<Option<Frame>> {
     let frame = &placed.frame;
-    if frame.uses.len() >= DEEPEST {
-        let message = format!("templates are in one another more than {DEEPEST} deep");
-        let problem = Diagnostic::error(TOO_DEEP, message).at(placed.def.anchor());
-        let problem = problem.noted(&template.anchor, "this template");
-        let hint = "a template may not use itself, not by way of others either";
-        return Checked { value: None, problems: vec![problem.hint(hint)] };
-    }
     let Checked { value, mut problems } = given_attrs(placed, template, vars);
     for (name, anchor) in value.iter().flat_map(|given| &given.common) {
         if name != "when" {
@@ -139,11 +129,26 @@ pub fn expand(
         return Checked { value: None, problems };
     };
     let is_off = given.settings.get("when") == Some(&AttrValue::Bool(false));
-    let expanded = (!is_off).then(|| inside(placed, template, &given.attrs));
-    Checked { value: expanded, problems }
+    if is_off {
+        return Checked { value: None, problems };
+    }
+    let outer = Frame {
+        file: template.file.clone(),
+        folder: template.file.parent().unwrap_or_default(),
+        instance: None,
+        ..Frame::clone(frame)
+    };
+    let bindings = bindings(template, &given.attrs);
+    match outer.of_use(placed, &template.block, bindings) {
+        Ok(inside) => Checked::clean(Some(inside)),
+        Err(problem) => Checked { value: None, problems: vec![problem] },
+    }
 }
 
-fn inside(placed: &Placed, template: &TemplateDef, attrs: &BTreeMap<String, AttrValue>) -> Frame {
+fn bindings(
+    template: &TemplateDef,
+    attrs: &BTreeMap<String, AttrValue>,
+) -> BTreeMap<String, Binding> {
     let bound = |attr: &AttrDef| {
         let unset = || Binding {
             list: attr.shape == Shape::List,
@@ -153,19 +158,7 @@ fn inside(placed: &Placed, template: &TemplateDef, attrs: &BTreeMap<String, Attr
         let binding = attrs.get(&attr.name).map_or_else(unset, Binding::of_value);
         (attr.name.clone(), binding)
     };
-    let bindings = template.attrs.iter().map(bound).collect();
-    let outer = Frame {
-        file: template.file.clone(),
-        folder: template.file.parent().unwrap_or_default(),
-        bindings: BTreeMap::new(),
-        is_closed: true,
-        instance: None,
-        ..Frame::clone(&placed.frame)
-    };
-    let mut frame = outer.inside((&placed.def.name, None), &template.block, bindings);
-    frame.blocks.drain(..frame.blocks.len() - 1);
-    frame.uses.push(placed.def.anchor().clone());
-    frame
+    template.attrs.iter().map(bound).collect()
 }
 
 /// The use of a template as a target has it: its attributes, and settings that every target takes.

@@ -14,10 +14,13 @@ use crate::syntax::{Float, Scalar, Value};
 use crate::units;
 use crate::value::{AttrValue, FileName, FileUse};
 
-/// The annotation of a value that is an item of a fan-out and names an output.
-pub(crate) const ITEM: &str = "item";
-/// The same for one that is a path of the workspace.
-pub(crate) const ITEM_PATH: &str = "item-path";
+/// The annotation of a value that braces stand for and that is a path of the workspace, whatever
+/// characters are in it. No text can have it.
+pub(crate) const PATH: &str = "\0path";
+/// The same for one that is an item of a fan-out and names an output.
+pub(crate) const ITEM: &str = "\0item";
+/// The same for an item that is a path.
+pub(crate) const ITEM_PATH: &str = "\0item-path";
 
 /// `value`, without interpolations, as one value of `attr`; its paths and labels are those of
 /// `place`.
@@ -105,21 +108,21 @@ pub(crate) fn bad_label(error: &LabelError, anchor: &Anchor) -> Diagnostic {
 fn check_annotation(value: &Value, ty: AttrType) -> Result<(), Diagnostic> {
     match value.annotation.as_deref() {
         None => Ok(()),
-        Some("glob" | "path" | ITEM | ITEM_PATH) if ty.is_file() => Ok(()),
+        Some("glob" | PATH | ITEM | ITEM_PATH) if ty.is_file() => Ok(()),
         Some("glob") => {
             Err(Diagnostic::error(BAD_GLOB, "a `(glob)` stands for files, and this is no file")
                 .at(&value.anchor))
         }
         Some(other) => {
             let message = format!("`({other})` means nothing here");
-            let hint = did_you_mean(other, ["glob", "path"]);
+            let hint = did_you_mean(other, ["glob"]);
             Err(Diagnostic::error(UNKNOWN_ANNOTATION, message).at(&value.anchor).maybe_hint(hint))
         }
     }
 }
 
 fn file_name(text: &str, value: &Value, place: Place<'_>) -> Result<FileName, Diagnostic> {
-    let is_path = matches!(value.annotation.as_deref(), Some("path" | ITEM_PATH));
+    let is_path = matches!(value.annotation.as_deref(), Some(PATH | ITEM_PATH));
     if value.annotation.as_deref() == Some("glob") {
         let (package, pattern) = (place.globs.clone(), text.to_owned());
         return check_glob(text, &value.anchor).map(|()| FileName::Glob {

@@ -52,16 +52,20 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Says of fan-outs that were never expanded that they are blocked.
-    pub(crate) fn end_waiting(&mut self) {
+    /// Says of fan-outs that were never expanded that they are blocked, or cancelled if the run was.
+    pub(crate) fn end_waiting(&mut self, is_stopping: bool) {
         let graph = Arc::clone(&self.ground.graph);
         for Waiting { fan_out, on, task } in &graph.waiting {
             let is_made = task.is_some_and(|id| matches!(self.plan.step(id), Step::Settled(_)));
-            let reason = match is_made {
-                true => "what fan-outs expand to has problems".to_owned(),
-                false => format!("it expands after `{on}`, which has no result"),
+            let (result, reason) = match (is_stopping, is_made) {
+                (true, _) => (TaskResult::Cancelled, "the run was cancelled".to_owned()),
+                (_, true) => {
+                    (TaskResult::Blocked, "what fan-outs expand to has problems".to_owned())
+                }
+                (_, false) => {
+                    (TaskResult::Blocked, format!("it expands after `{on}`, which has no result"))
+                }
             };
-            let result = TaskResult::Blocked;
             self.counts.add(result);
             let finished = TaskFinished::quiet(fan_out.clone(), None, result);
             let finished = TaskFinished { reason: Some(reason.into()), ..finished };
