@@ -1,6 +1,6 @@
 //! What commands begin with: the context they are given, an open workspace, and its targets.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -58,20 +58,29 @@ pub(crate) struct Session {
     pub(crate) level: Level,
 }
 
-/// What the command line and the files that it names set.
-fn overrides(args: &VarArgs) -> Result<Overrides, CommandError> {
+/// The workspace's file of params.
+const PARAMS_FILE: &str = "vwfb.params.kdl";
+
+/// What the command line, the files that it names, and the params of the workspace at `root` set.
+fn overrides(args: &VarArgs, root: &Path) -> Result<Overrides, CommandError> {
     let mut vars = Vec::new();
     for path in &args.files {
-        let failed = |why: String| CommandError::VarsFile { path: path.clone(), why };
-        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-        // Only its extension counts, which says how it is written.
-        let is_json = path.extension().is_some_and(|extension| extension == "json");
-        let name = WsPath::new(if is_json { "vars.json" } else { "vars.kdl" });
-        let name = name.map_err(|error| failed(error.to_string()))?;
-        vars.extend(VarOverride::read(&name, &text).map_err(failed)?);
+        vars.extend(read_vars(path)?);
     }
     vars.extend(args.vars.iter().cloned());
-    Ok(Overrides { profile: args.profile.clone(), vars })
+    let params = root.join(PARAMS_FILE);
+    let params = if params.exists() { read_vars(&params)? } else { Vec::new() };
+    Ok(Overrides { profile: args.profile.clone(), vars, params })
+}
+
+fn read_vars(path: &Path) -> Result<Vec<VarOverride>, CommandError> {
+    let failed = |why: String| CommandError::VarsFile { path: path.to_owned(), why };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    // Only its extension counts, which says how it is written.
+    let is_json = path.extension().is_some_and(|extension| extension == "json");
+    let name = WsPath::new(if is_json { "vars.json" } else { "vars.kdl" });
+    let name = name.map_err(|error| failed(error.to_string()))?;
+    VarOverride::read(&name, &text).map_err(failed)
 }
 
 impl Session {
@@ -80,7 +89,7 @@ impl Session {
         let _opening = Timed::new(Phase::Load);
         let Located { root, current } = ctx.located()?;
         let sources = Sources::new(root.clone());
-        let overrides = overrides(vars)?;
+        let overrides = overrides(vars, &root)?;
         let place = Place { root, store: ctx.store()?, overrides };
         // The kernel is asked while the databases are opened.
         let level = thread::spawn(Level::detect);

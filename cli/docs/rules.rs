@@ -98,6 +98,12 @@ fn kind(attr: &AttrDef) -> String {
     if !values.is_empty() {
         let _ = write!(text, ": {}", values.join(", "));
     }
+    if let Some(count) = attr.count {
+        let _ = write!(text, ", {count} of them");
+    }
+    if !attr.extensions.is_empty() {
+        let _ = write!(text, ", .{}", attr.extensions.join(", ."));
+    }
     match (attr.min, attr.max) {
         (Some(min), Some(max)) => {
             let _ = write!(text, ", {} to {}", min.0, max.0);

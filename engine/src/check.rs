@@ -153,7 +153,8 @@ impl<'db> Check<'db> {
         self.add(&workspace.problems);
         self.workspace_is_broken = workspace.has_errors();
         let overrides = Settings::get(self.db).overrides(self.db);
-        let given = overrides.profile.is_some() || !overrides.vars.is_empty();
+        let sets = !overrides.vars.is_empty() || !overrides.params.is_empty();
+        let given = overrides.profile.is_some() || sets;
         let declared = all && !workspace.value.profiles.is_empty();
         if !given && !declared {
             return;

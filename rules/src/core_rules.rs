@@ -118,17 +118,5 @@ fn rule(name: &str, body: Body) -> RuleDef {
 }
 
 fn attr(name: &str, ty: AttrType, doc: &str) -> AttrDef {
-    AttrDef {
-        name: name.into(),
-        ty,
-        shape: Shape::Single,
-        doc: Some(doc.into()),
-        optional: true,
-        default: None,
-        min: None,
-        max: None,
-        values: Vec::new(),
-        media: None,
-        anchor: place(),
-    }
+    AttrDef { doc: Some(doc.into()), optional: true, ..AttrDef::plain(name, ty, &place()) }
 }

@@ -30,7 +30,7 @@ use crate::table::RuleTable;
 use crate::task::{OutputDef, ToolDef};
 use crate::template::{GivenAttrs, TemplateDef};
 use crate::tools;
-use crate::typed::typed;
+use crate::typed::{check_count, typed};
 use crate::value::{AttrValue, FileName};
 use crate::vars::Vars;
 
@@ -294,6 +294,8 @@ impl<'a> Declaring<'a> {
     ) -> Option<AttrValue> {
         match def.shape {
             Shape::List => {
+                let counted = check_count(def, values.len(), anchor);
+                self.problems.take(counted.map_err(|problem| noted(problem, def)))?;
                 Some(AttrValue::List(values.into_iter().map(|(_, value)| value).collect()))
             }
             Shape::Map => {

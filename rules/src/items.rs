@@ -8,14 +8,14 @@ use crate::block::TargetDef;
 use crate::codes::{
     BAD_ITEM, DUPLICATE_ITEM, MISSING_FILE, TOO_MANY_ITEMS, UNKNOWN_LABEL, UNKNOWN_OUTPUT,
 };
-use crate::diagnostic::{Anchor, Checked, Diagnostic};
+use crate::diagnostic::{Checked, Diagnostic};
 use crate::evaluate::Names;
 use crate::fan_out::{Axis, Condition, Each, FanOut, Over, Split};
 use crate::frame::Frame;
 use crate::label::{Label, Reference, WsPath, is_reference};
 use crate::mentions::mentions;
 use crate::read::Problems;
-use crate::rule::{AttrDef, AttrType, Shape};
+use crate::rule::{AttrDef, AttrType};
 use crate::scope::{Made, Scope, SourceKind};
 use crate::suggest::did_you_mean;
 use crate::syntax::{Node, Value};
@@ -122,7 +122,7 @@ impl Reading<'_> {
 
     fn is_there(&mut self) -> Option<bool> {
         let Some(when) = &self.fan_out.when else { return Some(true) };
-        let attr = plain_attr("when", AttrType::Bool, &when.anchor);
+        let attr = AttrDef::plain("when", AttrType::Bool, &when.anchor);
         match self.value(when, &attr)? {
             AttrValue::Bool(flag) => Some(flag),
             _ => None,
@@ -148,7 +148,7 @@ impl Reading<'_> {
 
     /// The items of an `each`, or what makes them.
     fn each(&mut self, each: &Each) -> Option<Result<Vec<Raw>, Reference>> {
-        let attr = plain_attr("over", AttrType::Artifact, &each.over.anchor);
+        let attr = AttrDef::plain("over", AttrType::Artifact, &each.over.anchor);
         let AttrValue::File(file) = self.value(&each.over, &attr)? else { return None };
         let raw = match file.what {
             FileName::Glob { package, pattern, .. } => {
@@ -494,7 +494,7 @@ impl Reading<'_> {
         let Some(first) = first else {
             return self.with_members(unset.clone(), |_| unset.clone());
         };
-        let attr = plain_attr("first", AttrType::Artifact, &first.anchor);
+        let attr = AttrDef::plain("first", AttrType::Artifact, &first.anchor);
         let binding = self.value(first, &attr).map(|value| Binding::of_value(&value));
         let binding = binding.unwrap_or_default();
         self.with_members(binding.clone(), |_| binding.clone())
@@ -622,20 +622,4 @@ pub(crate) fn stem(path: &WsPath) -> String {
 /// The first 12 hexadecimal digits of the blake3 digest of `text`.
 pub(crate) fn short_digest(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..12].to_owned()
-}
-
-fn plain_attr(name: &str, ty: AttrType, anchor: &Anchor) -> AttrDef {
-    AttrDef {
-        name: name.to_owned(),
-        ty,
-        shape: Shape::Single,
-        doc: None,
-        optional: false,
-        default: None,
-        min: None,
-        max: None,
-        values: Vec::new(),
-        media: None,
-        anchor: anchor.clone(),
-    }
 }

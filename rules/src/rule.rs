@@ -95,11 +95,34 @@ pub struct AttrDef {
     pub values: Vec<String>,
     /// The media kind of the files it takes.
     pub media: Option<Media>,
+    /// The extensions of the files it takes, without dots; any if there are none.
+    pub extensions: Vec<String>,
+    /// How many values a list has.
+    pub count: Option<u32>,
     /// Where it is declared.
     pub anchor: Anchor,
 }
 
 impl AttrDef {
+    /// A single value of the type `ty` that must be given, without bounds.
+    pub(crate) fn plain(name: &str, ty: AttrType, anchor: &Anchor) -> Self {
+        Self {
+            name: name.to_owned(),
+            ty,
+            shape: Shape::Single,
+            doc: None,
+            optional: false,
+            default: None,
+            min: None,
+            max: None,
+            values: Vec::new(),
+            media: None,
+            extensions: Vec::new(),
+            count: None,
+            anchor: anchor.clone(),
+        }
+    }
+
     /// Whether a target must give it.
     pub const fn required(&self) -> bool {
         !self.optional && self.default.is_none()

@@ -17,9 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::label::WsPath;
 use crate::package;
 use crate::read::{self, Problems};
-use crate::rule::{
-    ArgGroup, AttrDef, AttrType, Body, GroupDef, Limits, RuleDef, Shape, Stdio, ToolUse,
-};
+use crate::rule::{ArgGroup, AttrDef, AttrType, Body, GroupDef, Limits, RuleDef, Stdio, ToolUse};
 use crate::rule_check;
 use crate::schema;
 use crate::suggest::did_you_mean;
@@ -326,17 +324,9 @@ fn twice(node: &Node, action: bool) -> Diagnostic {
 fn seed(rule: &RuleDef) -> AttrDef {
     let zero = Value { scalar: Scalar::Int(0), annotation: None, anchor: rule.anchor.clone() };
     AttrDef {
-        name: "seed".into(),
-        ty: AttrType::Int,
-        shape: Shape::Single,
         doc: Some("What the result depends on beside its inputs.".into()),
-        optional: false,
         default: Some(vec![zero]),
-        min: None,
-        max: None,
-        values: Vec::new(),
-        media: None,
-        anchor: rule.anchor.clone(),
+        ..AttrDef::plain("seed", AttrType::Int, &rule.anchor)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::read::{self, Problems};
 use crate::rule::{AttrDef, AttrType, Shape};
 use crate::suggest::did_you_mean;
 use crate::syntax::{Float, Node, Scalar, Value};
-use crate::typed::typed;
+use crate::typed::{check_count, typed};
 
 /// The attributes that every target takes, whatever its rule.
 pub(crate) const COMMON: [&str; 7] =
@@ -18,9 +18,9 @@ pub(crate) const COMMON: [&str; 7] =
 /// Names that interpolations mean something else by.
 pub(crate) const TAKEN: [&str; 5] = ["name", "out", "vars", "item", "feedback"];
 
-const PROPS: [&str; 9] =
-    ["type", "default", "min", "max", "optional", "list", "map", "media", "doc"];
-const CHILDREN: [&str; 3] = ["doc", "values", "default"];
+const PROPS: [&str; 10] =
+    ["type", "default", "min", "max", "optional", "list", "map", "media", "count", "doc"];
+const CHILDREN: [&str; 4] = ["doc", "values", "default", "extensions"];
 
 /// The attribute that an `attr` node declares.
 pub(crate) fn attr(node: &Node, folder: &WsPath, problems: &mut Problems) -> Option<AttrDef> {
@@ -46,9 +46,8 @@ pub(crate) fn schema(
     problems: &mut Problems,
 ) -> Option<AttrDef> {
     read::only_props(node, &PROPS, problems);
+    let plain = AttrDef::plain(name, attr_type(node, problems)?, &node.anchor);
     let mut attr = AttrDef {
-        name: name.into(),
-        ty: attr_type(node, problems)?,
         shape: shape(node, problems),
         doc: read::text_prop(node, "doc", problems).map(Into::into),
         optional: read::prop(node, "optional")
@@ -57,9 +56,9 @@ pub(crate) fn schema(
         default: read::prop(node, "default").map(|value| vec![value.clone()]),
         min: bound(node, "min", problems),
         max: bound(node, "max", problems),
-        values: Vec::new(),
         media: media(node, problems),
-        anchor: node.anchor.clone(),
+        count: read::prop(node, "count").and_then(|value| read::count(value, problems)),
+        ..plain
     };
     for child in &node.children {
         attr_child(&mut attr, child, problems);
@@ -135,6 +134,12 @@ fn attr_child(attr: &mut AttrDef, child: &Node, problems: &mut Problems) {
     match child.name.as_str() {
         "doc" => attr.doc = read::text_arg(child, "a text", problems).map(Into::into),
         "default" => attr.default = Some(child.args.clone()),
+        "extensions" => {
+            for value in &child.args {
+                let text = read::text(value, "an extension", problems);
+                attr.extensions.extend(text.map(|it| it.trim_start_matches('.').to_owned()));
+            }
+        }
         "values" => {
             for value in &child.args {
                 let Some(text) = read::text(value, "a text", problems) else { continue };
@@ -166,6 +171,12 @@ fn check(attr: &AttrDef, node: &Node, folder: &WsPath, problems: &mut Problems) 
     if !numeric && (attr.min.is_some() || attr.max.is_some()) {
         fault("only an `int` or `float` has `min` and `max`", "leave them out");
     }
+    if attr.shape != Shape::List && attr.count.is_some() {
+        fault("only a list has a `count`", "write `list=#true`");
+    }
+    if !attr.ty.is_file() && !attr.extensions.is_empty() {
+        fault("only a `file`, `tree` or `artifact` has `extensions`", "leave them out");
+    }
     if !attr.ty.is_file() && attr.media.is_some() {
         fault("only a `file`, `tree` or `artifact` has `media`", "leave it out");
     }
@@ -174,6 +185,9 @@ fn check(attr: &AttrDef, node: &Node, folder: &WsPath, problems: &mut Problems) 
     }
     for value in attr.default.iter().flatten() {
         check_default(attr, value, folder, problems);
+    }
+    if let Some(default) = &attr.default {
+        problems.take(check_count(attr, default.len(), &node.anchor));
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::codes::{
     BAD_GLOB, BAD_LABEL, BAD_NAME, BAD_PATH, NOT_IN_ENUM, OUT_OF_RANGE, UNKNOWN_ANNOTATION,
-    WRONG_UNIT,
+    WRONG_MEDIA, WRONG_UNIT,
 };
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::frame::Place;
-use crate::label::{LabelError, is_name, is_reference};
+use crate::label::{LabelError, WsPath, is_name, is_reference};
 use crate::read::{list, wrong_type};
 use crate::rule::{AttrDef, AttrType};
 use crate::suggest::did_you_mean;
@@ -65,7 +65,7 @@ fn from_text(
         AttrType::Text => Ok(AttrValue::Text(text.into())),
         AttrType::Enum => choice(text, value, attr),
         AttrType::File | AttrType::Tree | AttrType::Artifact => {
-            let what = file_name(text, value, place)?;
+            let what = file_name(text, value, attr, place)?;
             let item = matches!(value.annotation.as_deref(), Some(ITEM | ITEM_PATH));
             Ok(AttrValue::File(FileUse { what, anchor: value.anchor.clone(), item }))
         }
@@ -121,7 +121,12 @@ fn check_annotation(value: &Value, ty: AttrType) -> Result<(), Diagnostic> {
     }
 }
 
-fn file_name(text: &str, value: &Value, place: Place<'_>) -> Result<FileName, Diagnostic> {
+fn file_name(
+    text: &str,
+    value: &Value,
+    attr: &AttrDef,
+    place: Place<'_>,
+) -> Result<FileName, Diagnostic> {
     let is_path = matches!(value.annotation.as_deref(), Some(PATH | ITEM_PATH));
     if value.annotation.as_deref() == Some("glob") {
         let (package, pattern) = (place.globs.clone(), text.to_owned());
@@ -140,7 +145,40 @@ fn file_name(text: &str, value: &Value, place: Place<'_>) -> Result<FileName, Di
         return Err(problem.hint("write `.` for the package's folder"));
     }
     let path = place.folder.join(text).map_err(|error| bad_label(&error, &value.anchor))?;
+    check_extension(&path, attr, &value.anchor)?;
     Ok(FileName::Path(path))
+}
+
+/// Whether a file at `path` is one of those that `attr` takes by their names.
+pub(crate) fn check_extension(
+    path: &WsPath,
+    attr: &AttrDef,
+    anchor: &Anchor,
+) -> Result<(), Diagnostic> {
+    let is_one = |known: &String| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(known));
+    if attr.extensions.is_empty() || attr.extensions.iter().any(is_one) {
+        return Ok(());
+    }
+    let names: Vec<String> = attr.extensions.iter().map(|it| format!(".{it}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let message = format!("`{}` cannot be `{path}`", attr.name);
+    let hint = format!("it takes files that end in {}", list(&names));
+    Err(Diagnostic::error(WRONG_MEDIA, message).at(anchor).hint(hint))
+}
+
+/// Whether a list of `length` values is as long as `attr` says.
+pub(crate) fn check_count(
+    attr: &AttrDef,
+    length: usize,
+    anchor: &Anchor,
+) -> Result<(), Diagnostic> {
+    match attr.count {
+        Some(count) if count as usize != length => {
+            let message = format!("`{}` has {count} values, not {length}", attr.name);
+            Err(Diagnostic::error(OUT_OF_RANGE, message).at(anchor))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_glob(pattern: &str, anchor: &Anchor) -> Result<(), Diagnostic> {

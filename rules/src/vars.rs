@@ -17,7 +17,7 @@ use crate::rule::{AttrDef, AttrType, Shape};
 use crate::schema;
 use crate::suggest::{did_you_mean, nearest};
 use crate::syntax::{Node, Scalar, Value};
-use crate::typed::typed;
+use crate::typed::{check_count, typed};
 use crate::value::AttrValue;
 use crate::workspace::{ProfileDef, WorkspaceDef};
 
@@ -88,6 +88,8 @@ pub struct Overrides {
     /// The variables, those of a file before those of the command line; a later one wins over an
     /// earlier one, and one for a package over one for all.
     pub vars: Vec<VarOverride>,
+    /// Those of the workspace's file of params, over which the profile wins.
+    pub params: Vec<VarOverride>,
 }
 
 /// One `--var`, or one value of a `--vars` file.
@@ -164,7 +166,7 @@ impl VarOverride {
         if self.given.is_some() {
             let place =
                 self.package.as_ref().map(|package| format!("//{package}:")).unwrap_or_default();
-            return format!("{place}{} {} in --vars", self.name, self.value);
+            return format!("{place}{} {}", self.name, self.value);
         }
         match &self.package {
             Some(package) => format!("--var //{package}:{}={}", self.name, self.value),
@@ -281,7 +283,7 @@ pub fn check_overrides<'p>(
         check_profile(profile, &declared, &mut problems);
     }
     problems.extend(unknown_profile(workspace, overrides));
-    for set in &overrides.vars {
+    for set in overrides.params.iter().chain(&overrides.vars) {
         check_override(set, &declared, &folders, &mut problems);
     }
     problems
@@ -376,18 +378,20 @@ fn value_of(
     profile: Option<&ProfileDef>,
     overrides: &Overrides,
 ) -> Option<VarValue> {
-    let named = |set: &&VarOverride| set.name == def.name;
-    let own = overrides.vars.iter().rev().filter(named);
-    let own = own
-        .clone()
-        .find(|set| set.package.is_some() && set.package.as_ref() == place)
-        .or_else(|| own.clone().find(|set| set.package.is_none()));
-    let from_override = own.and_then(|set| override_values(def, set).ok());
+    let of = |sets: &[VarOverride]| {
+        let named = |set: &&VarOverride| set.name == def.name;
+        let own = sets.iter().rev().filter(named);
+        let of_place = |set: &&VarOverride| set.package.is_some() && set.package.as_ref() == place;
+        let found = own.clone().find(of_place);
+        let found = found.or_else(|| own.clone().find(|set| set.package.is_none()));
+        found.and_then(|set| override_values(def, set).ok())
+    };
     let from_profile = profile
         .and_then(|profile| profile.vars.iter().find(|var| var.name == def.name))
         .map(|var| var.values.clone());
     let own = (!def.is_required).then(|| def.values.clone());
-    [from_override, from_profile, own].into_iter().flatten().find_map(|values| {
+    let given = [of(&overrides.vars), from_profile, of(&overrides.params), own];
+    given.into_iter().flatten().find_map(|values| {
         let value = typed_values(def, &values).ok()?;
         let scalars = values.into_iter().map(Plain::from).collect();
         Some(VarValue { scalars, value })
@@ -401,6 +405,7 @@ pub(crate) fn typed_values(def: &VarDef, values: &[Value]) -> Result<AttrValue, 
     if def.schema.shape == Shape::List {
         let list: Result<_, _> =
             values.iter().map(|value| typed(value, &def.schema, root)).collect();
+        check_count(&def.schema, values.len(), values.last().map_or(&def.anchor, |it| &it.anchor))?;
         return list.map(AttrValue::List);
     }
     match values {
@@ -501,7 +506,7 @@ fn var(node: &Node, problems: &mut Problems) -> Option<VarDef> {
         return None;
     }
     let shape = if node.args.len() == 1 { Shape::Single } else { Shape::List };
-    let schema = plain_schema(node, types[0]?, shape);
+    let schema = AttrDef { shape, ..AttrDef::plain(&node.name, types[0]?, &node.anchor) };
     let (values, anchor) = (node.args.clone(), node.anchor.clone());
     Some(VarDef { name: node.name.clone(), schema, values, is_required: false, anchor })
 }
@@ -532,22 +537,6 @@ const fn type_of(scalar: &Scalar) -> Option<AttrType> {
     }
 }
 
-fn plain_schema(node: &Node, ty: AttrType, shape: Shape) -> AttrDef {
-    AttrDef {
-        name: node.name.clone(),
-        ty,
-        shape,
-        doc: None,
-        optional: false,
-        default: None,
-        min: None,
-        max: None,
-        values: Vec::new(),
-        media: None,
-        anchor: node.anchor.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -570,7 +559,7 @@ mod tests {
 
     fn overrides(profile: Option<&str>, vars: &[&str]) -> Overrides {
         let vars = vars.iter().map(|text| VarOverride::parse(text).unwrap()).collect();
-        Overrides { profile: profile.map(Into::into), vars }
+        Overrides { profile: profile.map(Into::into), vars, ..Overrides::default() }
     }
 
     fn width(build: &str, profile: Option<&str>, set: &[&str]) -> String {
@@ -583,6 +572,24 @@ mod tests {
         let (workspace, package) = world(build);
         let problems = check_overrides(&workspace, [&package], &overrides(profile, set));
         problems.iter().map(|p| format!("{}: {}", p.code, p.message)).collect()
+    }
+
+    #[test]
+    fn a_file_of_params_is_weaker_than_a_profile() {
+        let (workspace, package) = world("");
+        let of = |profile: Option<&str>, set: &[&str]| {
+            let params = vec![VarOverride::parse("width=300").unwrap()];
+            let overrides = Overrides { params, ..overrides(profile, set) };
+            let vars = vars(&workspace, &package, &overrides);
+            vars.value("width").unwrap().value.text().unwrap()
+        };
+        assert_eq!(
+            [of(None, &[]), of(Some("draft"), &[]), of(None, &["width=5"])],
+            ["300", "540", "5"]
+        );
+        let params = vec![VarOverride::parse("widht=300").unwrap()];
+        let overrides = Overrides { params, ..Overrides::default() };
+        assert_eq!(check_overrides(&workspace, [&package], &overrides).len(), 1);
     }
 
     #[test]
@@ -610,7 +617,7 @@ mod tests {
     fn a_file_has_values_with_their_types() {
         let read = |name: &str, text: &str| {
             let vars = VarOverride::read(&WsPath::new(name).unwrap(), text)?;
-            Ok::<_, String>(Overrides { profile: None, vars })
+            Ok::<_, String>(Overrides { vars, ..Overrides::default() })
         };
         let (workspace, package) = world("vars { own \"x\" }");
         for (name, text) in [

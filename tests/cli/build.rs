@@ -303,3 +303,23 @@ fn values_come_from_a_file_and_the_command_line_wins() {
     let gone = world.run(&["build", "//...", "--vars", "none.kdl"]);
     let _told = gone.exits(3).says("`none.kdl`: No such file");
 }
+
+#[test]
+fn the_workspace_has_a_file_of_params() {
+    let world = World::new();
+    world
+        .write("BUILD.kdl", "params { n type=\"int\" }\nwrite_file \"a\" text=\"n is {vars.n}\"\n");
+    world.write("vwfb.params.kdl", "n 7\n");
+    let built = |args: &[&str]| {
+        let _built = world.ok(&[&["build", ":a"], args].concat());
+        world.read("vwfb-out/a.txt")
+    };
+    assert_eq!(built(&[]), "n is 7");
+    assert_eq!(built(&["--var", "n=8"]), "n is 8");
+    world.write("vwfb.params.kdl", "n 9\n");
+    assert_eq!(built(&[]), "n is 9");
+    world.write("vwfb.params.kdl", "m 9\n");
+    let _told = world.run(&["build", ":a"]).exits(3).says("unknown-var");
+    world.write("vwfb.params.kdl", "n\n");
+    let _told = world.run(&["build", ":a"]).exits(3).says("vwfb.params.kdl");
+}

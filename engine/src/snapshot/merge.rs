@@ -29,7 +29,8 @@ pub(crate) fn merge(
     let (overrides, _) = db.settings();
     // Which variables exist anywhere is then part of what is checked.
     let profiles = !workspace(db).value.profiles.is_empty();
-    if profiles || overrides.profile.is_some() || !overrides.vars.is_empty() {
+    let sets = !overrides.vars.is_empty() || !overrides.params.is_empty();
+    if profiles || overrides.profile.is_some() || sets {
         return None;
     }
     let mut rows = RowsByLabel::of(graph);

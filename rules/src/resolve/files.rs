@@ -15,6 +15,7 @@ use crate::rule::{AttrDef, AttrType, Shape};
 use crate::scope::{Scope, SourceKind};
 use crate::suggest::{did_you_mean, nearest};
 use crate::task::{InputRef, Provided};
+use crate::typed::check_extension;
 use crate::value::{AttrValue, FileName, FileUse};
 
 /// An artifact that an attribute stands for.
@@ -343,7 +344,11 @@ impl<'a> Files<'a> {
         let message = match (attr.ty, found.tree) {
             (AttrType::File, true) => "is a directory, and a file is needed",
             (AttrType::Tree, false) => "is a file, and a directory is needed",
-            _ => return self.check_media(attr, found, anchor),
+            _ => {
+                let named = check_extension(&found.path, attr, anchor);
+                self.problems.take(named.map_err(|problem| noted(problem, attr, "declared here")));
+                return self.check_media(attr, found, anchor);
+            }
         };
         let message = format!("`{}` {message}", found.path);
         let problem =

@@ -132,7 +132,8 @@ fn outputs_of_others_are_inputs_by_their_paths() {
 
 #[test]
 fn a_text_is_written_without_a_process() {
-    let overrides = Overrides { profile: None, vars: vec![VarOverride::parse("who=you").unwrap()] };
+    let vars = vec![VarOverride::parse("who=you").unwrap()];
+    let overrides = Overrides { vars, ..Overrides::default() };
     let build = "vars { who \"world\" }\nwrite_file \"greet\" text=\"Hello {vars.who}\\n\"";
     let world = World::with(&[("p/BUILD.kdl", build)], &overrides);
     world.clean();
