@@ -194,7 +194,6 @@ fn written(template: &Template) -> String {
     let parts = template.parts.iter().map(|part| match part {
         Part::Text(text) => text.replace('{', "{{").replace('}', "}}"),
         Part::Field(steps) => format!("{{{}}}", steps.join(".")),
-        Part::Value(_) => "{vars}".to_owned(),
     });
     parts.collect()
 }

@@ -14,15 +14,13 @@ use crate::key::KeyRecord;
 use crate::system::Content;
 use crate::target::task;
 
-/// An action with its key.
+/// The key of a task's action. The action itself is made again when it is run, as most are not.
 #[derive(Debug, Clone)]
 pub struct Keyed {
     /// The digest of the record.
     pub key: ActionKey,
     /// Every field of the key.
     pub record: KeyRecord,
-    /// What to run.
-    pub action: Arc<Action>,
     /// What it was made from, with all that is in no key.
     pub def: Arc<TaskDef>,
     /// The workspace's files among the inputs.
@@ -74,14 +72,30 @@ pub enum Unkeyed {
     Tool(Arc<str>),
 }
 
-/// The task's action and key. It reads the task's definition, its sources, its tools and the
+/// The key of the task's action. It reads the task's definition, its sources, its tools and the
 /// outcomes of its direct needs, and nothing deeper.
-#[salsa::tracked(returns(ref))]
-pub(crate) fn action(db: &dyn Db, target: Target) -> Result<Arc<Keyed>, Unkeyed> {
+///
+/// # Errors
+/// See [`Unkeyed`].
+#[salsa::tracked(returns(clone))]
+pub fn keyed(db: &dyn Db, target: Target) -> Result<Arc<Keyed>, Unkeyed> {
     count(Counter::QueriesExecuted, 1);
     let Some(def) = &task(db, target).value else {
         return Err(Unkeyed::NoTask(target.label(db).clone()));
     };
+    let (action, sources) = action(db, def)?;
+    let record = KeyRecord::of(&action);
+    Ok(Arc::new(Keyed { key: record.key(), record, def: Arc::clone(def), sources }))
+}
+
+/// What the task `def` runs now, with the workspace's files among its inputs.
+///
+/// # Errors
+/// See [`Unkeyed`].
+pub(crate) fn action(
+    db: &dyn Db,
+    def: &TaskDef,
+) -> Result<(Action, Vec<(WsPath, Artifact)>), Unkeyed> {
     let (inputs, sources) = inputs(db, def)?;
     let action = Action {
         command: command(&def.command),
@@ -101,9 +115,7 @@ pub(crate) fn action(db: &dyn Db, target: Target) -> Result<Arc<Keyed>, Unkeyed>
         platform: platform(db, def),
         rule_version: def.rule_version,
     };
-    let record = KeyRecord::of(&action);
-    let (key, action, def) = (record.key(), Arc::new(action), Arc::clone(def));
-    Ok(Arc::new(Keyed { key, record, action, def, sources }))
+    Ok((action, sources))
 }
 
 type Inputs = (BTreeMap<String, Artifact>, Vec<(WsPath, Artifact)>);
@@ -210,14 +222,6 @@ fn tools(db: &dyn Db, def: &TaskDef) -> Result<BTreeMap<String, vwfb_cas::Digest
         };
     }
     Ok(tools)
-}
-
-/// The action and key of `target`, for tests that ask without a run.
-///
-/// # Errors
-/// See [`Unkeyed`].
-pub fn keyed(db: &dyn Db, target: Target) -> Result<Arc<Keyed>, Unkeyed> {
-    action(db, target).clone()
 }
 
 #[cfg(test)]

@@ -280,6 +280,7 @@ impl<'a> Build<'a> {
                 return Ok(());
             }
         };
+        let Some(action) = self.run.action(id) else { return Ok(()) };
         let cancel = CancelToken::new().map_err(|error| EnvironmentError::of(&error))?;
         for (name, amount) in &def.resources {
             *self.in_use.entry(name.clone()).or_default() += amount;
@@ -287,7 +288,7 @@ impl<'a> Build<'a> {
         let job = Job {
             id,
             key: keyed.key,
-            action: Arc::clone(&keyed.action),
+            action,
             grants,
             sources: keyed.sources.clone(),
             tools: def.tools.clone(),

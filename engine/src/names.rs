@@ -13,7 +13,7 @@ use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
 use vwfb_rules::frame::{Frame, Placed};
 use vwfb_rules::instance::{self, INSTANCE};
 use vwfb_rules::items::Items;
-use vwfb_rules::label::{Label, Step};
+use vwfb_rules::label::Label;
 use vwfb_rules::template::TemplateDef;
 use vwfb_rules::vars::Vars;
 
@@ -160,7 +160,7 @@ pub(crate) fn outermost(db: &dyn Db, label: &Label) -> Anchor {
     member.map_or_else(file, |member| member.anchor().clone())
 }
 
-fn places_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> HashMap<String, usize> {
+fn places_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> HashMap<Arc<str>, usize> {
     HashMap::new()
 }
 
@@ -187,7 +187,7 @@ fn member(db: &dyn Db, label: &Label) -> Option<(Arc<TargetDef>, Opened)> {
 /// The targets that the items of the fan-outs on the way to `label` come from, its own among them.
 pub(crate) fn sources_of(db: &dyn Db, label: &Label) -> Vec<Label> {
     let source = |at: usize| {
-        let of_all = Label { steps: upto(label, at), package: label.package.clone() };
+        let of_all = of_all(label, at);
         let (def, outer) = member(db, &of_all)?;
         vwfb_rules::items::source(&def, &outer.frame, vars_of(db, &outer.frame))
     };
@@ -196,10 +196,10 @@ pub(crate) fn sources_of(db: &dyn Db, label: &Label) -> Vec<Label> {
 
 /// Item -> its place among the items of the fan-out that `target` names.
 #[salsa::tracked(returns(ref), cycle_result = places_in_cycle)]
-fn item_places(db: &dyn Db, target: Target) -> HashMap<String, usize> {
+fn item_places(db: &dyn Db, target: Target) -> HashMap<Arc<str>, usize> {
     count(Counter::QueriesExecuted, 1);
     let Some(Items::Known(items)) = &items(db, target).value else { return HashMap::new() };
-    items.iter().enumerate().map(|(place, item)| (item.id.clone(), place)).collect()
+    items.iter().enumerate().map(|(place, item)| (Arc::clone(&item.id), place)).collect()
 }
 
 /// The block that `target` stands for, as a child of a fan-out or as a use of a template.
@@ -208,15 +208,15 @@ pub(crate) fn opened(db: &dyn Db, target: Target) -> Checked<Option<Opened>> {
     count(Counter::QueriesExecuted, 1);
     let label = target.label(db);
     let Some((def, outer)) = member(db, label) else { return Checked::default() };
-    let item = label.steps.last().and_then(|step| step.item.as_deref());
+    let item = label.steps.last().and_then(|step| step.item.as_ref());
     match (&def.fan_out, item) {
         (Some(fan_out), Some(id)) => {
-            let of_all = db.target(&without_item(label));
+            let of_all = db.target(&of_all(label, label.steps.len() - 1));
             let place = item_places(db, of_all).get(id);
             let (Some(place), Some(Items::Known(items))) = (place, &items(db, of_all).value) else {
                 return Checked::default();
             };
-            let bindings = items[*place].bindings.clone();
+            let bindings = Arc::clone(&items[*place].bindings);
             let frame = outer.frame.inside((&def.name, Some(id)), &fan_out.block, bindings);
             let block = Arc::clone(&fan_out.block);
             Checked::clean(Some(Opened { block, frame: Arc::new(frame) }))
@@ -240,14 +240,6 @@ pub(crate) fn opened(db: &dyn Db, target: Target) -> Checked<Option<Opened>> {
     }
 }
 
-fn without_item(label: &Label) -> Label {
-    let mut label = label.clone();
-    if let Some(last) = label.steps.last_mut() {
-        last.item = None;
-    }
-    label
-}
-
 /// What `target` names; nothing if there is nothing of that name.
 #[salsa::tracked(returns(clone), cycle_result = named_in_cycle)]
 pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
@@ -264,7 +256,7 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
         if let Some(next) = label.steps.get(at + 1) {
             static_block(db, label, at, (def, &opened))?.get(&next.name)?;
         }
-        let of_all = db.target(&Label { steps: upto(label, at), package: label.package.clone() });
+        let of_all = db.target(&of_all(label, at));
         match (&def.fan_out, &step.item) {
             (Some(fan_out), None) => {
                 let last = fan_out.block.last()?.name.clone();
@@ -275,10 +267,13 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
                     }
                     None => return Some(Named::Broken),
                 };
-                let of_item = |id: &str| {
-                    let mut label = label.clone();
-                    label.steps[at].item = Some(id.to_owned());
-                    if at + 1 == label.steps.len() { label.member(&last) } else { label }
+                let of_item = |id: &Arc<str>| {
+                    let child = label.with_item(at, Some(Arc::clone(id)));
+                    if at + 1 == label.steps.len() {
+                        child.member(Arc::clone(&last))
+                    } else {
+                        child
+                    }
                 };
                 let members = items.iter().map(|item| of_item(&item.id));
                 // What is further down may be there for some of them only.
@@ -346,18 +341,16 @@ fn of_last(db: &dyn Db, target: Target, def: &Arc<TargetDef>, outer: &Opened) ->
     }
     let Checked { value, problems } = opened(db, target);
     let members: Arc<[Label]> = match value {
-        Some(opened) => Arc::new([label.clone().member(&opened.block.last()?.name)]),
+        Some(opened) => Arc::new([label.member(Arc::clone(&opened.block.last()?.name))]),
         None if problems.is_empty() => Arc::default(),
         None => return Some(Named::Broken),
     };
     Some(Named::Family(members))
 }
 
-/// The steps of `label` up to the one `at`, which means all items.
-fn upto(label: &Label, at: usize) -> Vec<Step> {
-    let mut steps = label.steps[..=at].to_vec();
-    steps[at].item = None;
-    steps
+/// The name of what the step `at` of `label` leads to, for all its items.
+fn of_all(label: &Label, at: usize) -> Label {
+    label.prefix(at + 1).with_item(at, None)
 }
 
 /// The target of that name.

@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 
 use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{ActionKey, ActionResult, Artifact, Store};
+use vwfb_exec::action::Action;
 use vwfb_rules::diagnostic::Diagnostic;
 use vwfb_rules::label::Label;
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::task::TaskDef;
 
-use crate::action::{Keyed, Unkeyed, action};
+use crate::action::{Keyed, Unkeyed, action, keyed};
 use crate::answers::{Answer, Answers};
 use crate::chain::chain;
 use crate::db::{Database, Target};
@@ -197,14 +198,13 @@ impl<'a> Run<'a> {
     /// Why a task that ended has no key, if it has none.
     pub(crate) fn unkeyed(&self, id: TaskId) -> Option<String> {
         let ended = matches!(self.plan.step(id), Step::Ended(TaskResult::Failed));
-        let asked = ended.then(|| action(self.ground.db, self.target(id)))?;
+        let asked = ended.then(|| keyed(self.ground.db, self.target(id)))?;
         asked.as_ref().err().map(ToString::to_string)
     }
 
     /// Whether `key` is what a running task would be asked to answer now.
     pub(crate) fn is_current(&self, id: TaskId, key: vwfb_cas::ActionKey) -> bool {
-        let is_asked_for =
-            || action(self.ground.db, self.target(id)).as_ref().map(|keyed| keyed.key);
+        let is_asked_for = || keyed(self.ground.db, self.target(id)).map(|keyed| keyed.key);
         self.plan.step(id) == Step::Running
             && self.plan.has_its_needs(id)
             && (self.is_steady || is_asked_for() == Ok(key))
@@ -274,17 +274,14 @@ impl<'a> Run<'a> {
             return None;
         }
         self.bring_inputs(id);
-        let keyed = match action(self.ground.db, self.target(id)) {
-            Ok(keyed) => Arc::clone(keyed),
+        let keyed = match keyed(self.ground.db, self.target(id)) {
+            Ok(keyed) => keyed,
             Err(Unkeyed::Lost(_)) => {
                 self.take_up_lost_inputs(id);
                 return None;
             }
             Err(unkeyed) => {
-                let unkeyed = unkeyed.clone();
-                self.blame(&unkeyed);
-                let reason = unkeyed.to_string().into();
-                self.fail(id, Failed::because(reason));
+                self.cannot_key(id, &unkeyed);
                 return None;
             }
         };
@@ -342,6 +339,22 @@ impl<'a> Run<'a> {
     }
 
     /// Notes whose fault it is that a task has no key.
+    /// What to run for `id`, which has its key; otherwise it has failed.
+    pub(crate) fn action(&mut self, id: TaskId) -> Option<Action> {
+        match action(self.ground.db, &self.keyed(id).def) {
+            Ok((action, _)) => Some(action),
+            Err(unkeyed) => {
+                self.cannot_key(id, &unkeyed);
+                None
+            }
+        }
+    }
+
+    fn cannot_key(&mut self, id: TaskId, unkeyed: &Unkeyed) {
+        self.blame(unkeyed);
+        self.fail(id, Failed::because(unkeyed.to_string().into()));
+    }
+
     const fn blame(&mut self, unkeyed: &Unkeyed) {
         match unkeyed {
             Unkeyed::NotInTree { .. } => {}

@@ -30,7 +30,7 @@ pub struct Job {
     /// The key its result will answer.
     pub key: ActionKey,
     /// What to run.
-    pub action: Arc<Action>,
+    pub action: Action,
     /// What its process gets beside its key.
     pub grants: Grants,
     /// The workspace's files that it reads, as its key has them.

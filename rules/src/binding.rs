@@ -1,6 +1,7 @@
 //! What a name in braces stands for beside variables: attributes of a template, items of a fan-out.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::label::WsPath;
 use crate::syntax::{Float, Scalar, Value};
@@ -18,7 +19,22 @@ pub struct Binding {
     /// Whether it is a file, which no text can hold.
     pub file: bool,
     /// What there is of it: `{item.stem}`.
-    pub fields: BTreeMap<String, Binding>,
+    pub fields: Fields,
+}
+
+/// Bindings by name. There are few in one place, and as many places as there are items.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fields(Vec<(Cow<'static, str>, Binding)>);
+
+/// What names in braces stand for: those of one block, and behind them those of the blocks around
+/// it. Copies share them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bindings(Option<Arc<Layer>>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Layer {
+    own: Arc<Fields>,
+    outer: Bindings,
 }
 
 /// A value without a place.
@@ -27,19 +43,84 @@ pub struct Plain {
     /// The value itself.
     pub scalar: Scalar,
     /// Its type annotation (`glob`).
-    pub annotation: Option<String>,
+    pub annotation: Option<Cow<'static, str>>,
 }
 
 impl From<Value> for Plain {
     fn from(value: Value) -> Self {
-        Self { scalar: value.scalar, annotation: value.annotation }
+        Self { scalar: value.scalar, annotation: value.annotation.map(Cow::Owned) }
+    }
+}
+
+impl Fields {
+    /// The one of that name.
+    pub fn get(&self, name: &str) -> Option<&Binding> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, binding)| binding)
+    }
+
+    /// Their names, in the order in which they were given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_ref())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes in `binding` as `name`, in the place of one that has that name.
+    pub(crate) fn insert(&mut self, name: impl Into<Cow<'static, str>>, binding: Binding) {
+        let name = name.into();
+        match self.get_mut(&name) {
+            Some(known) => *known = binding,
+            None => {
+                self.0.reserve_exact(1);
+                self.0.push((name, binding));
+            }
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Binding> {
+        self.0.iter_mut().find(|(known, _)| known == name).map(|(_, binding)| binding)
+    }
+}
+
+impl FromIterator<(Cow<'static, str>, Binding)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (Cow<'static, str>, Binding)>>(all: I) -> Self {
+        let mut fields = Self::default();
+        all.into_iter().for_each(|(name, binding)| fields.insert(name, binding));
+        fields
+    }
+}
+
+impl Bindings {
+    /// These, and before them `own`.
+    #[must_use]
+    pub fn inside(&self, own: Arc<Fields>) -> Self {
+        Self(Some(Arc::new(Layer { own, outer: self.clone() })))
+    }
+
+    /// What `name` stands for: the innermost of that name.
+    pub fn get(&self, name: &str) -> Option<&Binding> {
+        self.layers().find_map(|own| own.get(name))
+    }
+
+    /// All names, the innermost first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.layers().flat_map(Fields::names)
+    }
+
+    fn layers(&self) -> impl Iterator<Item = &Fields> {
+        let layers = std::iter::successors(self.0.as_deref(), |layer| layer.outer.0.as_deref());
+        layers.map(|layer| layer.own.as_ref())
     }
 }
 
 impl Plain {
     /// The value, at `place`, with the annotation there if it has none of its own.
     pub(crate) fn at(&self, place: &Value) -> Value {
-        let annotation = self.annotation.clone().or_else(|| place.annotation.clone());
+        let own = self.annotation.clone().map(Cow::into_owned);
+        let annotation = own.or_else(|| place.annotation.clone());
         Value { scalar: self.scalar.clone(), annotation, anchor: place.anchor.clone() }
     }
 
@@ -47,8 +128,8 @@ impl Plain {
         Self { scalar, annotation: None }
     }
 
-    fn annotated(text: String, annotation: &str) -> Self {
-        Self { scalar: Scalar::Text(text), annotation: Some(annotation.to_owned()) }
+    const fn annotated(text: String, annotation: &'static str) -> Self {
+        Self { scalar: Scalar::Text(text), annotation: Some(Cow::Borrowed(annotation)) }
     }
 }
 
@@ -77,14 +158,14 @@ impl Binding {
     pub(crate) fn into_item(mut self) -> Self {
         for plain in &mut self.values {
             let is_path = plain.annotation.as_deref() == Some(PATH);
-            plain.annotation = Some(if is_path { ITEM_PATH } else { ITEM }.to_owned());
+            plain.annotation = Some(Cow::Borrowed(if is_path { ITEM_PATH } else { ITEM }));
         }
         self
     }
 
     /// The same, with a field more.
-    pub(crate) fn with(mut self, name: &str, field: Self) -> Self {
-        self.fields.insert(name.to_owned(), field);
+    pub(crate) fn with(mut self, name: impl Into<Cow<'static, str>>, field: Self) -> Self {
+        self.fields.insert(name, field);
         self
     }
 
@@ -129,7 +210,7 @@ impl Binding {
                     file: each.iter().any(|one| one.file),
                     list: true,
                     values: each.into_iter().flat_map(|one| one.values).collect(),
-                    fields: BTreeMap::new(),
+                    fields: Fields::default(),
                 }
             }
             AttrValue::Map(_) => Self::default(),
@@ -146,9 +227,9 @@ impl Binding {
             }
             Value::Object(fields) => {
                 let whole = Self::text(json.to_string());
-                fields
-                    .iter()
-                    .fold(whole, |whole, (name, field)| whole.with(name, Self::of_json(field)))
+                fields.iter().fold(whole, |whole, (name, field)| {
+                    whole.with(name.clone(), Self::of_json(field))
+                })
             }
             Value::Null => Self::default(),
             other => scalar(other).map_or_else(|| Self::text(other.to_string()), Self::one),

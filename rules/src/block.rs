@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::codes::{BAD_NODE, DUPLICATE_TARGET, RESERVED_NAME};
+use crate::declare::Reading;
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::fan_out::{self, FanOut};
 use crate::read::{self, Problems};
@@ -15,20 +16,22 @@ pub struct Block {
     /// Of two with one name only the first.
     pub members: Vec<Arc<TargetDef>>,
     /// Name -> its place among them.
-    places: HashMap<String, usize>,
+    places: HashMap<Arc<str>, usize>,
 }
 
 /// One of them as written. It stays equal while its own node does, whatever else changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetDef {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// The rule or template it names; `each` or `matrix` for a fan-out.
     pub rule: String,
     /// What it makes of each item, if it is a fan-out.
     pub fan_out: Option<Arc<FanOut>>,
     /// Its node.
     pub node: Node,
+    /// What that says, once it is read.
+    pub(crate) reading: Reading,
 }
 
 impl TargetDef {
@@ -55,7 +58,7 @@ impl Block {
         match self.get(&member.name) {
             Some(first) => problems.push(duplicate(&member, first)),
             None => {
-                self.places.insert(member.name.clone(), self.members.len());
+                self.places.insert(Arc::clone(&member.name), self.members.len());
                 self.members.push(Arc::new(member));
             }
         }
@@ -69,8 +72,8 @@ fn member(node: Node, problems: &mut Problems) -> Option<TargetDef> {
         problems.push(problem.hint("a target is written `rule \"name\"`"));
         return None;
     };
-    let name = read::text(value, "the target's name", problems)?.to_owned();
-    if !read::check_name(&name, value, problems) {
+    let name = read::text(value, "the target's name", problems)?;
+    if !read::check_name(name, value, problems) {
         return None;
     }
     if name == "all" {
@@ -88,7 +91,8 @@ fn member(node: Node, problems: &mut Problems) -> Option<TargetDef> {
         "matrix" => Some(Arc::new(fan_out::matrix(&node, problems)?)),
         _ => None,
     };
-    Some(TargetDef { name, rule: node.name.clone(), fan_out, node })
+    let (name, rule, reading) = (name.into(), node.name.clone(), Reading::default());
+    Some(TargetDef { name, rule, fan_out, node, reading })
 }
 
 fn duplicate(again: &TargetDef, first: &TargetDef) -> Diagnostic {

@@ -1,13 +1,17 @@
 //! From a target's text to its typed attributes and outputs, without a look at any other target.
 
 mod given;
+mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use given::{Given, GivenAttr, GivenValue, Nodes, nodes_of, noted};
+use given::{Given, GivenAttr, GivenValue, nodes_of, noted};
+pub(crate) use said::Reading;
+use said::Said;
 
+use crate::binding::Bindings;
 use crate::block::TargetDef;
 use crate::codes::{
     MISSING_ATTRIBUTE, OUTPUT_OUTSIDE, SECRET_MISUSE, UNKNOWN_RULE, WRONG_TYPE, WRONG_UNIT,
@@ -16,14 +20,13 @@ use crate::core_rules::common_attrs;
 use crate::diagnostic::{Anchor, Checked, Diagnostic, Spot};
 use crate::evaluate::Names;
 use crate::frame::{Place, Placed, output_folder};
-use crate::interpolate::{Part, Template};
+use crate::interpolate::{Bound, Part, Template};
 use crate::label::{Label, WsPath};
 use crate::library;
 use crate::media::Media;
 use crate::read::Problems;
 use crate::rule::{AttrDef, AttrType, Body, Limits, OutDef, RuleDef, Shape};
-use crate::rule_check;
-use crate::rule_reader::{RuleReader, TASK_NODES, empty_rule, no_time};
+use crate::rule_reader::{empty_rule, no_time};
 use crate::suggest::did_you_mean;
 use crate::syntax::Value;
 use crate::table::RuleTable;
@@ -51,6 +54,8 @@ pub struct Declared {
     pub tools: Vec<DeclaredTool>,
     /// Targets that must have succeeded before it starts.
     pub after: Vec<(Label, Anchor)>,
+    /// What its own texts stand for that mean something outside.
+    pub bound: Bound,
     /// Environment it adds to its rule's.
     pub env: BTreeMap<String, Template>,
     /// Its rule's limits with its own over them.
@@ -148,65 +153,39 @@ struct Declaring<'a> {
 
 impl<'a> Declaring<'a> {
     fn declared(&mut self, rule: &Arc<RuleDef>) -> Option<Declared> {
-        let (rule, nodes) = self.own_rule(rule);
-        let common = common_attrs();
-        let given = Given::new(&nodes, &rule, common, &mut self.problems);
-        let mut settings = self.attrs(common, &given, &self.placed.frame.folder);
-        self.check_timeout(&settings, &given);
+        let said = self.target.reading.of(self.target, rule);
+        let (rule, given) = (&said.rule, &said.given);
+        self.problems.0.extend(said.problems.iter().cloned());
+        let bound = said.bound(self.names, &mut self.problems);
+        let faults = said.faults(&bound);
+        self.problems.0.extend(faults.rule);
+        let mut settings = self.attrs(common_attrs(), given, &self.placed.frame.folder);
+        self.check_timeout(&settings, given);
         if settings.get("when") == Some(&AttrValue::Bool(false)) {
             return None;
         }
-        let attrs = self.attrs(&rule.attrs, &given, &rule.file.parent().unwrap_or_default());
-        let mut outputs = Vec::new();
+        let attrs = self.attrs(&rule.attrs, given, &rule.file.parent().unwrap_or_default());
+        let mut outputs = Vec::with_capacity(rule.outs.len());
         for out in &rule.outs {
-            outputs.extend(self.output(out, &rule, &attrs, &given));
+            outputs.extend(self.output(out, (&said, &bound), &attrs));
         }
-        let mut env = given.env;
-        for template in env.values_mut() {
-            let own = own_names(&rule);
-            self.names.bind(template, &own, &mut self.problems);
+        if self.problems.count() == 0 {
+            self.problems.0.extend(faults.env);
         }
-        self.check_env(&env, &rule);
         Some(Declared {
             label: self.placed.label.clone(),
             anchor: self.target.anchor().clone(),
-            tools: self.tools(&rule),
+            tools: self.tools(rule),
             after: labels(settings.remove("after")),
             tags: texts(settings.remove("tags")),
             uses: self.placed.frame.uses.clone(),
-            limits: limits(&rule.limits, given.limits, &settings),
-            rule,
+            limits: limits(&rule.limits, &given.limits, &settings),
+            env: given.env.clone(),
+            rule: Arc::clone(rule),
+            bound,
             attrs,
             outputs,
-            env,
         })
-    }
-
-    /// The rule itself with the target's nodes; for a `task` the rule that some of them make up,
-    /// and the rest.
-    fn own_rule(&mut self, rule: &Arc<RuleDef>) -> (Arc<RuleDef>, Nodes<'a>) {
-        let nodes = nodes_of(&self.target.node);
-        if rule.body != Body::Free {
-            return (Arc::clone(rule), nodes);
-        }
-        let anchor = self.target.anchor().clone();
-        let base = RuleDef { anchor: anchor.clone(), file: anchor.file, ..RuleDef::clone(rule) };
-        let mut reader = RuleReader::new(base, true);
-        let (own, rest): (Vec<_>, Vec<_>) =
-            nodes.into_iter().partition(|(node, _)| TASK_NODES.contains(&node.name.as_str()));
-        let before = self.problems.count();
-        for (node, _) in &own {
-            reader.read(node, &mut self.problems);
-        }
-        let mut rule = reader.finish(before, &mut self.problems);
-        let sound = self.problems.count() == before;
-        for template in templates(&mut rule) {
-            self.names.bind(template, &OWN, &mut self.problems);
-        }
-        if sound {
-            self.problems.0.extend(rule_check::check(&rule));
-        }
-        (Arc::new(rule), rest)
     }
 
     fn attrs(
@@ -274,7 +253,7 @@ impl<'a> Declaring<'a> {
         default: &[Value],
         rule_folder: &WsPath,
     ) -> Option<AttrValue> {
-        let none = BTreeMap::new();
+        let none = Bindings::default();
         let names = Names { vars: None, bindings: &none, target: self.names.target };
         let mut values = Vec::new();
         for value in default {
@@ -332,11 +311,11 @@ impl<'a> Declaring<'a> {
     fn output(
         &mut self,
         out: &OutDef,
-        rule: &RuleDef,
+        (said, bound): (&Said, &Bound),
         attrs: &BTreeMap<String, AttrValue>,
-        given: &Given,
     ) -> Option<OutputDef> {
-        let relative = self.path_text(&out.path, attrs)?;
+        let Said { rule, given, .. } = said;
+        let relative = self.path_text(&out.path, attrs, bound)?;
         // What the target says of the path is what it can mend.
         let part = out.path.fields().find_map(|path| given.attrs.get(path.first()?));
         let own = match (part, &out.anchor.spot) {
@@ -362,13 +341,13 @@ impl<'a> Declaring<'a> {
         &self,
         template: &Template,
         attrs: &BTreeMap<String, AttrValue>,
+        bound: &Bound,
     ) -> Option<String> {
         let mut text = String::new();
         for part in &template.parts {
             match part {
                 Part::Text(plain) => text.push_str(plain),
-                Part::Value(value) => text.push_str(&value.text()?),
-                Part::Field(path) => match attrs.get(&path[0]) {
+                Part::Field(path) => match bound.get(path).or_else(|| attrs.get(&path[0])) {
                     Some(value) => text.push_str(&value.text()?),
                     None if path[0] == "name" => text.push_str(&self.target.name),
                     None => {}
@@ -376,20 +355,6 @@ impl<'a> Declaring<'a> {
             }
         }
         Some(text)
-    }
-
-    fn check_env(&mut self, env: &BTreeMap<String, Template>, rule: &RuleDef) {
-        if env.is_empty() || self.problems.count() > 0 {
-            return;
-        }
-        let only_env = RuleDef {
-            env: env.clone(),
-            body: Body::Free,
-            stdio: crate::rule::Stdio::default(),
-            outs: Vec::new(),
-            ..rule.clone()
-        };
-        self.problems.0.extend(rule_check::check(&only_env));
     }
 
     fn tools(&self, rule: &RuleDef) -> Vec<DeclaredTool> {
@@ -414,6 +379,7 @@ impl<'a> Declaring<'a> {
             }
             _ => {}
         }
+        tools.shrink_to_fit();
         tools
     }
 }
@@ -482,30 +448,6 @@ fn allow_empty(value: &mut AttrValue, allowed: bool) {
     }
 }
 
-/// What the texts of a `task` call its own.
-const OWN: [&str; 2] = ["srcs", "out"];
-
-/// What the texts of a rule call its own.
-fn own_names(rule: &RuleDef) -> Vec<&str> {
-    rule.attrs.iter().map(|attr| attr.name.as_str()).chain(OWN).collect()
-}
-
-/// Every text of a rule that its target's variables may be in.
-fn templates(rule: &mut RuleDef) -> Vec<&mut Template> {
-    let stdio = &mut rule.stdio;
-    let mut templates: Vec<&mut Template> =
-        [&mut stdio.stdin, &mut stdio.stdout, &mut stdio.stderr].into_iter().flatten().collect();
-    templates.extend(rule.outs.iter_mut().map(|out| &mut out.path));
-    match &mut rule.body {
-        Body::Run { args, .. } => {
-            templates.extend(args.iter_mut().flat_map(|group| &mut group.args));
-        }
-        Body::Script { text, .. } => templates.push(text),
-        Body::WriteFile | Body::Forward | Body::Free => {}
-    }
-    templates
-}
-
 fn labels(value: Option<AttrValue>) -> Vec<(Label, Anchor)> {
     let Some(AttrValue::List(values)) = value else { return Vec::new() };
     let label = |value| match value {
@@ -520,9 +462,9 @@ fn texts(value: Option<AttrValue>) -> BTreeSet<String> {
     values.iter().filter_map(AttrValue::text).collect()
 }
 
-fn limits(rule: &Limits, own: Limits, settings: &BTreeMap<String, AttrValue>) -> Limits {
+fn limits(rule: &Limits, own: &Limits, settings: &BTreeMap<String, AttrValue>) -> Limits {
     let mut limits = rule.clone();
-    limits.resources.extend(own.resources);
+    limits.resources.extend(own.resources.clone());
     if let Some(AttrValue::Duration(timeout)) = settings.get("timeout") {
         limits.timeout = Some(*timeout);
     }

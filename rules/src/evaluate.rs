@@ -1,9 +1,7 @@
 //! Interpolation in a target's own values: `{vars.x}`, `{name}`, and what the template or fan-out
 //! around it gives; all known without its rule.
 
-use std::collections::BTreeMap;
-
-use crate::binding::Binding;
+use crate::binding::{Binding, Bindings};
 use crate::codes::{FILE_IN_TEXT, LIST_IN_TEXT, MISSING_PARAM, UNKNOWN_INTERPOLATION, UNKNOWN_VAR};
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::interpolate::{Part, Template, written};
@@ -21,7 +19,7 @@ pub(crate) struct Names<'a> {
     /// The variables; none for the defaults of a rule.
     pub(crate) vars: Option<&'a Vars>,
     /// What else there is.
-    pub(crate) bindings: &'a BTreeMap<String, Binding>,
+    pub(crate) bindings: &'a Bindings,
 }
 
 impl<'a> Names<'a> {
@@ -42,7 +40,7 @@ impl<'a> Names<'a> {
             return values.map(|plain| plain.at(value)).collect();
         }
         if let Some(path) = template.whole_field()
-            && self.bindings.contains_key(&path[0])
+            && self.bindings.get(&path[0]).is_some()
         {
             let Some(binding) = problems.take(self.binding(path, &value.anchor)) else {
                 return Vec::new();
@@ -62,7 +60,6 @@ impl<'a> Names<'a> {
                 Part::Field(path) => {
                     text.extend(problems.take(self.field(path, &template.anchor)));
                 }
-                Part::Value(value) => text.push_str(&value.text().unwrap_or_default()),
             }
         }
         (problems.count() == before).then_some(text)
@@ -78,7 +75,7 @@ impl<'a> Names<'a> {
                     Diagnostic::error(LIST_IN_TEXT, message).at(anchor)
                 })
             }
-            Some([first, ..]) if self.bindings.contains_key(*first) => {
+            Some([first, ..]) if self.bindings.get(first).is_some() => {
                 let binding = self.binding(path, anchor)?;
                 binding.as_text().ok_or_else(|| no_text(binding, path, anchor))
             }
@@ -88,15 +85,12 @@ impl<'a> Names<'a> {
 
     /// What `path` stands for, whose first part is bound.
     fn binding(self, path: &[String], anchor: &Anchor) -> Result<&'a Binding, Diagnostic> {
-        let whole = &self.bindings[&path[0]];
+        let whole = self.bindings.get(&path[0]).ok_or_else(|| self.unknown(path, anchor))?;
         whole.field(&path[1..]).ok_or_else(|| {
             let (last, outer) = path.split_last().expect("a path has a part");
             let known = outer.get(1..).and_then(|outer| whole.field(outer));
-            let names: Vec<&str> = known
-                .into_iter()
-                .flat_map(|known| known.fields.keys())
-                .map(String::as_str)
-                .collect();
+            let names: Vec<&str> =
+                known.into_iter().flat_map(|known| known.fields.names()).collect();
             let near = did_you_mean(last, names.iter().copied());
             let hint = near.unwrap_or_else(|| match names.is_empty() {
                 true => format!("`{}` has no fields", written(outer)),
@@ -108,33 +102,28 @@ impl<'a> Names<'a> {
     }
 
     fn unknown(self, path: &[String], anchor: &Anchor) -> Diagnostic {
-        let names = self.bindings.keys().map(String::as_str);
-        let near = path.first().and_then(|first| did_you_mean(first, names));
+        let near = path.first().and_then(|first| did_you_mean(first, self.bindings.names()));
         unknown(path, anchor).maybe_hint(near)
     }
 
-    /// Fills in the variables of a template that a rule's body will read, and what is bound and not
-    /// one of its `own` names; a variable that there is not is noted and reads as nothing.
-    pub(crate) fn bind(self, template: &mut Template, own: &[&str], problems: &mut Problems) {
-        let anchor = template.anchor.clone();
-        for part in &mut template.parts {
-            let Part::Field(path) = &*part else { continue };
-            let first = path[0].as_str();
-            if self.bindings.contains_key(first) && !own.contains(&first) {
-                let bound = self.binding(path, &anchor).and_then(|binding| match binding.file {
-                    true => Err(no_text(binding, path, &anchor)),
-                    false => Ok(binding.to_value()),
-                });
-                let value = problems.take(bound);
-                *part = Part::Value(value.unwrap_or_else(|| AttrValue::Text(String::new())));
-                continue;
+    /// What `path` stands for in a text that a rule reads, if it is bound or a variable; a value,
+    /// so that the rule may quote and repeat it.
+    pub(crate) fn outer(
+        self,
+        path: &[String],
+        anchor: &Anchor,
+    ) -> Option<Result<AttrValue, Diagnostic>> {
+        if self.bindings.get(&path[0]).is_some() {
+            return Some(self.binding(path, anchor).and_then(|binding| match binding.file {
+                true => Err(no_text(binding, path, anchor)),
+                false => Ok(binding.to_value()),
+            }));
+        }
+        match path {
+            [vars, name] if vars == "vars" => {
+                Some(self.var(name, anchor).map(|var| var.value.clone()))
             }
-            let [vars, name] = path.as_slice() else { continue };
-            if vars == "vars" {
-                let var = problems.take(self.var(name, &anchor));
-                let value = var.map(|var| var.value.clone());
-                *part = Part::Value(value.unwrap_or_else(|| AttrValue::Text(String::new())));
-            }
+            _ => None,
         }
     }
 

@@ -1,9 +1,8 @@
 //! A target as its text would be without fan-outs, templates and variables.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::binding::Binding;
+use crate::binding::Bindings;
 use crate::evaluate::Names;
 use crate::frame::Placed;
 use crate::interpolate::{Part, Template, written};
@@ -20,7 +19,7 @@ pub fn expanded(placed: &Placed, vars: Option<&Vars>) -> String {
     text
 }
 
-fn filled(node: &Node, names: Names<'_>, bindings: &BTreeMap<String, Binding>) -> Node {
+fn filled(node: &Node, names: Names<'_>, bindings: &Bindings) -> Node {
     let fill = |value: &Value| values(value, names, bindings);
     Node {
         name: node.name.clone(),
@@ -36,12 +35,12 @@ fn filled(node: &Node, names: Names<'_>, bindings: &BTreeMap<String, Binding>) -
 }
 
 /// What `value` stands for; what only its rule knows the meaning of stays as it is written.
-fn values(value: &Value, names: Names<'_>, bindings: &BTreeMap<String, Binding>) -> Vec<Value> {
+fn values(value: &Value, names: Names<'_>, bindings: &Bindings) -> Vec<Value> {
     let Some(text) = value.text().filter(|text| text.contains('{')) else {
         return vec![value.clone()];
     };
     let Ok(template) = Template::parse(text, &value.anchor) else { return vec![value.clone()] };
-    let is_known = |path: &[String]| path[0] == "vars" || bindings.contains_key(&path[0]);
+    let is_known = |path: &[String]| path[0] == "vars" || bindings.get(&path[0]).is_some();
     if template.whole_field().is_some_and(is_known) {
         let mut problems = Problems::default();
         let whole = names.values(value, &mut problems);

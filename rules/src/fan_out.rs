@@ -306,7 +306,7 @@ mod tests {
         let Over::Each(each) = &fan_outs[0].over else { panic!() };
         assert_eq!((each.item.as_str(), each.key.as_deref().unwrap().len()), ("script", 2));
         assert_eq!(fan_outs[0].wanted[0].fields[1].0, ["meta", "lang"]);
-        assert_eq!(fan_outs[0].block.last().unwrap().name, "image");
+        assert_eq!(fan_outs[0].block.last().unwrap().name.as_ref(), "image");
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! What the text of a target means by its names, paths and labels: where it stands.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::binding::Binding;
+use crate::binding::{Bindings, Fields};
 use crate::block::{Block, TargetDef};
 use crate::codes::TOO_DEEP;
 use crate::diagnostic::{Anchor, Diagnostic};
@@ -27,7 +26,7 @@ pub struct Frame {
     /// The blocks around it that are in other blocks, outermost first.
     pub blocks: Vec<Enclosing>,
     /// What it may interpolate beside variables.
-    pub bindings: BTreeMap<String, Binding>,
+    pub bindings: Bindings,
     /// Whether its labels cannot mean what is outside of those blocks: that of a template cannot.
     pub is_closed: bool,
     /// The instance of a package that it is in, whose variables it sees.
@@ -40,7 +39,7 @@ pub struct Frame {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enclosing {
     /// The steps of a label that lead to it.
-    pub steps: Vec<Step>,
+    pub steps: Arc<[Step]>,
     /// The block.
     pub block: Arc<Block>,
 }
@@ -65,7 +64,7 @@ impl Frame {
             globs: package.package.clone(),
             package: package.package.clone(),
             blocks: Vec::new(),
-            bindings: BTreeMap::new(),
+            bindings: Bindings::default(),
             is_closed: false,
             instance: None,
             uses: Vec::new(),
@@ -78,8 +77,8 @@ impl Frame {
     }
 
     /// The name of the member `name` of the innermost block.
-    pub fn member(&self, name: &str, item: Option<&str>) -> Label {
-        let step = Step { name: name.to_owned(), item: item.map(str::to_owned) };
+    pub fn member(&self, name: &Arc<str>, item: Option<&Arc<str>>) -> Label {
+        let step = Step { name: Arc::clone(name), item: item.cloned() };
         let steps = self.steps().iter().cloned().chain([step]).collect();
         Label { package: self.package.clone(), steps }
     }
@@ -87,14 +86,14 @@ impl Frame {
     /// Where the members of `block` stand, which the member `name` is, for one `item` of it.
     pub fn inside(
         &self,
-        (name, item): (&str, Option<&str>),
+        (name, item): (&Arc<str>, Option<&Arc<str>>),
         block: &Arc<Block>,
-        bindings: BTreeMap<String, Binding>,
+        bindings: Arc<Fields>,
     ) -> Self {
         let mut frame = self.clone();
         let steps = self.member(name, item).steps;
         frame.blocks.push(Enclosing { steps, block: Arc::clone(block) });
-        frame.bindings.extend(bindings);
+        frame.bindings = frame.bindings.inside(bindings);
         frame
     }
 
@@ -107,7 +106,7 @@ impl Frame {
         self,
         placed: &Placed,
         block: &Arc<Block>,
-        bindings: BTreeMap<String, Binding>,
+        bindings: Arc<Fields>,
     ) -> Result<Self, Diagnostic> {
         if self.uses.len() >= DEEPEST {
             let message = format!("`{}` is in more than {DEEPEST} others", placed.def.rule);
@@ -115,8 +114,7 @@ impl Frame {
             let hint = "a template or instance may not use itself, not by way of others either";
             return Err(problem.hint(hint));
         }
-        let own = BTreeMap::new();
-        let outer = Self { bindings: own, is_closed: true, ..self };
+        let outer = Self { bindings: Bindings::default(), is_closed: true, ..self };
         let mut frame = outer.inside((&placed.def.name, None), block, bindings);
         frame.blocks.drain(..frame.blocks.len() - 1);
         frame.uses.push(placed.def.anchor().clone());
@@ -184,7 +182,7 @@ impl<'a> Place<'a> {
         let has = |enclosing: &&Enclosing| enclosing.block.get(&label.steps[0].name).is_some();
         let closed = self.blocks.first().filter(|_| self.is_closed);
         if let Some(enclosing) = self.blocks.iter().rev().find(has).or(closed) {
-            let inner = std::mem::take(&mut label.steps);
+            let inner = label.steps.iter().cloned();
             label.steps = enclosing.steps.iter().cloned().chain(inner).collect();
         }
     }
@@ -197,7 +195,7 @@ pub(crate) fn output_folder(label: &Label) -> WsPath {
     let (_, outer) = label.steps.split_last().expect("a label has a step");
     for step in outer {
         let item = step.item.as_deref().map(file_name);
-        for part in [Some(step.name.as_str()), item.as_deref()].into_iter().flatten() {
+        for part in [Some(step.name.as_ref()), item.as_deref()].into_iter().flatten() {
             folder = folder.join(part).expect("a name and an encoded item are one folder each");
         }
     }

@@ -1,6 +1,7 @@
 //! Instances: a whole package as a part of another, with values for its variables.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::binding::{Binding, Plain};
 use crate::codes::{
@@ -71,7 +72,7 @@ pub fn instantiate(
         instance: Some(placed.label.clone()),
         ..Frame::clone(frame)
     };
-    match outer.of_use(placed, &package.block, BTreeMap::new()) {
+    match outer.of_use(placed, &package.block, Arc::default()) {
         Ok(inside) => Checked::clean(Some(inside)),
         Err(problem) => Checked { value: None, problems: vec![problem] },
     }

@@ -1,6 +1,7 @@
 //! Texts with `{names}` in them: how they are read, not what the names mean.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::codes::BAD_INTERPOLATION;
 use crate::diagnostic::{Anchor, Diagnostic};
@@ -23,8 +24,26 @@ pub enum Part {
     Text(String),
     /// An interpolation: `out.png` as `["out", "png"]`.
     Field(Vec<String>),
-    /// An interpolation whose value is known already: a `{vars.x}` of a free command.
-    Value(AttrValue),
+}
+
+/// What stands between the dots of an interpolation.
+pub(crate) type Path = Arc<[String]>;
+
+/// What interpolations in a target's own texts stand for that mean something outside of it:
+/// variables, items of fan-outs, attributes of templates.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bound(Vec<(Path, AttrValue)>);
+
+impl Bound {
+    /// What `path` stands for.
+    pub fn get(&self, path: &[String]) -> Option<&AttrValue> {
+        self.0.iter().find(|(known, _)| **known == *path).map(|(_, value)| value)
+    }
+
+    pub(crate) fn add(&mut self, path: &Path, value: AttrValue) {
+        self.0.reserve_exact(1);
+        self.0.push((Arc::clone(path), value));
+    }
 }
 
 impl Template {
@@ -78,7 +97,7 @@ impl Template {
     pub fn fields(&self) -> impl Iterator<Item = &[String]> {
         self.parts.iter().filter_map(|part| match part {
             Part::Field(path) => Some(path.as_slice()),
-            Part::Text(_) | Part::Value(_) => None,
+            Part::Text(_) => None,
         })
     }
 
@@ -89,7 +108,7 @@ impl Template {
     }
 }
 
-/// The template as it is written, but with the values of variables.
+/// The template as it is written.
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in &self.parts {
@@ -98,11 +117,6 @@ impl fmt::Display for Template {
                     f.write_str(&text.replace('{', "{{").replace('}', "}}"))?;
                 }
                 Part::Field(path) => f.write_str(&written(path))?,
-                Part::Value(AttrValue::List(values)) => {
-                    let texts: Vec<String> = values.iter().filter_map(AttrValue::text).collect();
-                    f.write_str(&texts.join(" "))?;
-                }
-                Part::Value(value) => f.write_str(&value.text().unwrap_or_default())?,
             }
         }
         Ok(())
@@ -142,7 +156,6 @@ mod tests {
             .map(|part| match part {
                 Part::Text(text) => text.clone(),
                 Part::Field(path) => written(path),
-                Part::Value(_) => String::new(),
             })
             .collect())
     }

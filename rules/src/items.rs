@@ -1,9 +1,9 @@
 //! The items of a fan-out: what they are called, and what is known of each.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::binding::{Binding, scalar_text};
+use crate::binding::{Binding, Fields, scalar_text};
 use crate::block::TargetDef;
 use crate::codes::{
     BAD_ITEM, DUPLICATE_ITEM, MISSING_FILE, TOO_MANY_ITEMS, UNKNOWN_LABEL, UNKNOWN_OUTPUT,
@@ -31,9 +31,9 @@ const MOST_CONTENT: usize = 64 << 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// What its child is called.
-    pub id: String,
+    pub id: Arc<str>,
     /// What braces stand for in it.
-    pub bindings: BTreeMap<String, Binding>,
+    pub bindings: Arc<Fields>,
 }
 
 /// The items of a fan-out.
@@ -70,9 +70,10 @@ pub fn any_file(def: &TargetDef) -> Option<Item> {
     let item = item.with("content", text()).with("id", text());
     let names = def.fan_out.iter().flat_map(|fan_out| &fan_out.block.members);
     let prev = Binding::file(format!(":{ANY}"));
-    let prev = names.fold(prev.clone(), |whole, member| whole.with(&member.name, prev.clone()));
-    let bindings = [(each.item.clone(), item), ("prev".to_owned(), prev)];
-    Some(Item { id: ANY.to_owned(), bindings: bindings.into() })
+    let prev =
+        names.fold(prev.clone(), |whole, member| whole.with(member.name.to_string(), prev.clone()));
+    let bindings = Fields::from_iter([(each.item.clone().into(), item), ("prev".into(), prev)]);
+    Some(Item { id: ANY.into(), bindings: Arc::new(bindings) })
 }
 
 /// What stands for an item that is not known.
@@ -102,7 +103,7 @@ struct Raw {
     id: Option<String>,
     /// What it is told by if it has no name.
     text: String,
-    bindings: BTreeMap<String, Binding>,
+    bindings: Fields,
 }
 
 impl Reading<'_> {
@@ -343,7 +344,7 @@ impl Reading<'_> {
             let parts = values.iter().map(|(axis, value)| format!("{}={}", axis.name, text(value)));
             let id = parts.collect::<Vec<_>>().join(",");
             let bind = |(axis, value): &(&Axis, &Value)| {
-                (axis.name.clone(), Binding::one(value.scalar.clone()))
+                (axis.name.clone().into(), Binding::one(value.scalar.clone()))
             };
             Raw { id: Some(id), text: String::new(), bindings: values.iter().map(bind).collect() }
         });
@@ -469,17 +470,20 @@ impl Reading<'_> {
         let mut prev = is_chain.then(|| self.first());
         let mut items = Vec::with_capacity(raw.len());
         for (one, id) in raw.into_iter().zip(ids) {
+            let id: Arc<str> = id.into();
             let mut bindings = one.bindings;
             if let Over::Each(each) = &self.fan_out.over
                 && let Some(binding) = bindings.get_mut(&each.item)
             {
-                binding.fields.entry("id".to_owned()).or_insert_with(|| Binding::text(&id));
+                if binding.fields.get("id").is_none() {
+                    binding.fields.insert("id", Binding::text(id.as_ref()));
+                }
             }
             if let Some(prev) = &mut prev {
                 let now = self.made_of(&id);
-                bindings.insert("prev".to_owned(), std::mem::replace(prev, now));
+                bindings.insert("prev", std::mem::replace(prev, now));
             }
-            items.push(Arc::new(Item { id, bindings }));
+            items.push(Arc::new(Item { id, bindings: Arc::new(bindings) }));
         }
         items
     }
@@ -500,7 +504,7 @@ impl Reading<'_> {
         self.with_members(binding.clone(), |_| binding.clone())
     }
 
-    fn made_of(&self, id: &str) -> Binding {
+    fn made_of(&self, id: &Arc<str>) -> Binding {
         let block = &self.fan_out.block;
         let inner = |name: &str| {
             Binding::file(self.frame.member(&self.def.name, Some(id)).member(name).to_string())
@@ -511,11 +515,12 @@ impl Reading<'_> {
 
     fn with_members(&self, whole: Binding, field: impl Fn(&str) -> Binding) -> Binding {
         let members = self.fan_out.block.members.iter();
-        members.fold(whole, |whole, member| whole.with(&member.name, field(&member.name)))
+        members
+            .fold(whole, |whole, member| whole.with(member.name.to_string(), field(&member.name)))
     }
 
     /// Whether all fields that `condition` names have the values that it says.
-    fn fits(&mut self, condition: &Condition, bindings: &BTreeMap<String, Binding>) -> bool {
+    fn fits(&mut self, condition: &Condition, bindings: &Fields) -> bool {
         condition.fields.iter().all(|(path, value)| {
             let values = self.names.values(value, &mut self.problems);
             let item = match &self.fan_out.over {
@@ -598,7 +603,7 @@ fn elements(text: &str) -> Result<Vec<serde_json::Value>, String> {
 }
 
 fn raw(each: &Each, id: Option<String>, text: String, binding: Binding) -> Raw {
-    Raw { id, text, bindings: BTreeMap::from([(each.item.clone(), binding)]) }
+    Raw { id, text, bindings: Fields::from_iter([(each.item.clone().into(), binding)]) }
 }
 
 /// The item that a file is.

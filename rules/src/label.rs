@@ -1,6 +1,7 @@
 //! Names of things in a workspace: labels, their steps, and references to outputs.
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use crate::path::WsPath;
 
@@ -98,28 +99,28 @@ pub fn check_package(package: &WsPath) -> Result<(), LabelError> {
     Ok(())
 }
 
-/// One step of a label: a name, and the item of a fan-out child.
+/// One step of a label: a name, and the item of a fan-out child. Copies share the texts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Step {
     /// ASCII letters, digits, `_` and `-`.
-    pub name: String,
+    pub name: Arc<str>,
     /// The item id of one fan-out child, decoded.
-    pub item: Option<String>,
+    pub item: Option<Arc<str>>,
 }
 
-/// A target's name: `//shorts:clips[attention].audio`.
+/// A target's name: `//shorts:clips[attention].audio`. Copies share the texts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Label {
     /// The package's folder.
     pub package: WsPath,
     /// At least one step.
-    pub steps: Vec<Step>,
+    pub steps: Arc<[Step]>,
 }
 
 impl Label {
     /// The target `name` of `package`, whose name is already checked.
-    pub fn new(package: WsPath, name: impl Into<String>) -> Self {
-        Self { package, steps: vec![Step { name: name.into(), item: None }] }
+    pub fn new(package: WsPath, name: impl Into<Arc<str>>) -> Self {
+        Self { package, steps: Arc::new([Step { name: name.into(), item: None }]) }
     }
 
     /// The label that `text` (`//p:a.b[i]` or `:a`) means in `package`.
@@ -140,14 +141,30 @@ impl Label {
 
     /// The name of the first `count` steps.
     pub fn prefix(&self, count: usize) -> Self {
-        Self { package: self.package.clone(), steps: self.steps[..count].to_vec() }
+        Self { package: self.package.clone(), steps: self.steps[..count].into() }
     }
 
     /// The name of the member `name` of what this names.
     #[must_use]
-    pub fn member(mut self, name: impl Into<String>) -> Self {
-        self.steps.push(Step { name: name.into(), item: None });
-        self
+    pub fn member(&self, name: impl Into<Arc<str>>) -> Self {
+        self.below(Step { name: name.into(), item: None })
+    }
+
+    /// The name of what `step` leads to in what this names.
+    #[must_use]
+    pub fn below(&self, step: Step) -> Self {
+        let steps = self.steps.iter().cloned().chain([step]).collect();
+        Self { package: self.package.clone(), steps }
+    }
+
+    /// The name of this for the item `item`, or for all of them, of the fan-out at the step `at`.
+    #[must_use]
+    pub fn with_item(&self, at: usize, item: Option<Arc<str>>) -> Self {
+        let mut label = self.clone();
+        if let Some(step) = Arc::make_mut(&mut label.steps).get_mut(at) {
+            step.item = item;
+        }
+        label
     }
 
     /// The part after the colon: `clips[attention].audio`.
@@ -293,7 +310,7 @@ pub(crate) fn parse_package(folder: &str) -> Result<WsPath, LabelError> {
     Ok(package)
 }
 
-fn parse_steps(whole: &str, text: &str) -> Result<Vec<Step>, LabelError> {
+fn parse_steps(whole: &str, text: &str) -> Result<Arc<[Step]>, LabelError> {
     let mut steps = Vec::new();
     let mut rest = text;
     loop {
@@ -307,13 +324,13 @@ fn parse_steps(whole: &str, text: &str) -> Result<Vec<Step>, LabelError> {
         if let Some(inside) = rest.strip_prefix('[') {
             let fault = || LabelError::Item { text: whole.into() };
             let (id, tail) = inside.split_once(']').ok_or_else(fault)?;
-            item = Some(decode_item(id).ok_or_else(fault)?);
+            item = Some(decode_item(id).ok_or_else(fault)?.into());
             rest = tail;
         }
         steps.push(Step { name: name.into(), item });
         match rest.strip_prefix('.') {
             Some(tail) => rest = tail,
-            None if rest.is_empty() => return Ok(steps),
+            None if rest.is_empty() => return Ok(steps.into()),
             None => return Err(LabelError::Item { text: whole.into() }),
         }
     }

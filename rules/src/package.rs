@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(value.package.as_str(), "shorts");
         assert_eq!(value.own.uses[1].path.as_str(), "shorts/lib.kdl");
         assert_eq!(
-            (value.block.members[0].name.as_str(), value.block.members[0].rule.as_str()),
+            (value.block.members[0].name.as_ref(), value.block.members[0].rule.as_str()),
             ("a", "tts")
         );
     }

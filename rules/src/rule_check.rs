@@ -5,16 +5,16 @@ use crate::codes::{
     UNKNOWN_INTERPOLATION, UNKNOWN_OUTPUT, WRONG_TYPE,
 };
 use crate::diagnostic::Diagnostic;
-use crate::interpolate::{Part, Template, written};
+use crate::interpolate::{Bound, Part, Template, written};
 use crate::read::list;
 use crate::rule::{AttrDef, AttrType, Body, RuleDef, Shape};
 use crate::shell;
 use crate::suggest::did_you_mean;
 use crate::value::AttrValue;
 
-/// What is wrong with the interpolations of `rule`.
-pub(crate) fn check(rule: &RuleDef) -> Vec<Diagnostic> {
-    let mut checker = Checker { rule, problems: Vec::new() };
+/// What is wrong with the interpolations of `rule`, those apart that `bound` knows.
+pub(crate) fn check(rule: &RuleDef, bound: &Bound) -> Vec<Diagnostic> {
+    let mut checker = Checker { rule, bound, problems: Vec::new() };
     for out in &rule.outs {
         let _unknown = checker.text(&out.path, Place::Path);
     }
@@ -67,6 +67,7 @@ enum Meaning<'r> {
 
 struct Checker<'r> {
     rule: &'r RuleDef,
+    bound: &'r Bound,
     problems: Vec<Diagnostic>,
 }
 
@@ -79,10 +80,10 @@ impl<'r> Checker<'r> {
         for part in &template.parts {
             match part {
                 Part::Text(text) => before = text,
-                Part::Value(value) => self.value(value, template, place),
-                Part::Field(path) => match self.meaning(path, template) {
-                    Some(meaning) => self.allowed(&meaning, path, template, place, whole),
-                    None => {
+                Part::Field(path) => match (self.bound.get(path), self.meaning(path, template)) {
+                    (Some(value), _) => self.value(value, template, place),
+                    (None, Some(meaning)) => self.allowed(&meaning, path, template, place, whole),
+                    (None, None) => {
                         unknown.push(path.as_slice());
                         if place == Place::Script && before.ends_with('$') {
                             self.shell_variable(path);
@@ -113,6 +114,7 @@ impl<'r> Checker<'r> {
             lists += usize::from(self.is_list(part));
             let Part::Field(path) = part else { continue };
             if let Some(attr) = self.rule.attr(&path[0])
+                && self.bound.get(path).is_none()
                 && attr.optional
                 && attr.default.is_none()
                 && condition != Some(&attr.name)
@@ -173,6 +175,9 @@ impl<'r> Checker<'r> {
 
     fn meaning(&mut self, path: &[String], template: &Template) -> Option<Meaning<'r>> {
         let rule = self.rule;
+        if self.bound.get(path).is_some() {
+            return Some(Meaning::Text);
+        }
         if let Some(attr) = rule.attr(&path[0]) {
             return match path {
                 [_] => Some(Meaning::Attr(attr)),
@@ -305,7 +310,9 @@ impl<'r> Checker<'r> {
     fn is_list(&self, part: &Part) -> bool {
         match part {
             Part::Text(_) => false,
-            Part::Value(value) => matches!(value, AttrValue::List(_) | AttrValue::Map(_)),
+            Part::Field(path) if self.bound.get(path).is_some() => {
+                matches!(self.bound.get(path), Some(AttrValue::List(_) | AttrValue::Map(_)))
+            }
             Part::Field(path) => match (self.rule.attr(&path[0]), path.as_slice()) {
                 (Some(attr), [_]) => attr.shape != Shape::Single,
                 (None, [out]) if out == "out" => self.rule.default_outs().len() != 1,
@@ -326,6 +333,6 @@ fn interpolations(template: &Template) -> impl Iterator<Item = &Part> {
 fn shown(part: &Part) -> String {
     match part {
         Part::Field(path) => written(path),
-        Part::Text(_) | Part::Value(_) => "{vars...}".into(),
+        Part::Text(text) => text.clone(),
     }
 }

@@ -14,6 +14,7 @@ use crate::codes::{
 };
 use crate::core_rules;
 use crate::diagnostic::Diagnostic;
+use crate::interpolate::Bound;
 use crate::label::WsPath;
 use crate::package;
 use crate::read::{self, Problems};
@@ -304,7 +305,7 @@ impl RuleReader {
             problems.push(problem.hint("add an `out`: what a command makes is what it is run for"));
         }
         if !self.free {
-            problems.0.extend(rule_check::check(rule));
+            problems.0.extend(rule_check::check(rule, &Bound::default()));
         }
     }
 }

@@ -147,7 +147,7 @@ pub(crate) fn contexts(script: &Template) -> Vec<Context> {
 fn word_follows(part: Option<&Part>) -> bool {
     match part {
         Some(Part::Text(text)) => text.starts_with(|c: char| !ends_word(c)),
-        Some(Part::Field(_) | Part::Value(_)) => true,
+        Some(Part::Field(_)) => true,
         None => false,
     }
 }

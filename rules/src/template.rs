@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::binding::Binding;
+use crate::binding::{Binding, Fields};
 use crate::block::Block;
 use crate::codes::{BAD_NODE, DUPLICATE_NAME, RESERVED_NAME, UNKNOWN_ATTRIBUTE};
 use crate::core_rules;
@@ -139,16 +139,13 @@ pub fn expand(
         ..Frame::clone(frame)
     };
     let bindings = bindings(template, &given.attrs);
-    match outer.of_use(placed, &template.block, bindings) {
+    match outer.of_use(placed, &template.block, Arc::new(bindings)) {
         Ok(inside) => Checked::clean(Some(inside)),
         Err(problem) => Checked { value: None, problems: vec![problem] },
     }
 }
 
-fn bindings(
-    template: &TemplateDef,
-    attrs: &BTreeMap<String, AttrValue>,
-) -> BTreeMap<String, Binding> {
+fn bindings(template: &TemplateDef, attrs: &BTreeMap<String, AttrValue>) -> Fields {
     let bound = |attr: &AttrDef| {
         let unset = || Binding {
             list: attr.shape == Shape::List,
@@ -156,7 +153,7 @@ fn bindings(
             ..Binding::default()
         };
         let binding = attrs.get(&attr.name).map_or_else(unset, Binding::of_value);
-        (attr.name.clone(), binding)
+        (attr.name.clone().into(), binding)
     };
     template.attrs.iter().map(bound).collect()
 }

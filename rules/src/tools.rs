@@ -163,7 +163,7 @@ pub(crate) fn allowed(
             own.map_or_else(|| declared.tool.clone(), |own| of_toolchain(own))
         })
         .collect();
-    let mut allowed = Vec::new();
+    let mut allowed = Vec::with_capacity(tools.len());
     for (declared, tool) in tools.iter().zip(&known) {
         let provided = |other: &ToolDef| {
             other != tool && other.programs.iter().any(|known| is_program(known, &tool.name))

@@ -10,7 +10,7 @@ use vwfb_rules::items::{ANY, Items};
 use vwfb_rules::label::{Label, Reference};
 use vwfb_rules::nearest;
 
-use super::{Opened, is_named, is_use, items, member, opened, upto, vars_of};
+use super::{Opened, is_named, is_use, items, member, of_all, opened, vars_of};
 use crate::db::Db;
 use crate::package::{is_package, package_file, rule_table};
 use crate::target::provides;
@@ -42,7 +42,7 @@ pub(super) fn sketch(
         .any(|one| one.tree && reference.output.as_deref().is_none_or(|it| it == one.output));
     let (Some(fan_out), true) = (&def.fan_out, is_tree) else { return Vec::new() };
     let Some(item) = vwfb_rules::items::any_file(def) else { return Vec::new() };
-    let bindings = item.bindings.clone();
+    let bindings = Arc::clone(&item.bindings);
     let frame = outer.frame.inside((&def.name, Some(&item.id)), &fan_out.block, bindings);
     let frame = Arc::new(frame);
     let (rules, vars) = (&rule_table(db, db.rule_text(&frame.file)).value, vars_of(db, &frame));
@@ -89,7 +89,7 @@ fn unknown_member(
         return None;
     }
     let last = label.steps.last()?;
-    let names = block.members.iter().map(|member| member.name.as_str());
+    let names = block.members.iter().map(|member| member.name.as_ref());
     let hint = nearest(&last.name, names).map(|name| format!("did you mean `:{name}`?"));
     let message = format!("no target `:{}`", last.name);
     Some(Diagnostic::error(codes::UNKNOWN_LABEL, message).at(anchor).maybe_hint(hint))
@@ -99,7 +99,7 @@ fn unknown_member(
 pub(crate) fn ways_to(db: &dyn Db, label: &Label) -> Vec<Vec<Diagnostic>> {
     let mut problems = Vec::new();
     for at in 0..label.steps.len() {
-        let of_all = Label { steps: upto(label, at), package: label.package.clone() };
+        let of_all = of_all(label, at);
         let Some((def, outer)) = member(db, &of_all) else { break };
         if def.fan_out.is_some() {
             let checked = items(db, db.target(&of_all));

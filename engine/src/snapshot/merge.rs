@@ -77,7 +77,7 @@ fn edit(
         graph.requested().filter(|id| graph.package_of[id.0] == number).collect();
     let names = asked.iter().map(|id| graph.target_name(*id));
     let members = &def.block.members;
-    if !whole(pattern) || !members.iter().map(|target| target.name.as_str()).eq(names) {
+    if !whole(pattern) || !members.iter().map(|target| target.name.as_ref()).eq(names) {
         return None;
     }
     // What a target comes to follows from its own text, what its package says of all, and what

@@ -100,8 +100,10 @@ impl Expansion<'_> {
     fn words(&self, part: &Part) -> Words {
         match part {
             Part::Text(text) => Words::One(text.clone()),
-            Part::Value(value) => plain_words(value),
-            Part::Field(path) => self.field(path),
+            Part::Field(path) => match self.declared.bound.get(path) {
+                Some(value) => plain_words(value),
+                None => self.field(path),
+            },
         }
     }
 

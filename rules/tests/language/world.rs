@@ -194,7 +194,7 @@ impl Scope for World {
 
     fn targets(&self, package: &WsPath) -> Option<Arc<[String]>> {
         let package = self.packages.get(package)?;
-        Some(package.block.members.iter().map(|target| target.name.clone()).collect())
+        Some(package.block.members.iter().map(|target| target.name.to_string()).collect())
     }
 
     fn provides(&self, label: &Label) -> Option<Arc<[Provided]>> {
