@@ -4,7 +4,9 @@
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 
 use vwfb_rules::codes::{self, Code};
 use vwfb_rules::diagnostic::{Anchor, Diagnostic, Severity};
@@ -15,7 +17,7 @@ use vwfb_rules::{check_outputs, check_overrides, cycle, spans};
 
 use crate::db::{Database, Db, Settings, Target};
 use crate::names::{Named, named, names, outermost, placed, ways_to};
-use crate::package::{package_def, package_file, rule_file, rule_table, target_names, workspace};
+use crate::package::{package_def, package_file, rule_file, rule_table, targets, workspace};
 use crate::system::Text;
 use crate::target::{declared, references, task};
 use crate::unknown::unknown;
@@ -51,6 +53,7 @@ pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
         let labels = check.expand(pattern);
         targets.extend(labels.into_iter().filter(|label| seen.insert(label.clone())));
     }
+    ask_ahead(db, &targets);
     for label in &targets {
         check.target_and_needs(label);
     }
@@ -65,6 +68,32 @@ pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
         problems.truncate(MOST);
     }
     Loaded { targets, problems, left_out }
+}
+
+/// How many targets make it worth to ask for them on more than one core.
+const MANY: usize = 1_000;
+
+/// As much stack as the thread has that asks for them otherwise.
+const STACK: usize = 8 << 20;
+
+/// Asks for the tasks of many `targets` on every core, so that their answers are there.
+fn ask_ahead(db: &Database, targets: &[Label]) {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    if targets.len() < MANY || cores == 1 {
+        return;
+    }
+    thread::scope(|scope| {
+        for some in targets.chunks(targets.len().div_ceil(cores)) {
+            let db = db.clone();
+            let ask = move || {
+                for label in some {
+                    let _answer = task(&db, (&db as &dyn Db).target(label));
+                }
+            };
+            // Where no thread can be had, they are asked for later.
+            let _asking = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, ask);
+        }
+    });
 }
 
 /// What is wrong with the text of one package and with those of its targets, but for what only
@@ -116,6 +145,7 @@ struct Check<'db> {
     texts: BTreeSet<WsPath>,
     rule_files: BTreeSet<WsPath>,
     targets: HashSet<Target>,
+    fan_outs: HashSet<Target>,
     /// A fan-out or template that cannot be expanded.
     broken: Option<Label>,
 }
@@ -131,6 +161,7 @@ impl<'db> Check<'db> {
             texts: BTreeSet::new(),
             rule_files: BTreeSet::new(),
             targets: HashSet::new(),
+            fan_outs: HashSet::new(),
             broken: None,
         }
     }
@@ -188,17 +219,13 @@ impl<'db> Check<'db> {
         }
     }
 
-    fn names(&self, package: &WsPath) -> Option<Arc<[String]>> {
-        target_names(self.db, package_file(self.db, package))
-    }
-
     fn targets_of(&mut self, package: &WsPath) -> Vec<Label> {
         self.package(package);
-        if let Some(names) = names(self.db, package_file(self.db, package)) {
-            self.add(&names.problems);
-        }
-        let names = self.names(package).unwrap_or_default();
-        names.iter().map(|name| Label::listed(package.clone(), name)).collect()
+        let Some(names) = names(self.db, package_file(self.db, package)) else {
+            return Vec::new();
+        };
+        self.add(&names.problems);
+        names.value.targets.to_vec()
     }
 
     /// The problems of one package's file and of the rule files it uses.
@@ -211,7 +238,7 @@ impl<'db> Check<'db> {
 
     /// What is wrong with the fan-outs and uses of templates that lead to `label`, or are it.
     fn ways(&mut self, label: &Label) {
-        for problems in ways_to(self.db, label) {
+        for problems in ways_to(self.db, label, &mut self.fan_outs) {
             self.add(&problems);
         }
     }
@@ -273,8 +300,10 @@ impl<'db> Check<'db> {
     fn output_conflicts(&mut self) {
         let mut all = Vec::new();
         for package in self.packages.clone() {
-            for name in self.names(&package).unwrap_or_default().iter() {
-                let target = self.db.target(&Label::listed(package.clone(), name));
+            for label in
+                targets(self.db, package_file(self.db, &package)).iter().flat_map(|it| it.iter())
+            {
+                let target = self.db.target(label);
                 all.extend(declared(self.db, target).value.as_deref());
             }
         }

@@ -10,6 +10,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use salsa::{Durability, Setter};
 use vwfb_cas::{Artifact, Digest};
 use vwfb_rules::label::{Label, WsPath};
@@ -123,7 +124,7 @@ pub struct Facts {
     globs: Table<(WsPath, String), Glob>,
     tools: Table<ToolDef, Tool>,
     /// By far the most, and never listed.
-    targets: Mutex<HashMap<Label, Target>>,
+    targets: Mutex<FxHashMap<Label, Target>>,
     /// Contents that were looked at before any query asked.
     looked: Mutex<Option<Looked>>,
 }

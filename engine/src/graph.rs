@@ -1,9 +1,11 @@
 //! The targets of one run with all they need, needs first, laid out in columns: made from the
 //! queries' answers, or read back from the last run's snapshot.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
+use std::hash::{Hash as _, Hasher};
 use std::sync::Arc;
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::task::{InputRef, Results, TaskDef};
 
@@ -13,7 +15,7 @@ use crate::names::{Named, members_of, named, names, placed, sources_of};
 use crate::package::{package_def, package_file};
 use crate::plan::{Shape, TaskId};
 use crate::target::{declared, provides, references, task};
-use crate::written::{Short, Written, of_package, of_target};
+use crate::written::{Short, Written, of_package};
 
 /// Stands for no task.
 const NONE: u32 = u32::MAX;
@@ -298,7 +300,8 @@ impl Row {
     pub(crate) fn of(db: &dyn Db, label: &Label) -> Self {
         let target = db.target(label);
         let provided = provides(db, target).unwrap_or_default();
-        let face = *blake3::hash(format!("{provided:?}").as_bytes()).as_bytes();
+        let mut face = Digesting::default();
+        provided.hash(&mut face);
         let mut offers: Vec<(bool, (Label, String, String))> = Vec::new();
         for output in provided.iter() {
             if let InputRef::Output { label, output: name, subpath: None } = &output.from {
@@ -310,13 +313,27 @@ impl Row {
         let outputs = declared(db, target).value.as_ref().map(|declared| &declared.outputs);
         Self {
             refs: in_order(references(db, target).iter().map(|(label, _)| label)),
-            face,
-            written: placed(db, target).map(|placed| of_target(&placed.def)).unwrap_or_default(),
+            face: *face.0.finalize().as_bytes(),
+            written: placed(db, target).map(|placed| placed.def.digest()).unwrap_or_default(),
             makes: outputs.into_iter().flatten().map(|output| output.path.to_string()).collect(),
             offers: offers.into_iter().map(|(_, offer)| offer).collect(),
             task: task(db, target).value.as_ref().map(|def| TaskRow::of(db, def)),
             waits: waits_on(db, target),
         }
+    }
+}
+
+/// A digest of what is hashed into it.
+#[derive(Default)]
+struct Digesting(blake3::Hasher);
+
+impl Hasher for Digesting {
+    fn write(&mut self, bytes: &[u8]) {
+        let _hasher = self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        u64::from_le_bytes(*self.0.finalize().as_bytes().first_chunk().expect("it has 32 bytes"))
     }
 }
 
@@ -373,12 +390,12 @@ pub(crate) struct Builder {
     graph: TaskGraph,
     inputs: Lists,
     gates: Lists,
-    packages: HashMap<WsPath, u32>,
-    targets: HashMap<Label, u32>,
-    sources: HashMap<String, u32>,
-    texts: HashMap<String, u32>,
+    packages: FxHashMap<WsPath, u32>,
+    targets: FxHashMap<Label, u32>,
+    sources: FxHashMap<String, u32>,
+    texts: FxHashMap<String, u32>,
     /// What waits for the items of a fan-out.
-    open: HashSet<Label>,
+    open: FxHashSet<Label>,
 }
 
 impl Builder {
@@ -407,7 +424,7 @@ impl Builder {
         let targets = ids.map(|id| (graph.target_label(id), narrow(id.0))).collect();
         let numbered = |strings: &Strings| {
             let texts = (0..).zip(strings.iter());
-            texts.map(|(number, text)| (text.to_owned(), number)).collect::<HashMap<_, _>>()
+            texts.map(|(number, text)| (text.to_owned(), number)).collect::<FxHashMap<_, _>>()
         };
         let packages = (0..).zip(graph.packages.iter());
         let path = |text: &str| WsPath::new(text).expect("a graph holds the paths of packages");
@@ -421,7 +438,7 @@ impl Builder {
             targets,
             sources: numbered(&graph.sources),
             texts: numbered(&graph.texts),
-            open: HashSet::new(),
+            open: FxHashSet::default(),
             graph,
         }
     }
@@ -539,8 +556,7 @@ impl Builder {
             let names = names(db, package_file(db, &path)).as_ref();
             let families = names.map(|names| Arc::clone(&names.value.families)).unwrap_or_default();
             for family in families.iter() {
-                let label = Label::listed(path.clone(), family);
-                let sources = sources_of(db, &label);
+                let sources = sources_of(db, family);
                 let sources = sources.iter().flat_map(|source| members_of(db, source));
                 let targets = sources.filter_map(|it| self.find(&it));
                 let makers = targets.flat_map(|target| {

@@ -53,10 +53,14 @@ pub(crate) struct Opened {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Names {
     /// Of its targets, those in fan-outs and templates too, in order.
-    pub(crate) targets: Arc<[String]>,
+    pub(crate) targets: Arc<[Label]>,
     /// Of its fan-outs and uses of templates.
-    pub(crate) families: Arc<[String]>,
+    pub(crate) families: Arc<[Label]>,
 }
+
+/// How many children of a fan-out one query looks at. With more, what it read would be much to go
+/// through whenever one of them changes, and to clear whenever another query is done.
+pub(crate) const PART: usize = 512;
 
 /// The package in `file`, if there is one.
 #[salsa::tracked(returns(clone))]
@@ -423,16 +427,38 @@ pub(crate) fn names(db: &dyn Db, file: RuleText) -> Option<Checked<Names>> {
     let opened = package_opened(db, file)?;
     let mut listing = Listing::default();
     listing.add(db, &opened);
-    let Listing { targets, families, problems } = listing;
-    let value = Names { targets: targets.into(), families: families.into() };
-    Some(Checked { value, problems })
+    Some(listing.into())
+}
+
+/// The names in the children of the fan-out `target`, those of `part`.
+#[salsa::tracked(returns(ref))]
+fn names_in_part(db: &dyn Db, target: Target, part: usize) -> Checked<Names> {
+    count(Counter::QueriesExecuted, 1);
+    let mut listing = Listing::default();
+    let items = match &items(db, target).value {
+        Some(Items::Known(items)) => items.chunks(PART).nth(part).unwrap_or_default(),
+        _ => &[],
+    };
+    let last = target.label(db).steps.len() - 1;
+    for item in items {
+        listing.open(db, &target.label(db).with_item(last, Some(Arc::clone(&item.id))));
+    }
+    listing.into()
 }
 
 #[derive(Default)]
 struct Listing {
-    targets: Vec<String>,
-    families: Vec<String>,
+    targets: Vec<Label>,
+    families: Vec<Label>,
     problems: Vec<Diagnostic>,
+}
+
+impl From<Listing> for Checked<Names> {
+    fn from(listing: Listing) -> Self {
+        let Listing { targets, families, problems } = listing;
+        let value = Names { targets: targets.into(), families: families.into() };
+        Self { value, problems }
+    }
 }
 
 impl Listing {
@@ -440,27 +466,31 @@ impl Listing {
         for def in &outer.block.members {
             let label = outer.frame.member(&def.name, None);
             if def.fan_out.is_some() {
-                self.families.push(label.target());
-                let Checked { value, problems } = items(db, db.target(&label));
+                self.families.push(label.clone());
+                let of_all = db.target(&label);
+                let Checked { value, problems } = items(db, of_all);
                 self.problems.extend(problems.iter().cloned());
                 let items = match value {
                     Some(Items::Known(items)) => items,
                     // Until it is known what it stands for, its name does.
                     Some(Items::In(reference)) => {
-                        self.targets.push(label.target());
+                        self.targets.push(label);
                         self.problems.extend(sketch(db, (def, outer), reference));
                         continue;
                     }
                     None => continue,
                 };
-                for item in items {
-                    self.open(db, &outer.frame.member(&def.name, Some(&item.id)));
+                for part in 0..items.len().div_ceil(PART) {
+                    let Checked { value, problems } = names_in_part(db, of_all, part);
+                    self.targets.extend(value.targets.iter().cloned());
+                    self.families.extend(value.families.iter().cloned());
+                    self.problems.extend(problems.iter().cloned());
                 }
             } else if is_use(db, def, &outer.frame) {
-                self.families.push(label.target());
+                self.families.push(label.clone());
                 self.open(db, &label);
             } else {
-                self.targets.push(label.target());
+                self.targets.push(label);
             }
         }
     }

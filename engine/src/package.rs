@@ -130,6 +130,11 @@ pub(crate) fn package_vars(db: &dyn Db, file: RuleText) -> Vars {
 #[salsa::tracked(returns(clone))]
 pub(crate) fn target_names(db: &dyn Db, file: RuleText) -> Option<Arc<[String]>> {
     count(Counter::QueriesExecuted, 1);
+    Some(targets(db, file)?.iter().map(Label::target).collect())
+}
+
+/// The targets of a package, those in fan-outs and templates too, in order.
+pub(crate) fn targets(db: &dyn Db, file: RuleText) -> Option<Arc<[Label]>> {
     Some(Arc::clone(&names(db, file).as_ref()?.value.targets))
 }
 

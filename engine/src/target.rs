@@ -9,7 +9,7 @@ use vwfb_rules::label::Label;
 use vwfb_rules::task::{Provided, TaskDef};
 
 use crate::db::{Db, Target};
-use crate::names::{Named, named, outermost, placed, sources_of, vars_of};
+use crate::names::{Named, PART, named, outermost, placed, sources_of, vars_of};
 use crate::package::{QueryScope, rule_table, workspace};
 
 /// The target with its rule, typed attributes and outputs; nothing if it does not exist, `when`
@@ -30,6 +30,11 @@ pub(crate) fn provides(db: &dyn Db, target: Target) -> Option<Arc<[Provided]>> {
     count(Counter::QueriesExecuted, 1);
     match named(db, target)? {
         Named::Target(_) => {}
+        Named::Family(members) if members.len() > PART => {
+            let parts = 0..members.len().div_ceil(PART);
+            let parts = parts.map(|part| provided_in_part(db, target, part));
+            return joined(parts);
+        }
         Named::Family(members) => return provided_by(db, &members),
         Named::Waiting(_) | Named::Broken => return None,
     }
@@ -42,11 +47,32 @@ pub(crate) fn provides(db: &dyn Db, target: Target) -> Option<Arc<[Provided]>> {
 }
 
 fn provided_by(db: &dyn Db, members: &[Label]) -> Option<Arc<[Provided]>> {
+    joined(members.iter().map(|member| provides(db, db.target(member))))
+}
+
+fn joined(parts: impl Iterator<Item = Option<Arc<[Provided]>>>) -> Option<Arc<[Provided]>> {
     let mut all = Vec::new();
-    for member in members {
-        all.extend(provides(db, db.target(member))?.iter().cloned());
+    for part in parts {
+        all.extend(part?.iter().cloned());
     }
     Some(all.into())
+}
+
+/// What the members of the family `target` offer, those of `part`.
+#[salsa::tracked(returns(clone), cycle_result = part_in_cycle)]
+fn provided_in_part(db: &dyn Db, target: Target, part: usize) -> Option<Arc<[Provided]>> {
+    count(Counter::QueriesExecuted, 1);
+    let Named::Family(members) = named(db, target)? else { return None };
+    provided_by(db, members.chunks(PART).nth(part).unwrap_or_default())
+}
+
+fn part_in_cycle(
+    _db: &dyn Db,
+    _id: salsa::Id,
+    _target: Target,
+    _part: usize,
+) -> Option<Arc<[Provided]>> {
+    None
 }
 
 fn provides_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> Option<Arc<[Provided]>> {

@@ -1,6 +1,7 @@
 //! What makes targets in one place: a package, a fan-out, a template.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::codes::{BAD_NODE, DUPLICATE_TARGET, RESERVED_NAME};
@@ -8,7 +9,7 @@ use crate::declare::Reading;
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::fan_out::{self, FanOut};
 use crate::read::{self, Problems};
-use crate::syntax::Node;
+use crate::syntax::{Node, Value};
 
 /// The targets, fan-outs and uses of templates that stand together, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,6 +40,46 @@ impl TargetDef {
     pub const fn anchor(&self) -> &Anchor {
         &self.node.anchor
     }
+
+    /// A digest of it as it is written, wherever it stands and however it is laid out.
+    pub fn digest(&self) -> Short {
+        self.reading.digest(|| {
+            let mut text = String::new();
+            put_node(&mut text, &self.node);
+            short(&text)
+        })
+    }
+}
+
+/// The first half of a digest: enough to tell the texts of one target.
+pub type Short = [u8; 16];
+
+/// The digest of a text.
+pub fn short(text: &str) -> Short {
+    let digest = blake3::hash(text.as_bytes());
+    *digest.as_bytes().first_chunk().expect("a digest has 32 bytes")
+}
+
+/// Places are left out: they follow from the rest.
+fn put_node(text: &mut String, node: &Node) {
+    text.push_str(&format!("{:?}", node.name));
+    for value in &node.args {
+        put_value(text, value);
+    }
+    for (name, value) in &node.props {
+        // Writing to a string cannot fail.
+        let _written = write!(text, " {name:?}=");
+        put_value(text, value);
+    }
+    text.push('{');
+    for child in &node.children {
+        put_node(text, child);
+    }
+    text.push('}');
+}
+
+fn put_value(text: &mut String, value: &Value) {
+    let _written = write!(text, " {:?}:{:?}", value.annotation, value.scalar);
 }
 
 impl Block {
@@ -100,4 +141,40 @@ fn duplicate(again: &TargetDef, first: &TargetDef) -> Diagnostic {
         .noted(&again.node.args[0].anchor, "again here")
         .noted(&first.node.args[0].anchor, "first here")
         .hint("rename one of them")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::label::WsPath;
+
+    use super::*;
+
+    fn first(text: &str) -> Short {
+        let file = WsPath::new("a/BUILD.kdl").unwrap();
+        let package = crate::package::package(&file, text).value;
+        package.block.members[0].digest()
+    }
+
+    #[test]
+    fn only_what_a_target_says_tells_it_from_what_it_said() {
+        let text = "task \"a\" { srcs \"s\" \"t\"; env x=1; out \"o\" }";
+        let same =
+            "// more\ntask \"a\" {\n srcs \"s\" \"t\" // and\n env x=1\n out \"o\"\n}\ntask \"b\"";
+        assert_eq!(first(text), first(same));
+        for (before, after) in [
+            ("\"a\"", "\"b\""),
+            ("\"s\" \"t\"", "\"s t\""),
+            ("\"s\" \"t\"", "\"t\" \"s\""),
+            ("x=1", "x=2"),
+            ("x=1", "y=1"),
+            ("x=1", "x=\"1\""),
+            ("x=1", "x 1"),
+            ("x=1", "{ x 1; }"),
+            ("\"s\"", "(glob)\"s\""),
+            ("; out", "; out \"p\"; out"),
+            ("task", "tusk"),
+        ] {
+            assert_ne!(first(text), first(&text.replace(before, after)), "{after}");
+        }
+    }
 }

@@ -474,10 +474,9 @@ impl Reading<'_> {
             let mut bindings = one.bindings;
             if let Over::Each(each) = &self.fan_out.over
                 && let Some(binding) = bindings.get_mut(&each.item)
+                && binding.fields.get("id").is_none()
             {
-                if binding.fields.get("id").is_none() {
-                    binding.fields.insert("id", Binding::text(id.as_ref()));
-                }
+                binding.fields.insert("id", Binding::text(id.as_ref()));
             }
             if let Some(prev) = &mut prev {
                 let now = self.made_of(&id);

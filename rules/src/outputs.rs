@@ -13,8 +13,7 @@ pub fn check_outputs<'d>(targets: impl IntoIterator<Item = &'d Declared>) -> Vec
         .flat_map(|target| target.outputs.iter().map(move |output| (output, target)))
         .collect();
     // Part by part, so that whatever is inside a folder follows it at once.
-    outputs
-        .sort_by(|(a, x), (b, y)| parts(&a.path).cmp(parts(&b.path)).then(x.label.cmp(&y.label)));
+    outputs.sort_by_cached_key(|(output, target)| (by_parts(&output.path), &target.label));
     let mut problems = Vec::new();
     let mut above: Vec<(&OutputDef, &Declared)> = Vec::new();
     for (output, target) in outputs {
@@ -27,8 +26,10 @@ pub fn check_outputs<'d>(targets: impl IntoIterator<Item = &'d Declared>) -> Vec
     problems
 }
 
-fn parts(path: &WsPath) -> impl Iterator<Item = &str> {
-    path.as_str().split('/')
+/// `path` as a text that stands in order before what its parts stand before: no character comes
+/// before the one between them.
+fn by_parts(path: &WsPath) -> String {
+    path.as_str().replace('/', "\0")
 }
 
 fn conflict(

@@ -22,7 +22,7 @@ pub enum InputRef {
 }
 
 /// One artifact that a target offers to those who refer to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Provided {
     /// The output's name (`png`).
     pub output: String,

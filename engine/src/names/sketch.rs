@@ -1,5 +1,6 @@
 //! What is wrong with a fan-out's targets before it is known what its items are.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use vwfb_rules::block::{Block, TargetDef};
@@ -11,7 +12,7 @@ use vwfb_rules::label::{Label, Reference};
 use vwfb_rules::nearest;
 
 use super::{Opened, is_named, is_use, items, member, of_all, opened, vars_of};
-use crate::db::Db;
+use crate::db::{Db, Target};
 use crate::package::{is_package, package_file, rule_table};
 use crate::target::provides;
 
@@ -95,14 +96,23 @@ fn unknown_member(
     Some(Diagnostic::error(codes::UNKNOWN_LABEL, message).at(anchor).maybe_hint(hint))
 }
 
-/// What is wrong with the fan-outs and uses of templates that lead to `label`, or are it.
-pub(crate) fn ways_to(db: &dyn Db, label: &Label) -> Vec<Vec<Diagnostic>> {
+/// What is wrong with the fan-outs and uses of templates that lead to `label`, or are it, but for
+/// the fan-outs that were `seen`.
+pub(crate) fn ways_to(
+    db: &dyn Db,
+    label: &Label,
+    seen: &mut HashSet<Target>,
+) -> Vec<Vec<Diagnostic>> {
     let mut problems = Vec::new();
     for at in 0..label.steps.len() {
         let of_all = of_all(label, at);
         let Some((def, outer)) = member(db, &of_all) else { break };
         if def.fan_out.is_some() {
-            let checked = items(db, db.target(&of_all));
+            let of_all = db.target(&of_all);
+            if !seen.insert(of_all) {
+                continue;
+            }
+            let checked = items(db, of_all);
             problems.push(checked.problems.clone());
             if let Some(Items::In(reference)) = &checked.value {
                 problems.push(sketch(db, (&def, &outer), reference));

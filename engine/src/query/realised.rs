@@ -12,7 +12,7 @@ use super::attributes::{COMMON, attributes};
 use super::{Item, PatternError, QueryGraph, QueryNode, QueryValue, Vocabulary};
 use crate::db::{Database, Db};
 use crate::names::{self, Named, named};
-use crate::package::{package_file, rule_table, target_names};
+use crate::package::{self, package_file, rule_table};
 use crate::target::{declared, provides, references, task};
 use crate::unknown::unknown;
 
@@ -113,8 +113,8 @@ impl QueryGraph for RealisedGraph<'_> {
 }
 
 fn targets(db: &dyn Db, package: &WsPath) -> Vec<Label> {
-    let names = target_names(db, package_file(db, package)).unwrap_or_default();
-    names.iter().map(|name| Label::listed(package.clone(), name)).collect()
+    let targets = package::targets(db, package_file(db, package));
+    targets.map(|targets| targets.to_vec()).unwrap_or_default()
 }
 
 fn node(db: &dyn Db, label: &Label) -> QueryNode {

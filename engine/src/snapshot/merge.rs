@@ -12,7 +12,7 @@ use crate::db::{Database, Db};
 use crate::graph::{Row, TargetId, TaskGraph};
 use crate::package::{package_def, package_file, workspace};
 use crate::plan::TaskId;
-use crate::written::{Short, of_package, of_target};
+use crate::written::{Short, of_package};
 
 /// Whether the targets of `packages`, whose text is another, still make up `graph`, so that at most
 /// their tasks' keys differ: those of the tasks that are returned. `None` says that everything is
@@ -84,7 +84,7 @@ fn edit(
     // the targets that it names provide, which is the same or `matches` says so.
     let of_all = of_package(def);
     let all = of_all != graph.written_of_all.get(number);
-    let written = asked.iter().zip(members).map(|(id, target)| (*id, of_target(target)));
+    let written = asked.iter().zip(members).map(|(id, target)| (*id, target.digest()));
     let differs = |(id, now): &(TargetId, Short)| all || graph.written.get(narrow(id.0)) != *now;
     let targets: Vec<(TargetId, Short)> = written.filter(differs).collect();
     let labels: Vec<Label> = targets.iter().map(|(id, _)| graph.target_label(*id)).collect();

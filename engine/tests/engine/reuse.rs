@@ -120,7 +120,7 @@ fn nothing_runs_when_nothing_changed() {
 
 #[test]
 fn an_edited_source_reaches_only_the_action_that_reads_it() {
-    assert_eq!(ran_after(|memory| memory.write("a.txt", "changed")), ["action"]);
+    assert_eq!(ran_after(|memory| memory.write("a.txt", "changed")), ["keyed"]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn an_edited_target_reaches_nothing_of_its_neighbour() {
     let count = |name: &str| ran.iter().filter(|ran| *ran == name).count();
     assert_eq!(count("package_def"), 1);
     assert_eq!(count("named"), 2, "the projection is asked for both");
-    assert_eq!([count("declared"), count("task"), count("action")], [1, 1, 1]);
+    assert_eq!([count("declared"), count("task"), count("keyed")], [1, 1, 1]);
     assert_eq!(count("rule_table"), 1, "the package it reads is another");
 }
 
@@ -212,5 +212,5 @@ fn an_equal_outcome_wakes_nothing_and_another_only_what_reads_it() {
     };
     ran_after_outcome("1");
     assert!(ran_after_outcome("1").is_empty());
-    assert_eq!(ran_after_outcome("2"), ["action"]);
+    assert_eq!(ran_after_outcome("2"), ["keyed"]);
 }

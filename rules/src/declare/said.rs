@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::given::{Given, nodes_of};
-use crate::block::TargetDef;
+use crate::block::{Short, TargetDef};
 use crate::core_rules::common_attrs;
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::evaluate::Names;
@@ -52,10 +52,13 @@ pub(super) struct Faults {
     pub(super) env: Vec<Diagnostic>,
 }
 
-/// The reading of a target's text by the first rule that it met. What it holds follows from the
-/// text and that rule, so it is no part of what the text is.
+/// What was found out of a target's text: how the first rule that it met reads it, and its digest.
+/// It follows from the text, so it is no part of what that is.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Reading(OnceLock<Arc<Said>>);
+pub(crate) struct Reading {
+    said: OnceLock<Arc<Said>>,
+    digest: OnceLock<Short>,
+}
 
 impl PartialEq for Reading {
     fn eq(&self, _: &Self) -> bool {
@@ -68,11 +71,16 @@ impl Eq for Reading {}
 impl Reading {
     /// What `target` says, which names `rule`.
     pub(super) fn of(&self, target: &TargetDef, rule: &Arc<RuleDef>) -> Arc<Said> {
-        let said = self.0.get_or_init(|| Arc::new(Said::new(target, rule)));
+        let said = self.said.get_or_init(|| Arc::new(Said::new(target, rule)));
         match Arc::ptr_eq(&said.named, rule) {
             true => Arc::clone(said),
             false => Arc::new(Said::new(target, rule)),
         }
+    }
+
+    /// The digest of the text, which `make` makes.
+    pub(crate) fn digest(&self, make: impl FnOnce() -> Short) -> Short {
+        *self.digest.get_or_init(make)
     }
 }
 
