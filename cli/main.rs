@@ -36,6 +36,9 @@ mod why;
 
 mod bug;
 
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use std::env;
 use std::process::ExitCode;
 

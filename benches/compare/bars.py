@@ -75,11 +75,11 @@ def over(case, base):
     )
 
 
-def peak(results, size):
-    """The most memory of any null build, in MB."""
-    return worst(
+def peak(case):
+    """The most memory of any run of a case, in MB."""
+    return lambda results, size: worst(
         max(sample.memory for sample in found.samples["vwfb"]) / 1e6
-        for found in of(results, "null", size)
+        for found in of(results, case, size)
     )
 
 
@@ -96,7 +96,7 @@ def growth(results, size):
 BARS = [
     Bar("null build", 0.5, 0.3, "x", "ninja", 10_000, times("null", "ninja")),
     Bar("null build", 0.4, 0.2, "x", "ninja", 100_000, times("null", "ninja")),
-    Bar("null build, peak memory", 150, 150, "MB", "", 100_000, peak),
+    Bar("null build, peak memory", 150, 150, "MB", "", 100_000, peak("null")),
     Bar("one leaf edited, same result", 0.5, 0.25, "x", "ninja (restat)", 100_000,
         times("leaf-same", "ninja", "layered")),
     Bar("one leaf edited at the bottom, all changes", 1.0, 0.8, "x", "ninja", 10_000,
@@ -109,6 +109,8 @@ BARS = [
         times("full", "ninja", "wide", "vwfb argv")),
     Bar("restore outputs after `clean`", 1.0, 0.3, "s", "", 10_000, takes("restore", 1)),
     Bar("first load of never-seen targets", 1.5, 0.3, "s", "", 10_000, takes("first-load", 1)),
+    Bar("plan of a new fan-out", 1.0, 1.0, "s", "", 100_000, takes("fan-out", 1)),
+    Bar("plan of a new fan-out, peak memory", 500, 500, "MB", "", 100_000, peak("fan-out")),
     Bar("hash and store one file of 2 GiB", 1.3, 1.0, "x", "b3sum + cp", 2048,
         times("ingest", "b3sum + cp")),
     Bar("`vwfb version`", 10, 5, "ms", "", 0, takes("version", 1000)),

@@ -311,6 +311,26 @@ def first_load(bench):
         kept.rename(state)
 
 
+def fan_out(bench):
+    """`vwfb plan //...` of one fan-out over the lines of a file, never seen."""
+    for tasks in bench.sizes:
+        root = bench.new_folder("fan-out")
+        (root / "WORKSPACE.kdl").write_text('workspace "bench"\n')
+        (root / "lines.txt").write_text("".join(f"line {line}\n" for line in range(tasks)))
+        task = 'task "said" {\n        out "said.txt"\n        script "echo {line} > {out}"\n    }'
+        head = f'each "lines" over="lines.txt" as="line" split="lines" max-items={tasks}'
+        (root / "BUILD.kdl").write_text(f"{head} {{\n    {task}\n}}\n")
+        graph = Graph("one fan-out", tasks, root)
+
+        def take():
+            aside = bench.new_folder("plan")
+            sample = bench.asking(graph, "plan", "//...", store=aside / "store")
+            (root / ".vwfb").rename(aside / "state")
+            return sample
+
+        bench.in_turn("fan-out", graph, bench.rounds(5), {"vwfb": take})
+
+
 def full(bench):
     """Everything is made for the first time, in a folder and a store that never were."""
     sizes = [size for size in bench.sizes if size <= PEER_LIMIT]
@@ -404,6 +424,7 @@ CASES = {
     "rule-command": rule_command,
     "why": why,
     "first-load": first_load,
+    "fan-out": fan_out,
     "ingest": ingest,
     "restore": restore,
 }

@@ -43,6 +43,9 @@ The same, but `vwfb-out` is moved away instead of removed."""),
     "first-load": ("First load of never-seen targets", """\
 `vwfb check //...` with `.vwfb` moved away and an empty store: every rule file is read, parsed and
 checked."""),
+    "fan-out": ("Plan of a new fan-out", """\
+`vwfb plan //...` of one `each` over as many lines of a file, with `.vwfb` moved away and an empty store:
+the items are read and named, each child is declared and checked, and its key is made and looked up."""),
     "full": ("Full build of trivial commands", """\
 A new folder and, for vwfb, a new store in every round; `sync` before every run. Every task of the wide
 graph is one `cp`; in the layered graph the upper ones are one `cksum` into a file. ninja starts

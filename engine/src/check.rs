@@ -4,9 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::num::NonZero;
 use std::sync::Arc;
-use std::thread;
 
 use vwfb_rules::codes::{self, Code};
 use vwfb_rules::diagnostic::{Anchor, Diagnostic, Severity};
@@ -15,11 +13,12 @@ use vwfb_rules::package::bad_package;
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::{check_outputs, check_overrides, cycle, spans};
 
+use crate::ahead;
 use crate::db::{Database, Db, Settings, Target};
 use crate::names::{Named, named, names, outermost, placed, ways_to};
 use crate::package::{package_def, package_file, rule_file, rule_table, targets, workspace};
 use crate::system::Text;
-use crate::target::{declared, references, task};
+use crate::target::{declared, provides, references, task};
 use crate::unknown::unknown;
 
 /// The targets that patterns mean, and what is wrong with them and all they need.
@@ -53,7 +52,10 @@ pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
         let labels = check.expand(pattern);
         targets.extend(labels.into_iter().filter(|label| seen.insert(label.clone())));
     }
-    ask_ahead(db, &targets);
+    let asked: Vec<Target> = targets.iter().map(|label| check.db.target(label)).collect();
+    ahead::ask(db, &asked, |db, target| {
+        let _answers = (task(db, target), references(db, target), provides(db, target));
+    });
     for label in &targets {
         check.target_and_needs(label);
     }
@@ -68,32 +70,6 @@ pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
         problems.truncate(MOST);
     }
     Loaded { targets, problems, left_out }
-}
-
-/// How many targets make it worth to ask for them on more than one core.
-const MANY: usize = 1_000;
-
-/// As much stack as the thread has that asks for them otherwise.
-const STACK: usize = 8 << 20;
-
-/// Asks for the tasks of many `targets` on every core, so that their answers are there.
-fn ask_ahead(db: &Database, targets: &[Label]) {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    if targets.len() < MANY || cores == 1 {
-        return;
-    }
-    thread::scope(|scope| {
-        for some in targets.chunks(targets.len().div_ceil(cores)) {
-            let db = db.clone();
-            let ask = move || {
-                for label in some {
-                    let _answer = task(&db, (&db as &dyn Db).target(label));
-                }
-            };
-            // Where no thread can be had, they are asked for later.
-            let _asking = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, ask);
-        }
-    });
 }
 
 /// What is wrong with the text of one package and with those of its targets, but for what only

@@ -123,6 +123,8 @@ pub struct Facts {
     folders: Table<WsPath, Folder>,
     globs: Table<(WsPath, String), Glob>,
     tools: Table<ToolDef, Tool>,
+    /// The texts that were asked for as those of packages.
+    packages: Mutex<FxHashMap<WsPath, RuleText>>,
     /// By far the most, and never listed.
     targets: Mutex<FxHashMap<Label, Target>>,
     /// Contents that were looked at before any query asked.
@@ -164,6 +166,16 @@ impl dyn Db + '_ {
     pub(crate) fn rule_text(&self, path: &WsPath) -> RuleText {
         let facts = self.facts();
         entry(&facts.texts, path, || new_text(self, path, facts.text(path)))
+    }
+
+    /// The text of the package `package`, whose file `file` names.
+    pub(crate) fn package_text(&self, package: &WsPath, file: impl FnOnce() -> WsPath) -> RuleText {
+        let packages = &self.facts().packages;
+        if let Some(text) = lock(packages).get(package) {
+            return *text;
+        }
+        let text = self.rule_text(&file());
+        *lock(packages).entry(package.clone()).or_insert(text)
     }
 
     pub(crate) fn path_kind(&self, path: &WsPath) -> SourceKind {
@@ -246,6 +258,7 @@ impl Facts {
             folders: Table::default(),
             globs: Table::default(),
             tools: Table::default(),
+            packages: Mutex::default(),
             targets: Mutex::default(),
             looked: Mutex::default(),
         }
@@ -334,10 +347,20 @@ impl Database {
         let Self { storage, facts, ran: _ } = self;
         std::mem::forget(storage);
         if let Some(facts) = Arc::into_inner(facts) {
-            let Facts { system, texts, kinds, contents, folders, globs, tools, targets, looked: _ } =
-                facts;
+            let Facts {
+                system,
+                texts,
+                kinds,
+                contents,
+                folders,
+                globs,
+                tools,
+                packages,
+                targets,
+                looked: _,
+            } = facts;
             drop(system);
-            std::mem::forget((texts, kinds, contents, folders, globs, tools, targets));
+            std::mem::forget((texts, kinds, contents, folders, globs, tools, packages, targets));
         }
     }
 

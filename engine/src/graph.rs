@@ -76,6 +76,8 @@ pub struct TaskGraph {
     pub(crate) expanded: Vec<u32>,
     /// The fan-outs whose items are not known; what needs them is left out.
     pub(crate) waiting: Vec<Waiting>,
+    /// The names of all targets, unless it comes from a file: there they are read when asked for.
+    labels: Vec<Label>,
 }
 
 /// A fan-out that expands when its items are made.
@@ -152,6 +154,7 @@ impl TaskGraph {
             requested: Vec::new(),
             expanded: Vec::new(),
             waiting: Vec::new(),
+            labels: Vec::new(),
         };
         graph.shape = Arc::new(Shape::of(from.lists(graph.target_of.len())?, from.lists(ANY)?));
         graph.requested = from.column()?;
@@ -178,6 +181,9 @@ impl TaskGraph {
 
     /// The name of a target.
     pub fn target_label(&self, id: TargetId) -> Label {
+        if let Some(label) = self.labels.get(id.0) {
+            return label.clone();
+        }
         let package = self.package(self.package_of[id.0]);
         let name = self.names.get(narrow(id.0));
         Label::listed(package, name)
@@ -421,7 +427,8 @@ impl Builder {
     /// Goes on with `graph`.
     fn of(mut graph: TaskGraph) -> Self {
         let ids = (0..graph.package_of.len()).map(TargetId);
-        let targets = ids.map(|id| (graph.target_label(id), narrow(id.0))).collect();
+        graph.labels = ids.map(|id| graph.target_label(id)).collect();
+        let targets = graph.labels.iter().cloned().zip(0..).collect();
         let numbered = |strings: &Strings| {
             let texts = (0..).zip(strings.iter());
             texts.map(|(number, text)| (text.to_owned(), number)).collect::<FxHashMap<_, _>>()
@@ -471,6 +478,7 @@ impl Builder {
         let package = self.package(&label.package);
         self.graph.package_of.push(package);
         self.graph.names.push(&label.target());
+        self.graph.labels.push(label.clone());
         self.targets.insert(label.clone(), id);
         let refs: Vec<u32> = row.refs.iter().filter_map(|label| self.find(label)).collect();
         self.graph.refs.push(refs);

@@ -12,29 +12,30 @@ const MAGIC: &[u8] = b"vwfb-key 1\n";
 
 /// What is told every field of an action.
 pub trait KeySink {
-    /// One field; names are unique in an action.
-    fn field(&mut self, name: &str, value: &str);
+    /// One field: its kind, its name if an action may have several of that kind, and its value.
+    /// Both together are unique in an action.
+    fn field(&mut self, kind: &str, name: &str, value: &str);
 }
 
 /// Names everything of `action` that may change its result, in one fixed order.
 pub fn visit(action: &Action, sink: &mut impl KeySink) {
     visit_command(&action.command, sink);
     for (role, artifact) in &action.inputs {
-        sink.field(&format!("input {role}"), &artifact_text(artifact));
+        sink.field("input", role, &artifact_text(artifact));
     }
     for (name, output) in &action.outputs {
         let kind = if output.tree { "tree" } else { "file" };
-        sink.field(&format!("output {name}"), &format!("{kind} {}", output.role));
+        sink.field("output", name, &format!("{kind} {}", output.role));
     }
     for (name, value) in &action.env {
-        sink.field(&format!("env {name}"), value);
+        sink.field("env", name, value);
     }
     for (name, secret) in &action.secrets {
-        sink.field(&format!("secret {name}"), secret);
+        sink.field("secret", name, secret);
     }
     visit_stdio(action, sink);
     for (name, fingerprint) in &action.tools {
-        sink.field(&format!("tool {name}"), &fingerprint.to_hex());
+        sink.field("tool", name, &fingerprint.to_hex());
     }
     visit_rest(action, sink);
 }
@@ -42,14 +43,14 @@ pub fn visit(action: &Action, sink: &mut impl KeySink) {
 fn visit_command(command: &Command, sink: &mut impl KeySink) {
     match command {
         Command::Process { program, args } => {
-            sink.field("program", program);
+            sink.field("program", "", program);
             for (index, arg) in args.iter().enumerate() {
-                sink.field(&format!("argument {}", index + 1), arg);
+                sink.field("argument", &(index + 1).to_string(), arg);
             }
         }
         Command::WriteFile { text, executable } => {
-            sink.field("text", text);
-            sink.field("executable", &executable.to_string());
+            sink.field("text", "", text);
+            sink.field("executable", "", &executable.to_string());
         }
     }
 }
@@ -58,24 +59,24 @@ fn visit_stdio(action: &Action, sink: &mut impl KeySink) {
     let routes = [("stdin", &action.stdin), ("stdout", &action.stdout), ("stderr", &action.stderr)];
     for (name, route) in routes {
         if let Some(role) = route {
-            sink.field(name, role);
+            sink.field(name, "", role);
         }
     }
     let codes: Vec<String> = action.success_codes.iter().map(ToString::to_string).collect();
-    sink.field("success codes", &codes.join(" "));
+    sink.field("success codes", "", &codes.join(" "));
 }
 
 fn visit_rest(action: &Action, sink: &mut impl KeySink) {
-    sink.field("network", &action.network.to_string());
+    sink.field("network", "", &action.network.to_string());
     if let Some(seed) = action.seed {
-        sink.field("seed", &seed.to_string());
+        sink.field("seed", "", &seed.to_string());
     }
-    sink.field("take", &action.take.to_string());
+    sink.field("take", "", &action.take.to_string());
     if let Some(feedback) = &action.feedback {
-        sink.field("feedback", feedback);
+        sink.field("feedback", "", feedback);
     }
-    sink.field("platform", &action.platform);
-    sink.field("rule version", &action.rule_version.to_string());
+    sink.field("platform", "", &action.platform);
+    sink.field("rule version", "", &action.rule_version.to_string());
 }
 
 fn artifact_text(artifact: &Artifact) -> String {
@@ -110,10 +111,14 @@ impl Default for KeyRecord {
 }
 
 impl KeySink for KeyRecord {
-    fn field(&mut self, name: &str, value: &str) {
+    fn field(&mut self, kind: &str, name: &str, value: &str) {
         let count = take_number(&mut &self.bytes[COUNT]).unwrap_or_default() + 1;
         self.bytes[COUNT].copy_from_slice(&count.to_le_bytes());
-        push_text(&mut self.bytes, name);
+        let space = if name.is_empty() { "" } else { " " };
+        push_number(&mut self.bytes, kind.len() + space.len() + name.len());
+        for part in [kind, space, name] {
+            self.bytes.extend_from_slice(part.as_bytes());
+        }
         push_text(&mut self.bytes, value);
     }
 }

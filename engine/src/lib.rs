@@ -19,6 +19,7 @@ pub mod graph;
 pub mod plan;
 
 mod advice;
+mod ahead;
 mod answers;
 pub mod build;
 pub mod event;

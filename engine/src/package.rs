@@ -1,6 +1,6 @@
 //! Queries over whole files: the workspace, packages, rule files, and what is in their sight.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use vwfb_cas::Artifact;
 use vwfb_cas::profile::{Counter, Phase, Timed, count};
@@ -64,7 +64,8 @@ pub(crate) fn workspace_def(db: &dyn Db, file: RuleText) -> Checked<Arc<Workspac
 
 /// The workspace of the database.
 pub(crate) fn workspace(db: &dyn Db) -> &Checked<Arc<WorkspaceDef>> {
-    workspace_def(db, db.rule_text(&file_in(&WsPath::root(), WORKSPACE_FILE)))
+    static FILE: LazyLock<WsPath> = LazyLock::new(|| file_in(&WsPath::root(), WORKSPACE_FILE));
+    workspace_def(db, db.rule_text(&FILE))
 }
 
 /// What a rule file defines; nothing if there is no such file.
@@ -100,7 +101,7 @@ pub(crate) fn package_def(db: &dyn Db, file: RuleText) -> Option<Checked<Arc<Pac
 
 /// The file of the package `package`.
 pub(crate) fn package_file(db: &dyn Db, package: &WsPath) -> RuleText {
-    db.rule_text(&file_in(package, BUILD_FILE))
+    db.package_text(package, || file_in(package, BUILD_FILE))
 }
 
 /// The rules in sight of the text of a package or rule file.

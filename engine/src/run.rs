@@ -20,6 +20,7 @@ use vwfb_rules::pattern::Pattern;
 use vwfb_rules::task::TaskDef;
 
 use crate::action::{Keyed, Unkeyed, action, keyed};
+use crate::ahead;
 use crate::answers::{Answer, Answers};
 use crate::chain::chain;
 use crate::db::{Database, Target};
@@ -118,6 +119,10 @@ pub(crate) struct Run<'a> {
     /// What is known to be wrong with the workspace.
     told: BTreeSet<Diagnostic>,
 }
+
+/// How many keys the store is asked for at once: enough to share one transaction, and few results in
+/// memory.
+const MOST_LOOKED_UP: usize = 4_096;
 
 impl<'a> Run<'a> {
     /// Begins with what is known of the graph's tasks.
@@ -241,10 +246,17 @@ impl<'a> Run<'a> {
         let mut unknown = Vec::new();
         while unknown.is_empty() {
             let mut asked = Vec::new();
-            while asked.len() < most
-                && let Some(id) = self.plan.next_ready()
-            {
-                asked.extend(self.settle_same_key(id));
+            while asked.len() < most {
+                let ready = self.ready(most - asked.len());
+                if ready.is_empty() {
+                    break;
+                }
+                for id in ready {
+                    // One before it may have found that something both read is lost.
+                    if self.plan.step(id) == Step::Ready {
+                        asked.extend(self.settle_same_key(id));
+                    }
+                }
             }
             self.claim()?;
             if asked.is_empty() {
@@ -253,6 +265,23 @@ impl<'a> Run<'a> {
             self.settle_stored(&asked, &mut unknown)?;
         }
         Ok(unknown)
+    }
+
+    /// At most `most` tasks that are ready, whose inputs the database has; of many the keys are asked
+    /// for on every core.
+    fn ready(&mut self, most: usize) -> Vec<TaskId> {
+        let mut ready = Vec::new();
+        while ready.len() < most
+            && let Some(id) = self.plan.next_ready()
+        {
+            ready.push(id);
+        }
+        let asked: Vec<TaskId> =
+            ready.iter().copied().filter(|id| !self.is_as_it_was(*id)).collect();
+        asked.iter().for_each(|id| self.bring_inputs(*id));
+        let targets: Vec<Target> = asked.iter().map(|id| self.target(*id)).collect();
+        ahead::ask(self.ground.db, &targets, |db, target| drop(keyed(db, target)));
+        ready
     }
 
     /// Keeps from any gc what this run stands on. What is lost already is met when its bytes are
@@ -273,7 +302,6 @@ impl<'a> Run<'a> {
             self.settled(id, self.plan.unchanged_or_cut_off(id), Duration::ZERO);
             return None;
         }
-        self.bring_inputs(id);
         let keyed = match keyed(self.ground.db, self.target(id)) {
             Ok(keyed) => keyed,
             Err(Unkeyed::Lost(_)) => {
@@ -338,7 +366,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Notes whose fault it is that a task has no key.
     /// What to run for `id`, which has its key; otherwise it has failed.
     pub(crate) fn action(&mut self, id: TaskId) -> Option<Action> {
         match action(self.ground.db, &self.keyed(id).def) {
@@ -355,6 +382,7 @@ impl<'a> Run<'a> {
         self.fail(id, Failed::because(unkeyed.to_string().into()));
     }
 
+    /// Notes whose fault it is that a task has no key.
     const fn blame(&mut self, unkeyed: &Unkeyed) {
         match unkeyed {
             Unkeyed::NotInTree { .. } => {}
@@ -371,15 +399,17 @@ impl<'a> Run<'a> {
         asked: &[TaskId],
         unknown: &mut Vec<TaskId>,
     ) -> Result<(), EnvironmentError> {
-        let keys: Vec<_> = asked.iter().map(|id| self.keyed(*id).key).collect();
-        let found =
-            self.ground.store.lookup(&keys).map_err(|error| EnvironmentError::of(&error))?;
-        for (id, result) in asked.iter().zip(found) {
-            match result {
-                Some(result) if !self.plan.must_run(*id) => {
-                    self.adopt(*id, result, TaskResult::Cached, Duration::ZERO);
+        for asked in asked.chunks(MOST_LOOKED_UP) {
+            let keys: Vec<_> = asked.iter().map(|id| self.keyed(*id).key).collect();
+            let found =
+                self.ground.store.lookup(&keys).map_err(|error| EnvironmentError::of(&error))?;
+            for (id, result) in asked.iter().zip(found) {
+                match result {
+                    Some(result) if !self.plan.must_run(*id) => {
+                        self.adopt(*id, result, TaskResult::Cached, Duration::ZERO);
+                    }
+                    _ => unknown.push(*id),
                 }
-                _ => unknown.push(*id),
             }
         }
         Ok(())

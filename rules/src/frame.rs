@@ -191,15 +191,20 @@ impl<'a> Place<'a> {
 /// The folder for the outputs of `label`, below the one for all: that of its package, and one for
 /// each step that leads to it.
 pub(crate) fn output_folder(label: &Label) -> WsPath {
-    let mut folder = label.package.clone();
     let (_, outer) = label.steps.split_last().expect("a label has a step");
+    if outer.is_empty() {
+        return label.package.clone();
+    }
+    let mut folder = String::new();
     for step in outer {
-        let item = step.item.as_deref().map(file_name);
-        for part in [Some(step.name.as_ref()), item.as_deref()].into_iter().flatten() {
-            folder = folder.join(part).expect("a name and an encoded item are one folder each");
+        folder.push_str(&step.name);
+        folder.push('/');
+        if let Some(item) = &step.item {
+            folder.push_str(&file_name(item));
+            folder.push('/');
         }
     }
-    folder
+    label.package.join(&folder).expect("a name and an encoded item are one folder each")
 }
 
 /// The longest name that common file systems take, less room for what is put behind it.

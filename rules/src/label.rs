@@ -169,8 +169,7 @@ impl Label {
 
     /// The part after the colon: `clips[attention].audio`.
     pub fn target(&self) -> String {
-        let steps: Vec<String> = self.steps.iter().map(Step::to_string).collect();
-        steps.join(".")
+        Steps(&self.steps).to_string()
     }
 
     /// How the package itself writes it: `:final`.
@@ -181,7 +180,19 @@ impl Label {
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "//{}:{}", self.package, self.target())
+        write!(f, "//{}:{}", self.package, Steps(&self.steps))
+    }
+}
+
+struct Steps<'a>(&'a [Step]);
+
+impl fmt::Display for Steps<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.0.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { "." })?;
+            step.fmt(f)?;
+        }
+        Ok(())
     }
 }
 
@@ -189,7 +200,8 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         match &self.item {
-            Some(item) => write!(f, "[{}]", encode_item(item)),
+            Some(item) if item.contains(is_encoded) => write!(f, "[{}]", encode_item(item)),
+            Some(item) => write!(f, "[{item}]"),
             None => Ok(()),
         }
     }
@@ -244,7 +256,7 @@ impl fmt::Display for Reference {
 pub fn encode_item(item: &str) -> String {
     let mut text = String::with_capacity(item.len());
     for c in item.chars() {
-        if matches!(c, '%' | '[' | ']') || c.is_control() {
+        if is_encoded(c) {
             let mut bytes = [0; 4];
             for byte in c.encode_utf8(&mut bytes).bytes() {
                 text.push_str(&format!("%{byte:02X}"));
@@ -254,6 +266,10 @@ pub fn encode_item(item: &str) -> String {
         }
     }
     text
+}
+
+fn is_encoded(c: char) -> bool {
+    matches!(c, '%' | '[' | ']') || c.is_control()
 }
 
 /// The item id that stands between brackets as `text`; nothing if it is not written as one.

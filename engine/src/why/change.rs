@@ -206,8 +206,10 @@ mod tests {
     fn record(words: &[&str]) -> KeyRecord {
         let mut record = KeyRecord::default();
         for (index, word) in words.iter().enumerate() {
-            let name = if index == 0 { "program".into() } else { format!("argument {index}") };
-            record.field(&name, word);
+            match index {
+                0 => record.field("program", "", word),
+                _ => record.field("argument", &index.to_string(), word),
+            }
         }
         record
     }

@@ -1,0 +1,32 @@
+//! Queries that are asked on every core, so that their answers are there.
+
+use std::num::NonZero;
+use std::thread;
+
+use crate::db::{Database, Db, Target};
+
+/// How many targets make it worth it.
+const MANY: usize = 1_000;
+
+/// As much stack as the thread has that would ask otherwise.
+const STACK: usize = 8 << 20;
+
+/// Asks `query` of `targets` if they are many.
+pub(crate) fn ask(
+    db: &Database,
+    targets: &[Target],
+    query: impl Fn(&dyn Db, Target) + Copy + Send,
+) {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    if targets.len() < MANY || cores == 1 {
+        return;
+    }
+    thread::scope(|scope| {
+        for some in targets.chunks(targets.len().div_ceil(cores)) {
+            let db = db.clone();
+            let ask = move || some.iter().for_each(|target| query(&db, *target));
+            // Where no thread can be had, they are asked for later.
+            let _asking = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, ask);
+        }
+    });
+}
