@@ -1,6 +1,6 @@
 //! The query that makes a task's action and key out of facts and its direct needs' outcomes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vwfb_cas::profile::{Counter, count};
@@ -19,8 +19,6 @@ use crate::target::task;
 pub struct Keyed {
     /// The digest of the record.
     pub key: ActionKey,
-    /// Every field of the key.
-    pub record: KeyRecord,
     /// What it was made from, with all that is in no key.
     pub def: Arc<TaskDef>,
     /// The workspace's files among the inputs.
@@ -84,8 +82,7 @@ pub fn keyed(db: &dyn Db, target: Target) -> Result<Arc<Keyed>, Unkeyed> {
         return Err(Unkeyed::NoTask(target.label(db).clone()));
     };
     let (action, sources) = action(db, def)?;
-    let record = KeyRecord::of(&action);
-    Ok(Arc::new(Keyed { key: record.key(), record, def: Arc::clone(def), sources }))
+    Ok(Arc::new(Keyed { key: KeyRecord::of(&action).key(), def: Arc::clone(def), sources }))
 }
 
 /// What the task `def` runs now, with the workspace's files among its inputs.
@@ -106,7 +103,7 @@ pub(crate) fn action(
         stdin: def.stdin.clone(),
         stdout: def.stdout.clone(),
         stderr: def.stderr.clone(),
-        success_codes: def.success_codes.clone(),
+        success_codes: BTreeSet::clone(&def.success_codes),
         tools: tools(db, def)?,
         network: def.network,
         seed: def.seed,

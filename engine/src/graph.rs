@@ -321,7 +321,11 @@ impl Row {
             refs: in_order(references(db, target).iter().map(|(label, _)| label)),
             face: *face.0.finalize().as_bytes(),
             written: placed(db, target).map(|placed| placed.def.digest()).unwrap_or_default(),
-            makes: outputs.into_iter().flatten().map(|output| output.path.to_string()).collect(),
+            makes: outputs
+                .into_iter()
+                .flat_map(|all| all.iter())
+                .map(|output| output.path.to_string())
+                .collect(),
             offers: offers.into_iter().map(|(_, offer)| offer).collect(),
             task: task(db, target).value.as_ref().map(|def| TaskRow::of(db, def)),
             waits: waits_on(db, target),

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustc_hash::FxHashMap;
 use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{ActionKey, ActionResult, Artifact, Store};
 use vwfb_exec::action::Action;
@@ -26,6 +27,7 @@ use crate::chain::chain;
 use crate::db::{Database, Target};
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use crate::graph::TaskGraph;
+use crate::key::KeyRecord;
 use crate::plan::{Plan, Step, TaskId};
 use crate::state::{Attempt, State};
 
@@ -107,6 +109,8 @@ pub(crate) struct Run<'a> {
     doubtful: Vec<bool>,
     /// With the key of the success before it, if a task only follows others.
     new_successes: Vec<(TaskId, Option<ActionKey>)>,
+    /// The fields of the keys of tasks that were run, until they are written down.
+    records: FxHashMap<TaskId, KeyRecord>,
     /// Whether every key that was asked for still stands: nothing was looked at again or taken up
     /// again since.
     is_steady: bool,
@@ -151,6 +155,7 @@ impl<'a> Run<'a> {
             doubtful: vec![false; count],
             is_steady: true,
             new_successes: Vec::new(),
+            records: FxHashMap::default(),
             recorded: Instant::now(),
             to_claim: Vec::new(),
             new_attempts: Vec::new(),
@@ -369,12 +374,26 @@ impl<'a> Run<'a> {
     /// What to run for `id`, which has its key; otherwise it has failed.
     pub(crate) fn action(&mut self, id: TaskId) -> Option<Action> {
         match action(self.ground.db, &self.keyed(id).def) {
-            Ok((action, _)) => Some(action),
+            Ok((action, _)) => {
+                self.records.insert(id, KeyRecord::of(&action));
+                Some(action)
+            }
             Err(unkeyed) => {
                 self.cannot_key(id, &unkeyed);
                 None
             }
         }
+    }
+
+    /// The fields of the key of `id`, which has one.
+    pub(crate) fn key_record(&mut self, id: TaskId) -> Option<KeyRecord> {
+        let (keyed, record) = (Arc::clone(self.keyed(id)), self.records.remove(&id));
+        let record = record.or_else(|| {
+            let made = action(self.ground.db, &keyed.def).ok();
+            made.map(|(action, _)| KeyRecord::of(&action))
+        });
+        // Where what it reads was seen to change since, the record is not of this key.
+        record.filter(|record| record.key() == keyed.key)
     }
 
     fn cannot_key(&mut self, id: TaskId, unkeyed: &Unkeyed) {

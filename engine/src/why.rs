@@ -108,8 +108,9 @@ pub(crate) fn why(
         // A task that waits for another is explained by that other one.
         let asked = run.keyed_now(*id).filter(|_| !matches!(run.plan.step(*id), Step::Waiting));
         let before = answers.key(*id);
-        if let Some(keyed) = asked.filter(|keyed| before != Some(keyed.key)) {
-            let mut cause = teller.cause(run.ground.db, *id, before, keyed.key, &keyed.record)?;
+        let is_new = asked.is_some_and(|keyed| before != Some(keyed.key));
+        if is_new && let Some(now) = run.key_record(*id) {
+            let mut cause = teller.cause(run.ground.db, *id, before, &now)?;
             cause.stored = run.plan.step(*id) == Step::Settled(TaskResult::Cached);
             causes.push(cause);
         }
@@ -218,10 +219,8 @@ impl Teller<'_> {
         db: &Database,
         id: TaskId,
         before: Option<ActionKey>,
-        key: ActionKey,
         now: &KeyRecord,
     ) -> Result<Cause, EnvironmentError> {
-        debug_assert_eq!(now.key(), key, "the record is that of the key");
         let then = before.map_or(Ok(None), |before| self.record(before))?;
         let (before, changes) = match &then {
             Some(then) => {
@@ -261,7 +260,7 @@ impl Teller<'_> {
             let same = successes.get(name).filter(|it| self.answers.key(id) == Some(it.key));
             let Some(success) = same else { continue };
             let Some(record) = self.record(success.key)? else { continue };
-            let mut cause = self.cause(db, id, success.previous_key, success.key, &record)?;
+            let mut cause = self.cause(db, id, success.previous_key, &record)?;
             if ways.before[id.0].is_some() {
                 cause.path = ways.path_to(id);
             }

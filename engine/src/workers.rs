@@ -36,7 +36,7 @@ pub struct Job {
     /// The workspace's files that it reads, as its key has them.
     pub sources: Vec<(WsPath, Artifact)>,
     /// The tools it may start.
-    pub tools: Vec<ToolDef>,
+    pub tools: Vec<Arc<ToolDef>>,
     /// How often a failed process is started again.
     pub retries: u32,
     /// Whether it runs even if the store has a result for its key.

@@ -49,7 +49,7 @@ pub struct Declared {
     /// Its attributes by name, defaults included, unset ones left out.
     pub attrs: BTreeMap<String, AttrValue>,
     /// Its outputs.
-    pub outputs: Vec<OutputDef>,
+    pub outputs: Arc<[OutputDef]>,
     /// The tools it may start.
     pub tools: Vec<DeclaredTool>,
     /// Targets that must have succeeded before it starts.
@@ -70,7 +70,7 @@ pub struct Declared {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeclaredTool {
     /// The tool.
-    pub tool: ToolDef,
+    pub tool: Arc<ToolDef>,
     /// Whether only `run` names it, so that a toolchain that has the program stands for it.
     pub implied: bool,
     /// Where it is named.
@@ -184,7 +184,7 @@ impl<'a> Declaring<'a> {
             rule: Arc::clone(rule),
             bound,
             attrs,
-            outputs,
+            outputs: outputs.into(),
         })
     }
 
@@ -360,7 +360,7 @@ impl<'a> Declaring<'a> {
     fn tools(&self, rule: &RuleDef) -> Vec<DeclaredTool> {
         let built_in = rule.file.is_built_in();
         let mut tools: Vec<DeclaredTool> = Vec::new();
-        let mut add = |tool: ToolDef, anchor: &Anchor, trusted: bool| {
+        let mut add = |tool: Arc<ToolDef>, anchor: &Anchor, trusted: bool| {
             if tools.iter().all(|other| other.tool.name != tool.name) {
                 let implied = matches!(&rule.body, Body::Run { anchor: run, .. } if run == anchor);
                 tools.push(DeclaredTool { tool, anchor: anchor.clone(), trusted, implied });

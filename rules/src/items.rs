@@ -13,7 +13,7 @@ use crate::evaluate::Names;
 use crate::fan_out::{Axis, Condition, Each, FanOut, Over, Split};
 use crate::frame::Frame;
 use crate::label::{Label, Reference, WsPath, is_reference};
-use crate::mentions::mentions;
+use crate::mentions::{mentions, mentions_fields};
 use crate::read::Problems;
 use crate::rule::{AttrDef, AttrType};
 use crate::scope::{Made, Scope, SourceKind};
@@ -467,12 +467,20 @@ impl Reading<'_> {
     /// The items, each with what is before it where that is asked for.
     fn chained(&mut self, raw: Vec<Raw>, ids: Vec<String>) -> Vec<Arc<Item>> {
         let is_chain = self.is_mentioned(&["prev"]);
+        let has_fields = match &self.fan_out.over {
+            Over::Each(each) => {
+                let members = self.fan_out.block.members.iter();
+                members.into_iter().any(|member| mentions_fields(&member.node, &each.item))
+            }
+            Over::Matrix { .. } => false,
+        };
         let mut prev = is_chain.then(|| self.first());
         let mut items = Vec::with_capacity(raw.len());
         for (one, id) in raw.into_iter().zip(ids) {
             let id: Arc<str> = id.into();
             let mut bindings = one.bindings;
-            if let Over::Each(each) = &self.fan_out.over
+            if has_fields
+                && let Over::Each(each) = &self.fan_out.over
                 && let Some(binding) = bindings.get_mut(&each.item)
                 && binding.fields.get("id").is_none()
             {

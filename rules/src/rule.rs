@@ -1,6 +1,7 @@
 //! What a rule is: a typed schema, named outputs, and how to run it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Anchor;
@@ -289,12 +290,17 @@ pub struct Stdio {
     /// The output that standard error becomes.
     pub stderr: Option<Template>,
     /// The exit codes that mean success.
-    pub success_codes: BTreeSet<i32>,
+    pub success_codes: Arc<BTreeSet<i32>>,
 }
 
 impl Default for Stdio {
     fn default() -> Self {
-        Self { stdin: None, stdout: None, stderr: None, success_codes: BTreeSet::from([0]) }
+        Self {
+            stdin: None,
+            stdout: None,
+            stderr: None,
+            success_codes: Arc::new(BTreeSet::from([0])),
+        }
     }
 }
 

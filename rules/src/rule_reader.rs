@@ -4,6 +4,7 @@ mod outs;
 mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub(crate) use parts::{env, no_time, resource};
 use parts::{template, template_arg, templates, timeout};
@@ -200,7 +201,7 @@ impl RuleReader {
             let message = "`exit-codes` needs the codes that mean success";
             problems.push(Diagnostic::error(BAD_NODE, message).at(&node.anchor));
         }
-        self.rule.stdio.success_codes = codes;
+        self.rule.stdio.success_codes = Arc::new(codes);
     }
 
     fn attr(&mut self, node: &Node, problems: &mut Problems) {

@@ -1,6 +1,7 @@
 //! What a target comes down to: a task with every path and argument settled, digests still open.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::label::{Label, WsPath};
@@ -112,7 +113,7 @@ pub struct TaskDef {
     /// Its inputs by path relative to the working directory (`in/src.svg`).
     pub inputs: BTreeMap<String, InputRef>,
     /// Its outputs, in the rule's order.
-    pub outputs: Vec<OutputDef>,
+    pub outputs: Arc<[OutputDef]>,
     /// Declared environment, by value.
     pub env: BTreeMap<String, String>,
     /// Environment variables filled from secrets at the last moment: variable -> secret's name.
@@ -124,9 +125,9 @@ pub struct TaskDef {
     /// The same for standard error.
     pub stderr: Option<String>,
     /// The exit codes that mean success.
-    pub success_codes: BTreeSet<i32>,
+    pub success_codes: Arc<BTreeSet<i32>>,
     /// The tools it may start.
-    pub tools: Vec<ToolDef>,
+    pub tools: Vec<Arc<ToolDef>>,
     /// Targets that must have succeeded before it starts; never part of the key.
     pub after: Vec<Label>,
     /// Named capacities it occupies while it runs.

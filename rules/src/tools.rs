@@ -1,5 +1,7 @@
 //! Which programs a task may start: the base set, toolchains, and what the workspace allows.
 
+use std::sync::{Arc, LazyLock};
+
 use crate::codes::TOOL_NOT_ALLOWED;
 use crate::declare::DeclaredTool;
 use crate::diagnostic::{Anchor, Diagnostic};
@@ -122,16 +124,21 @@ pub fn is_base(program: &str) -> bool {
 }
 
 /// The base set as a tool.
-pub(crate) fn base() -> ToolDef {
-    ToolDef { name: BASE.into(), programs: Vec::new(), data: Vec::new() }
+pub(crate) fn base() -> Arc<ToolDef> {
+    static TOOL: LazyLock<Arc<ToolDef>> = LazyLock::new(|| {
+        Arc::new(ToolDef { name: BASE.into(), programs: Vec::new(), data: Vec::new() })
+    });
+    Arc::clone(&TOOL)
 }
 
 /// The tool that `name` means, given the toolchain of that name if there is one.
-pub(crate) fn tool(name: &str, toolchain: Option<&ToolchainDef>) -> ToolDef {
+pub(crate) fn tool(name: &str, toolchain: Option<&ToolchainDef>) -> Arc<ToolDef> {
     match toolchain {
-        Some(toolchain) => of_toolchain(toolchain),
+        Some(toolchain) => Arc::new(of_toolchain(toolchain)),
         None if is_base(name) => base(),
-        None => ToolDef { name: name.into(), programs: vec![name.into()], data: Vec::new() },
+        None => {
+            Arc::new(ToolDef { name: name.into(), programs: vec![name.into()], data: Vec::new() })
+        }
     }
 }
 
@@ -154,18 +161,18 @@ pub(crate) fn allowed(
     tools: &[DeclaredTool],
     workspace: &WorkspaceDef,
     problems: &mut Vec<Diagnostic>,
-) -> Vec<ToolDef> {
+) -> Vec<Arc<ToolDef>> {
     let has_own = |name: &str| workspace.toolchains.iter().find(|own| own.name == name);
-    let known: Vec<ToolDef> = tools
+    let known: Vec<Arc<ToolDef>> = tools
         .iter()
         .map(|declared| {
             let own = has_own(&declared.tool.name);
-            own.map_or_else(|| declared.tool.clone(), |own| of_toolchain(own))
+            own.map_or_else(|| Arc::clone(&declared.tool), |own| Arc::new(of_toolchain(own)))
         })
         .collect();
     let mut allowed = Vec::with_capacity(tools.len());
     for (declared, tool) in tools.iter().zip(&known) {
-        let provided = |other: &ToolDef| {
+        let provided = |other: &Arc<ToolDef>| {
             other != tool && other.programs.iter().any(|known| is_program(known, &tool.name))
         };
         if declared.implied && known.iter().any(provided) {
@@ -174,7 +181,7 @@ pub(crate) fn allowed(
         if !declared.trusted && has_own(&tool.name).is_none() {
             problems.extend(not_allowed(tool, &declared.anchor, workspace));
         }
-        allowed.push(tool.clone());
+        allowed.push(Arc::clone(tool));
     }
     allowed
 }

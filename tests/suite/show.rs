@@ -12,7 +12,7 @@ pub(crate) fn task(task: &TaskDef) -> String {
     for (role, from) in &task.inputs {
         lines.add("input", format!("{role} = {}", source(from)));
     }
-    for output in &task.outputs {
+    for output in task.outputs.iter() {
         let tree = if output.tree { " (tree)" } else { "" };
         let media = output.media.iter().map(|media| format!(" [{media}]")).collect::<String>();
         let name = &output.name;
@@ -25,9 +25,9 @@ pub(crate) fn task(task: &TaskDef) -> String {
         lines.add_all(word, role);
     }
     if task.success_codes.iter().ne([&0]) {
-        lines.add("exit-codes", joined(&task.success_codes));
+        lines.add("exit-codes", joined(task.success_codes.iter()));
     }
-    lines.add_all("tool", task.tools.iter().map(tool));
+    lines.add_all("tool", task.tools.iter().map(|it| tool(it)));
     lines.add_all("after", &task.after);
     lines.limits(task);
     lines.0

@@ -9,6 +9,7 @@ use vwfb_rules::label::Label;
 use super::{EnvironmentError, Run};
 use crate::answers::Answers;
 use crate::graph::TaskGraph;
+use crate::key::KeyRecord;
 use crate::plan::{Step, TaskId};
 use crate::roots::publish;
 use crate::state::NewSuccess;
@@ -72,8 +73,9 @@ impl Run<'_> {
         }
         self.recorded = Instant::now();
         let new = std::mem::take(&mut self.new_successes);
-        let records: Vec<Vec<u8>> =
-            new.iter().map(|(id, _)| self.keyed(*id).record.encode()).collect();
+        let records: Vec<_> = new.iter().map(|(id, _)| self.key_record(*id)).collect();
+        let records: Vec<_> =
+            records.iter().map(|record| record.as_ref().map(KeyRecord::encode)).collect();
         let labels: Vec<Label> = new.iter().map(|(id, _)| self.label(*id)).collect();
         let outcomes: Vec<_> = new.iter().map(|(id, _)| self.answers.outcome(*id)).collect();
         let successes: Vec<NewSuccess<'_>> = new
@@ -83,7 +85,7 @@ impl Run<'_> {
                 Some(NewSuccess {
                     label,
                     key: self.keyed(*id).key,
-                    record,
+                    record: record.as_deref()?,
                     outcome: outcome.as_deref()?,
                     duration_ms: self.answers.duration(*id),
                     follows: *follows,
