@@ -18,7 +18,7 @@ use vwfb_rules::workspace::WorkspaceDef;
 use crate::db::{Db, RuleText, Settings};
 use crate::names::{is_named, names, waits_directly};
 use crate::system::{Lost, StoredText, Text};
-use crate::target::provides;
+use crate::target::{declared, provides};
 
 /// The name of a package's file.
 pub const BUILD_FILE: &str = "BUILD.kdl";
@@ -232,16 +232,9 @@ impl Scope for QueryScope<'_> {
         waits_directly(self.0, label)
     }
 
-    fn text_made(&self, reference: &Reference) -> Option<Arc<str>> {
-        let Some(Artifact::File(file)) = self.artifact(reference) else { return None };
-        match self.0.system().stored_text(file) {
-            Ok(StoredText::Text(text)) => Some(text),
-            Ok(StoredText::Not(_)) => None,
-            Err(Lost) => {
-                self.0.report_untracked_read();
-                None
-            }
-        }
+    fn alias(&self, label: &Label) -> Option<Reference> {
+        let declared = declared(self.0, self.0.target(label)).value.as_ref()?;
+        vwfb_rules::alias(declared).cloned()
     }
 
     fn rule_file(&self, path: &WsPath) -> Option<Arc<RuleFile>> {

@@ -10,6 +10,9 @@ use crate::rule::{AttrDef, AttrType, Body, OutDef, RuleDef, Shape};
 use crate::rule_reader::empty_rule;
 use crate::syntax::{Float, Node, Scalar, Value};
 
+/// The rule that gives another name to something.
+pub(crate) const ALIAS: &str = "alias";
+
 /// The core rules.
 pub fn core_rules() -> [Arc<RuleDef>; 4] {
     [task(), write_file(), filegroup(), alias()].map(Arc::new)
@@ -17,7 +20,7 @@ pub fn core_rules() -> [Arc<RuleDef>; 4] {
 
 /// Whether `name` is a core rule's.
 pub(crate) fn is_core(name: &str) -> bool {
-    matches!(name, "task" | "write_file" | "filegroup" | "alias")
+    matches!(name, "task" | "write_file" | "filegroup" | ALIAS)
 }
 
 /// The attributes that every target takes, apart from `env` and `resource`.
@@ -98,7 +101,7 @@ fn alias() -> RuleDef {
     RuleDef {
         doc: Some("Gives a target or file another name.".into()),
         attrs: vec![AttrDef { optional: false, ..actual }],
-        ..rule("alias", Body::Forward)
+        ..rule(ALIAS, Body::Forward)
     }
 }
 

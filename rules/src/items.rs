@@ -1,6 +1,9 @@
 //! The items of a fan-out: what they are called, and what is known of each.
 
+mod text;
+
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use crate::binding::{Binding, Fields, scalar_text};
@@ -26,6 +29,12 @@ use crate::vars::Vars;
 
 /// The most that is read of a file whose text is interpolated, in bytes.
 const MOST_CONTENT: usize = 64 << 10;
+
+/// How many names of names are followed; a circle of them is told elsewhere.
+const MOST_ALIASES: usize = 64;
+
+/// That what an item is made of is not made.
+struct Unmade;
 
 /// One item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,7 +163,7 @@ impl Reading<'_> {
         let raw = match file.what {
             FileName::Glob { package, pattern, .. } => {
                 let paths = self.scope.glob(&package, &pattern);
-                paths.iter().map(|path| self.file(each, path)).collect()
+                paths.iter().map(|path| self.file(each, path)).collect::<Option<_>>()?
             }
             FileName::Path(path) => self.source(each, &path)?,
             FileName::Reference(reference) => match self.referenced(each, reference)? {
@@ -182,7 +191,7 @@ impl Reading<'_> {
                 let entries = self.scope.entries(path);
                 let files = entries.iter().filter(|name| !name.ends_with('/'));
                 let paths: Vec<WsPath> = files.filter_map(|name| path.join(name).ok()).collect();
-                Some(paths.iter().map(|path| self.file(each, path)).collect())
+                paths.iter().map(|path| self.file(each, path)).collect()
             }
             SourceKind::Absent => {
                 let message = format!("no file `{path}`");
@@ -201,6 +210,7 @@ impl Reading<'_> {
         each: &Each,
         reference: Reference,
     ) -> Option<Result<Vec<Raw>, Reference>> {
+        let reference = self.actual(reference);
         let label = &reference.label;
         if self.scope.has_target(label) != Some(true) {
             if !self.scope.is_broken(&label.package) {
@@ -229,16 +239,25 @@ impl Reading<'_> {
             self.problems.push(problem.maybe_hint(did_you_mean(output, names)));
             return None;
         }
-        let made = |one: &&Provided| match &one.from {
-            InputRef::Output { label: maker, .. } => maker == label,
-            InputRef::Source(_) => false,
-        };
+        // Of a single tree the files are meant, whoever passes it on.
         if let [one] = meant.as_slice()
-            && made(one)
+            && let InputRef::Output { label: maker, subpath, .. } = &one.from
+            && (maker == label || (one.tree && subpath.is_none()))
         {
+            let reference = Reference { label: maker.clone(), ..reference };
             return self.made(each, one, reference);
         }
-        Some(Ok(meant.into_iter().map(|one| self.passed_on(each, one)).collect()))
+        meant.into_iter().map(|one| self.passed_on(each, one)).collect::<Option<_>>()
+    }
+
+    /// What `reference` means if it names a target by another name.
+    fn actual(&self, mut reference: Reference) -> Reference {
+        for _ in 0..MOST_ALIASES {
+            let Some(actual) = self.scope.alias(&reference.label) else { break };
+            let output = reference.output.or(actual.output);
+            reference = Reference { output, ..actual };
+        }
+        reference
     }
 
     /// The items in the output `one` of a target, if that is made.
@@ -252,11 +271,8 @@ impl Reading<'_> {
         let raw = match self.scope.made(&whole) {
             Made::Unknown => return Some(Err(reference)),
             Made::Tree(names) => {
-                let file = |name: &String| {
-                    let subpath = WsPath::new(name).ok()?;
-                    Some(self.in_tree(each, &whole, subpath))
-                };
-                names.iter().filter_map(file).collect()
+                let paths = names.iter().filter_map(|name| WsPath::new(name).ok());
+                paths.map(|path| self.in_tree(each, &whole, path)).collect::<Option<_>>()?
             }
             Made::Text(text) => {
                 let is_json = matches!(one.path.extension(), Some("json" | "jsonl" | "ndjson"));
@@ -273,45 +289,67 @@ impl Reading<'_> {
         Some(Ok(raw))
     }
 
-    fn in_tree(&self, each: &Each, tree: &Reference, subpath: WsPath) -> Raw {
+    fn in_tree(&mut self, each: &Each, tree: &Reference, subpath: WsPath) -> Option<Raw> {
         let stem = stem(&subpath);
         let name = Reference { subpath: Some(subpath), ..tree.clone() };
-        let mut binding = Binding::file(name.to_string()).with("stem", Binding::text(&stem));
-        if self.is_mentioned(&[&each.item, "content"])
-            && let Some(text) = self.scope.text_made(&name)
-            && text.len() <= MOST_CONTENT
-        {
-            binding = binding.with("content", Binding::text(text.trim()));
-        }
-        raw_file(each, stem, binding)
+        let binding = Binding::file(name.to_string()).with("stem", Binding::text(&stem));
+        let made = |scope: &dyn Scope| scope.made(&name);
+        let binding = self.with_content(each, &name, binding, made)?.ok()?;
+        Some(raw_file(each, stem, binding))
     }
 
-    fn passed_on(&self, each: &Each, one: &Provided) -> Raw {
-        match &one.from {
-            InputRef::Source(path) => self.file(each, path),
-            InputRef::Output { label, output, subpath } => {
-                let (output, subpath) = (Some(output.clone()), subpath.clone());
-                let stem = stem(&one.path);
-                let items: Vec<&str> =
-                    label.steps.iter().filter_map(|step| step.item.as_deref()).collect();
-                let id = if items.is_empty() { stem.clone() } else { items.join("/") };
-                let name = Reference { label: label.clone(), output, subpath };
-                let binding = Binding::file(name.to_string()).with("stem", Binding::text(stem));
-                raw_file(each, id, binding)
-            }
-        }
+    /// The item that a file is which a target passes on, or the target that has to make it first.
+    fn passed_on(&mut self, each: &Each, one: &Provided) -> Option<Result<Raw, Reference>> {
+        let InputRef::Output { label, output, subpath } = &one.from else {
+            let InputRef::Source(path) = &one.from else { return None };
+            return self.file(each, path).map(Ok);
+        };
+        let (output, subpath) = (Some(output.clone()), subpath.clone());
+        let stem = stem(&one.path);
+        let items: Vec<&str> = label.steps.iter().filter_map(|step| step.item.as_deref()).collect();
+        let id = if items.is_empty() { stem.clone() } else { items.join("/") };
+        let name = Reference { label: label.clone(), output, subpath };
+        let binding = Binding::file(name.to_string()).with("stem", Binding::text(stem));
+        let binding = self.with_content(each, &name, binding, |scope| scope.made(&name))?;
+        Some(binding.map(|binding| raw_file(each, id, binding)).map_err(|Unmade| name))
     }
 
-    fn file(&self, each: &Each, path: &WsPath) -> Raw {
+    fn file(&mut self, each: &Each, path: &WsPath) -> Option<Raw> {
         let stem = stem(path);
-        let mut binding = Binding::path(path).with("stem", Binding::text(&stem));
-        if self.is_mentioned(&[&each.item, "content"])
-            && let Some(text) = self.scope.text(path)
-            && text.len() <= MOST_CONTENT
-        {
-            binding = binding.with("content", Binding::text(text.trim()));
+        let binding = Binding::path(path).with("stem", Binding::text(&stem));
+        let text = |scope: &dyn Scope| {
+            let not = || Made::Unreadable("it is not text in UTF-8".to_owned());
+            scope.text(path).map_or_else(not, Made::Text)
+        };
+        let binding = self.with_content(each, path, binding, text)?.ok()?;
+        Some(raw_file(each, stem, binding))
+    }
+
+    /// `binding` with what the file `name` says, if that is asked for; nothing if it says nothing
+    /// that could be put into a text.
+    fn with_content(
+        &mut self,
+        each: &Each,
+        name: &dyn Display,
+        binding: Binding,
+        read: impl FnOnce(&dyn Scope) -> Made,
+    ) -> Option<Result<Binding, Unmade>> {
+        if !self.is_mentioned(&[&each.item, "content"]) {
+            return Some(Ok(binding));
         }
-        raw_file(each, stem, binding)
+        let why = match read(self.scope) {
+            Made::Unknown => return Some(Err(Unmade)),
+            Made::Text(text) if text.len() <= MOST_CONTENT => {
+                return Some(Ok(binding.with("content", Binding::text(text.trim()))));
+            }
+            Made::Text(_) => format!("it is longer than {} KiB", MOST_CONTENT >> 10),
+            Made::Tree(_) => "it is a directory".to_owned(),
+            Made::Unreadable(why) => why,
+        };
+        let message = format!("`{{{}.content}}` cannot be had of `{name}`: {why}", each.item);
+        let problem = Diagnostic::error(BAD_ITEM, message).at(&each.over.anchor);
+        self.problems.push(problem.hint(format!("take the file itself, `{{{}}}`", each.item)));
+        None
     }
 
     fn is_mentioned(&self, path: &[&str]) -> bool {
@@ -320,7 +358,7 @@ impl Reading<'_> {
     }
 
     fn in_text(&mut self, each: &Each, split: Split, text: &str) -> Option<Vec<Raw>> {
-        let (raw, problems) = in_text(each, split, text);
+        let (raw, problems) = text::in_text(each, split, text);
         self.problems.0.extend(problems);
         raw
     }
@@ -543,70 +581,6 @@ impl Reading<'_> {
             values.iter().any(is)
         })
     }
-}
-
-/// The items in a text, and what is wrong with it.
-fn in_text(each: &Each, split: Split, text: &str) -> (Option<Vec<Raw>>, Vec<Diagnostic>) {
-    match split {
-        Split::Lines => {
-            // Some editors begin a file with a mark of its encoding.
-            let text = text.trim_start_matches('\u{feff}');
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            let raw = |line: &str| raw(each, None, line.to_owned(), Binding::text(line));
-            (Some(lines.map(raw).collect()), Vec::new())
-        }
-        Split::Json => in_json(each, text),
-    }
-}
-
-fn in_json(each: &Each, text: &str) -> (Option<Vec<Raw>>, Vec<Diagnostic>) {
-    let elements = match elements(text) {
-        Ok(elements) => elements,
-        Err(why) => {
-            let problem = Diagnostic::error(BAD_ITEM, format!("its items cannot be read: {why}"));
-            let hint = "a JSON array, or one JSON value a line; `split=\"lines\"` for plain lines";
-            return (None, vec![problem.at(&each.over.anchor).hint(hint)]);
-        }
-    };
-    let mut raws = Vec::with_capacity(elements.len());
-    let mut problems = Vec::new();
-    for (at, element) in elements.iter().enumerate() {
-        let binding = Binding::of_json(element);
-        let key = each.key.as_deref().map(|key| (key, binding.field(key)));
-        let plain = |field: &Binding| field.as_text().filter(|_| field.fields.is_empty());
-        let id = match key.map(|(key, field)| (key, field.and_then(plain))) {
-            None => None,
-            Some((_, Some(id))) if !id.is_empty() => Some(id),
-            Some((key, _)) => {
-                let (key, number) = (key.join("."), at + 1);
-                let message = format!("item {number} has no `{key}`, which is to name it");
-                let problem = Diagnostic::error(BAD_ITEM, message).at(&each.over.anchor);
-                problems.push(problem.hint("give it one: a text, a number or a flag"));
-                continue;
-            }
-        };
-        raws.push(raw(each, id, element.to_string(), binding));
-    }
-    (problems.is_empty().then_some(raws), problems)
-}
-
-/// The elements of an array, or the values of the lines.
-fn elements(text: &str) -> Result<Vec<serde_json::Value>, String> {
-    if text.trim_start().starts_with('[')
-        && let Ok(elements) = serde_json::from_str(text)
-    {
-        return Ok(elements);
-    }
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let value = |(at, line): (usize, &str)| {
-        serde_json::from_str(line).map_err(|error| format!("line {}: {error}", at + 1))
-    };
-    let by_line: Result<Vec<_>, String> = lines.map(value).collect();
-    by_line.map_err(|why| match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(_) => "it is JSON, and no array".to_owned(),
-        Err(whole) if text.trim_start().starts_with(['[', '{']) => whole.to_string(),
-        Err(_) => why,
-    })
 }
 
 fn raw(each: &Each, id: Option<String>, text: String, binding: Binding) -> Raw {

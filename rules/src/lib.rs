@@ -54,7 +54,7 @@ pub use expand::expanded;
 pub use outputs::{check_outputs, cycle};
 pub use package::{bad_package, package};
 pub use render::render;
-pub use resolve::{provides, references, task};
+pub use resolve::{alias, provides, references, task};
 pub use rule_file::rule_file;
 pub use suggest::nearest;
 pub use syntax::{Spans, spans};

@@ -12,17 +12,18 @@ use files::{Files, Found};
 use roles::Slot;
 
 use crate::codes::{MISSING_ATTRIBUTE, RESOURCE_TOO_LARGE, TOO_MANY_FILES};
+use crate::core_rules::ALIAS;
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Checked, Diagnostic, Severity};
 use crate::frame::traced;
 use crate::interpolate::Template;
-use crate::label::Label;
+use crate::label::{Label, Reference};
 use crate::read::Problems;
 use crate::rule::{Body, Shape};
 use crate::scope::Scope;
 use crate::task::{Command, InputRef, Provided, Results, TaskDef};
 use crate::tools;
-use crate::value::{AttrValue, FileName};
+use crate::value::{AttrValue, FileName, FileUse};
 use crate::workspace::WorkspaceDef;
 
 /// The targets that `declared` names, inputs and `after` alike, in the order of its rule.
@@ -82,12 +83,19 @@ fn groups_of(declared: &Declared, out: &str) -> Vec<String> {
         .collect()
 }
 
+/// What `declared` is another name of, if it is an `alias` of what a target makes.
+pub fn alias(declared: &Declared) -> Option<&Reference> {
+    match declared.attrs.get("actual").filter(|_| declared.rule.name == ALIAS) {
+        Some(AttrValue::File(FileUse { what: FileName::Reference(reference), .. })) => {
+            Some(reference)
+        }
+        _ => None,
+    }
+}
+
 fn forwarded(declared: &Declared, scope: &dyn Scope) -> Option<Arc<[Provided]>> {
     // An alias of a whole target offers all that the target does, by the same names.
-    if let Some(AttrValue::File(file)) = declared.attrs.get("actual")
-        && let FileName::Reference(reference) = &file.what
-        && reference.output.is_none()
-    {
+    if let Some(reference) = alias(declared).filter(|reference| reference.output.is_none()) {
         return scope.provides(&reference.label);
     }
     let mut files = Files::new(declared, scope);

@@ -72,9 +72,8 @@ pub trait Scope {
     fn waits(&self, _label: &Label) -> Option<Label> {
         None
     }
-    /// The text of a file in such an output; `None` if it is not there, no UTF-8, or longer than
-    /// texts may be.
-    fn text_made(&self, _reference: &Reference) -> Option<Arc<str>> {
+    /// What `label` is another name of, if it is an `alias`.
+    fn alias(&self, _label: &Label) -> Option<Reference> {
         None
     }
     /// The rule file at `path`, `@std/...` included; `None` if there is none.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use vwfb_cas::Artifact;
 
 use super::{EnvironmentError, Run};
-use crate::check::load;
+use crate::check::{Loaded, load};
 use crate::event::{Event, TaskFinished, TaskResult};
 use crate::graph::Waiting;
 use crate::plan::{Step, TaskId};
@@ -30,26 +30,62 @@ impl Run<'_> {
                 return Ok(true);
             }
         }
+        self.expanded.extend(ready.iter().copied());
+        let ready: Vec<TaskId> = ready.into_iter().collect();
+        let loaded = self.expand_from(&ready);
+        if !loaded.has_errors() {
+            self.tell(&loaded);
+            return self.grow_to(&loaded).map(|()| true);
+        }
+        // What is wrong with one is no reason to leave out what the others expand to.
         for id in &ready {
+            self.forget(*id);
+        }
+        let mut has_grown = false;
+        for id in &ready {
+            let loaded = self.expand_from(&[*id]);
+            self.tell(&loaded);
+            if loaded.has_errors() {
+                self.input_failed = true;
+                self.forget(*id);
+            } else {
+                self.grow_to(&loaded)?;
+                has_grown = true;
+            }
+        }
+        Ok(has_grown)
+    }
+
+    /// What is asked for, now that the outputs of these tasks are known.
+    fn expand_from(&mut self, tasks: &[TaskId]) -> Loaded {
+        for id in tasks {
             self.brought[id.0] = true;
             let (target, outcome) = (self.target(*id), self.answers.outcome(*id));
             self.ground.db.set_outcome(target, outcome);
         }
-        self.expanded.extend(ready.iter().copied());
-        let loaded = load(self.ground.db, self.ground.patterns);
+        load(self.ground.db, self.ground.patterns)
+    }
+
+    /// Lets nothing expand from what a task made.
+    fn forget(&mut self, id: TaskId) {
+        self.brought[id.0] = false;
+        let target = self.target(id);
+        self.ground.db.set_outcome(target, None);
+    }
+
+    /// Tells of the problems in `loaded` that were not told of before.
+    fn tell(&mut self, loaded: &Loaded) {
         for problem in &loaded.problems {
             if !self.told.contains(problem) {
                 self.emit(&Event::Diagnostic(Box::new(problem.clone())));
             }
         }
         self.told.extend(loaded.problems.iter().cloned());
-        if loaded.has_errors() {
-            self.input_failed = true;
-            return Ok(false);
-        }
-        let grown = graph.grown(&*self.ground.db, &loaded.targets);
-        self.grow(Arc::new(grown))?;
-        Ok(true)
+    }
+
+    fn grow_to(&mut self, loaded: &Loaded) -> Result<(), EnvironmentError> {
+        let grown = self.ground.graph.grown(&*self.ground.db, &loaded.targets);
+        self.grow(Arc::new(grown))
     }
 
     /// Says of fan-outs that were never expanded that they are blocked, or cancelled if the run was.

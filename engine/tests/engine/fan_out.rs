@@ -339,3 +339,59 @@ fn what_a_nested_fan_out_is_expanded_from_may_change_alone() {
     scene.build("//:film");
     assert_eq!(scene.output("film"), "13");
 }
+
+#[test]
+fn a_fan_out_with_problems_leaves_the_others_alone() {
+    let scene = Scene::new(
+        r#"
+        task "good" { srcs "good.txt"; out "good" type="tree"; script "tree {out}" }
+        each "clips" over=":good" as="clip" {
+            task "cut" { srcs "{clip}"; out "cut"; script "join {out}" }
+        }
+        task "bad" { srcs "bad.txt"; out "bad" type="tree"; script "tree {out}" }
+        each "twice" over=":bad" as="part" {
+            task "cut" { srcs "{part}"; out "cut"; script "join {out}" }
+        }
+        "#,
+    );
+    scene.write("good.txt", "a.txt=1\nb.txt=2\n").write("bad.txt", "01-x.txt=1\n02-x.txt=2\n");
+    let seen = scene.build("//...");
+    seen.expect("ran good bad clips[a].cut clips[b].cut; blocked twice");
+    scene.write("bad.txt", "01-x.txt=1\n02-y.txt=2\n");
+    scene
+        .build("//...")
+        .expect("ran bad twice[x].cut twice[y].cut; unchanged good clips[a].cut clips[b].cut");
+}
+
+#[test]
+fn another_name_of_a_target_has_its_items() {
+    let scene = film(TWO);
+    let again = "alias \"parts\" actual=\":split\"
+                 alias \"same\" actual=\":parts\"
+                 each \"again\" over=\":same\" as=\"it\" { task \"w\" { srcs \"{it}\"; out \"w\"; script \"join {out}\" } }
+                 filegroup \"group\" { srcs \":split\" }
+                 each \"grouped\" over=\":group\" as=\"it\" { task \"w\" { srcs \"{it}\"; out \"w\"; script \"join {out}\" } }";
+    scene.write("BUILD.kdl", &format!("{FILM}{again}"));
+    scene.build("//:again").expect("ran split again[hook].w again[end].w");
+    let seen = scene.build("//:grouped");
+    seen.expect("unchanged split; cached grouped[hook].w grouped[end].w");
+}
+
+#[test]
+fn what_an_item_says_may_be_what_a_target_makes() {
+    let scene = film("01-hook.txt=hello\n02-end.txt=bye\n");
+    let said = r#"
+        each "said" over=":clips.audio" as="it" {
+            write_file "line" text="{it.id}: {it.content}!"
+        }
+    "#;
+    scene.write("BUILD.kdl", &format!("{FILM}{said}"));
+    scene
+        .build("//:said")
+        .expect("ran split clips[hook].audio clips[end].audio said[hook].line said[end].line");
+    assert_eq!(scene.output("said/hook/line.txt"), "hook: hello!");
+    scene.write("script.txt", "01-hook.txt=hello\n02-end.txt=so long\n");
+    scene.build("//:said").expect(
+        "ran split clips[end].audio said[end].line; cut-off clips[hook].audio; unchanged said[hook].line",
+    );
+}
