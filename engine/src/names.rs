@@ -19,8 +19,8 @@ use vwfb_rules::vars::Vars;
 
 pub use expansion::Expansion;
 pub(crate) use expansion::expansion;
-use sketch::sketch;
 pub(crate) use sketch::ways_to;
+use sketch::{sketch, sketch_without_items};
 
 use crate::db::{Db, RuleText, Target};
 use crate::package::{
@@ -471,6 +471,10 @@ impl Listing {
                 let Checked { value, problems } = items(db, of_all);
                 self.problems.extend(problems.iter().cloned());
                 let items = match value {
+                    Some(Items::Known(items)) if items.is_empty() => {
+                        self.problems.extend(sketch_without_items(db, (def, outer)));
+                        continue;
+                    }
                     Some(Items::Known(items)) => items,
                     // Until it is known what it stands for, its name does.
                     Some(Items::In(reference)) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::label::WsPath;
 use crate::syntax::{Float, Scalar, Value};
-use crate::typed::{ITEM, ITEM_PATH, PATH};
+use crate::typed::{FILE, ITEM, ITEM_PATH, PATH};
 use crate::units;
 use crate::value::{AttrValue, FileName, FileUse};
 
@@ -20,6 +20,8 @@ pub struct Binding {
     pub file: bool,
     /// What there is of it: `{item.stem}`.
     pub fields: Fields,
+    /// Whether it has whatever field is asked for, as what stands for an item that is not known.
+    pub any: bool,
 }
 
 /// Bindings by name. There are few in one place, and as many places as there are items.
@@ -146,7 +148,8 @@ impl Binding {
 
     /// A file that is written `name`, a label or a path from the workspace's root.
     pub(crate) fn file(name: impl Into<String>) -> Self {
-        Self { file: true, ..Self::text(name) }
+        let plain = Plain::annotated(name.into(), FILE);
+        Self { file: true, values: vec![plain], ..Self::default() }
     }
 
     /// A file of the workspace, whatever characters are in its name.
@@ -171,7 +174,9 @@ impl Binding {
 
     /// What `path` means in it.
     pub(crate) fn field(&self, path: &[String]) -> Option<&Self> {
-        path.iter().try_fold(self, |binding, name| binding.fields.get(name))
+        path.iter().try_fold(self, |binding, name| {
+            binding.fields.get(name).or_else(|| binding.any.then_some(binding))
+        })
     }
 
     /// How it reads in a text; nothing for files, lists and what is unset.
@@ -210,7 +215,7 @@ impl Binding {
                     file: each.iter().any(|one| one.file),
                     list: true,
                     values: each.into_iter().flat_map(|one| one.values).collect(),
-                    fields: Fields::default(),
+                    ..Self::default()
                 }
             }
             AttrValue::Map(_) => Self::default(),

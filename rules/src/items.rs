@@ -71,18 +71,36 @@ pub fn items(
     Checked { value: value.filter(|_| problems.is_empty()), problems }
 }
 
-/// What stands for any file item of the fan-out `def`, to check its targets before it has one.
-pub fn any_file(def: &TargetDef) -> Option<Item> {
-    let Over::Each(each) = &def.fan_out.as_ref()?.over else { return None };
+/// What stands for any item of the fan-out `def`, to check its targets before it has one; a file if
+/// its items `are_files`.
+pub fn any_item(def: &TargetDef, are_files: bool) -> Option<Item> {
+    let fan_out = def.fan_out.as_ref()?;
     let text = || Binding::text(ANY);
-    let item = Binding::file(format!(":{ANY}")).with("stem", text());
-    let item = item.with("content", text()).with("id", text());
-    let names = def.fan_out.iter().flat_map(|fan_out| &fan_out.block.members);
-    let prev = Binding::file(format!(":{ANY}"));
-    let prev =
-        names.fold(prev.clone(), |whole, member| whole.with(member.name.to_string(), prev.clone()));
-    let bindings = Fields::from_iter([(each.item.clone().into(), item), ("prev".into(), prev)]);
+    let any = || Binding { any: true, ..text() };
+    let bindings = match &fan_out.over {
+        Over::Matrix { axes, .. } => {
+            axes.iter().map(|axis| (axis.name.clone().into(), any())).collect()
+        }
+        Over::Each(each) => {
+            let file = || Binding::file(format!(":{ANY}"));
+            let item = match are_files {
+                true => file().with("stem", text()).with("content", text()).with("id", text()),
+                false => any(),
+            };
+            let names = fan_out.block.members.iter().map(|member| member.name.to_string());
+            let prev = names.fold(file(), |whole, name| whole.with(name, file()));
+            Fields::from_iter([(each.item.clone().into(), item), ("prev".into(), prev)])
+        }
+    };
     Some(Item { id: ANY.into(), bindings: Arc::new(bindings) })
+}
+
+/// Whether the items of the fan-out `def` can only be files.
+pub fn are_files(def: &TargetDef) -> bool {
+    let Some(Over::Each(each)) = def.fan_out.as_ref().map(|fan_out| &fan_out.over) else {
+        return false;
+    };
+    each.over.annotation.as_deref() == Some("glob")
 }
 
 /// What stands for an item that is not known.
@@ -163,7 +181,7 @@ impl Reading<'_> {
         let raw = match file.what {
             FileName::Glob { package, pattern, .. } => {
                 let paths = self.scope.glob(&package, &pattern);
-                paths.iter().map(|path| self.file(each, path)).collect::<Option<_>>()?
+                all(paths.iter().map(|path| self.file(each, path)))?
             }
             FileName::Path(path) => self.source(each, &path)?,
             FileName::Reference(reference) => match self.referenced(each, reference)? {
@@ -191,7 +209,7 @@ impl Reading<'_> {
                 let entries = self.scope.entries(path);
                 let files = entries.iter().filter(|name| !name.ends_with('/'));
                 let paths: Vec<WsPath> = files.filter_map(|name| path.join(name).ok()).collect();
-                paths.iter().map(|path| self.file(each, path)).collect()
+                all(paths.iter().map(|path| self.file(each, path)))
             }
             SourceKind::Absent => {
                 let message = format!("no file `{path}`");
@@ -247,7 +265,8 @@ impl Reading<'_> {
             let reference = Reference { label: maker.clone(), ..reference };
             return self.made(each, one, reference);
         }
-        meant.into_iter().map(|one| self.passed_on(each, one)).collect::<Option<_>>()
+        let items = all(meant.into_iter().map(|one| self.passed_on(each, one)))?;
+        Some(items.into_iter().collect())
     }
 
     /// What `reference` means if it names a target by another name.
@@ -272,7 +291,7 @@ impl Reading<'_> {
             Made::Unknown => return Some(Err(reference)),
             Made::Tree(names) => {
                 let paths = names.iter().filter_map(|name| WsPath::new(name).ok());
-                paths.map(|path| self.in_tree(each, &whole, path)).collect::<Option<_>>()?
+                all(paths.map(|path| self.in_tree(each, &whole, path)))?
             }
             Made::Text(text) => {
                 let is_json = matches!(one.path.extension(), Some("json" | "jsonl" | "ndjson"));
@@ -581,6 +600,12 @@ impl Reading<'_> {
             values.iter().any(is)
         })
     }
+}
+
+/// All of them, if none is missing; each is asked for, so that all problems are found.
+fn all<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
+    let items: Vec<Option<T>> = items.collect();
+    items.into_iter().collect()
 }
 
 fn raw(each: &Each, id: Option<String>, text: String, binding: Binding) -> Raw {

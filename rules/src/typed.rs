@@ -1,8 +1,8 @@
 //! From a plain value to one of an attribute's type.
 
 use crate::codes::{
-    BAD_GLOB, BAD_LABEL, BAD_NAME, BAD_PATH, NOT_IN_ENUM, OUT_OF_RANGE, UNKNOWN_ANNOTATION,
-    WRONG_MEDIA, WRONG_UNIT,
+    BAD_GLOB, BAD_LABEL, BAD_NAME, BAD_PATH, FILE_IN_TEXT, NOT_IN_ENUM, OUT_OF_RANGE,
+    UNKNOWN_ANNOTATION, WRONG_MEDIA, WRONG_UNIT,
 };
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::frame::Place;
@@ -14,8 +14,9 @@ use crate::syntax::{Float, Scalar, Value};
 use crate::units;
 use crate::value::{AttrValue, FileName, FileUse};
 
-/// The annotation of a value that braces stand for and that is a path of the workspace, whatever
-/// characters are in it. No text can have it.
+/// The annotation of a value that braces stand for and that is a file. No text can have it.
+pub(crate) const FILE: &str = "\0file";
+/// The same for one that is a path of the workspace, whatever characters are in it.
 pub(crate) const PATH: &str = "\0path";
 /// The same for one that is an item of a fan-out and names an output.
 pub(crate) const ITEM: &str = "\0item";
@@ -108,7 +109,14 @@ pub(crate) fn bad_label(error: &LabelError, anchor: &Anchor) -> Diagnostic {
 fn check_annotation(value: &Value, ty: AttrType) -> Result<(), Diagnostic> {
     match value.annotation.as_deref() {
         None => Ok(()),
-        Some("glob" | PATH | ITEM | ITEM_PATH) if ty.is_file() => Ok(()),
+        Some("glob" | FILE | PATH | ITEM | ITEM_PATH) if ty.is_file() => Ok(()),
+        Some(FILE | ITEM) if ty == AttrType::Label => Ok(()),
+        Some(FILE | PATH | ITEM | ITEM_PATH) => {
+            let message = "this is a file, and a value of another type is needed";
+            let hint =
+                "give it to an attribute that takes a file, or read its `.content` or `.stem`";
+            Err(Diagnostic::error(FILE_IN_TEXT, message).at(&value.anchor).hint(hint))
+        }
         Some("glob") => {
             Err(Diagnostic::error(BAD_GLOB, "a `(glob)` stands for files, and this is no file")
                 .at(&value.anchor))

@@ -103,3 +103,18 @@ fn what_a_fan_out_came_to_is_forgotten_with_it() {
     assert_eq!(results[..2], ran);
     assert_eq!(results[2..], ["//p:split unchanged", "//p:whole cut-off"]);
 }
+
+#[test]
+fn what_an_item_says_must_be_text_and_short() {
+    let world = World::new();
+    world.write(
+        "BUILD.kdl",
+        "each \"said\" over=(glob)\"parts/*\" as=\"part\" { write_file \"a\" text=\"{part.content}\" }\n",
+    );
+    world.write("parts/long.txt", &"x".repeat((64 << 10) + 1));
+    std::fs::write(world.path("parts/noise.bin"), b"\xff\xfe").unwrap();
+    let told = world.run(&["check", "//..."]).exits(3);
+    told.says("cannot be had of `parts/long.txt`: it is longer than 64 KiB")
+        .says("cannot be had of `parts/noise.bin`: it is not text in UTF-8")
+        .says("take the file itself, `{part}`");
+}

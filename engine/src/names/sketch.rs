@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use vwfb_rules::block::{Block, TargetDef};
 use vwfb_rules::codes::{self, Code};
-use vwfb_rules::diagnostic::{Anchor, Diagnostic};
+use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
 use vwfb_rules::frame::Placed;
-use vwfb_rules::items::{ANY, Items};
+use vwfb_rules::items::{ANY, Items, any_item, are_files};
 use vwfb_rules::label::{Label, Reference};
 use vwfb_rules::nearest;
 
-use super::{Opened, is_named, is_use, items, member, of_all, opened, vars_of};
+use super::{Opened, is_named, is_use, items, member, of_all, opened, template_of, vars_of};
 use crate::db::{Db, Target};
 use crate::package::{is_package, package_file, rule_table};
 use crate::target::provides;
@@ -30,8 +30,8 @@ const ANYHOW: [Code; 10] = [
     codes::BAD_NODE,
 ];
 
-/// What is wrong with the targets of the fan-out `def`, whose items are the files of `reference`
-/// and not known, whatever these will be.
+/// What is wrong with the targets of the fan-out `def` whose items are in `reference` and not known,
+/// whatever these will be.
 pub(super) fn sketch(
     db: &dyn Db,
     (def, outer): (&Arc<TargetDef>, &Opened),
@@ -41,26 +41,63 @@ pub(super) fn sketch(
     let is_tree = provided
         .iter()
         .any(|one| one.tree && reference.output.as_deref().is_none_or(|it| it == one.output));
-    let (Some(fan_out), true) = (&def.fan_out, is_tree) else { return Vec::new() };
-    let Some(item) = vwfb_rules::items::any_file(def) else { return Vec::new() };
-    let bindings = Arc::clone(&item.bindings);
-    let frame = outer.frame.inside((&def.name, Some(&item.id)), &fan_out.block, bindings);
-    let frame = Arc::new(frame);
-    let (rules, vars) = (&rule_table(db, db.rule_text(&frame.file)).value, vars_of(db, &frame));
+    sketch_of_any(db, (def, outer), is_tree)
+}
+
+/// The same of a fan-out that has no items now.
+pub(super) fn sketch_without_items(
+    db: &dyn Db,
+    (def, outer): (&Arc<TargetDef>, &Opened),
+) -> Vec<Diagnostic> {
+    let is_off = def.fan_out.as_ref().is_some_and(|fan_out| fan_out.when.is_some());
+    if is_off { Vec::new() } else { sketch_of_any(db, (def, outer), are_files(def)) }
+}
+
+fn sketch_of_any(
+    db: &dyn Db,
+    (def, outer): (&Arc<TargetDef>, &Opened),
+    are_files: bool,
+) -> Vec<Diagnostic> {
+    let item = any_item(def, are_files);
+    let (Some(fan_out), Some(item)) = (&def.fan_out, item) else { return Vec::new() };
+    let frame = outer.frame.inside((&def.name, Some(&item.id)), &fan_out.block, item.bindings);
+    let block = Arc::clone(&fan_out.block);
+    sketch_of_block(db, &Opened { block, frame: Arc::new(frame) })
+}
+
+/// What is wrong with the members of a block that stands for any of its kind.
+fn sketch_of_block(db: &dyn Db, opened: &Opened) -> Vec<Diagnostic> {
+    let Opened { block, frame } = opened;
+    let (rules, vars) = (&rule_table(db, db.rule_text(&frame.file)).value, vars_of(db, frame));
+    let anyhow = |problem: &Diagnostic| ANYHOW.contains(&problem.code);
     let mut problems = Vec::new();
-    for member in &fan_out.block.members {
-        if member.fan_out.is_some() || is_use(db, member, &frame) {
+    for member in &block.members {
+        if member.fan_out.is_some() {
+            problems.extend(sketch_of_any(db, (member, opened), are_files(member)));
             continue;
         }
         let label = frame.member(&member.name, None);
-        let (def, frame) = (Arc::clone(member), Arc::clone(&frame));
-        let checked = vwfb_rules::declare(&Placed { label, def, frame }, rules, vars);
-        let anyhow = |problem: &Diagnostic| ANYHOW.contains(&problem.code);
+        let placed = Placed { label, def: Arc::clone(member), frame: Arc::clone(frame) };
+        if let Some(template) = template_of(db, member, frame) {
+            let Checked { value, problems: found } =
+                vwfb_rules::template::expand(&placed, template, vars);
+            problems.extend(found.into_iter().filter(anyhow));
+            if let Some(inside) = value {
+                let block = Arc::clone(&template.block);
+                let inside = Opened { block, frame: Arc::new(inside) };
+                problems.extend(sketch_of_block(db, &inside));
+            }
+            continue;
+        }
+        if is_use(db, member, frame) {
+            continue;
+        }
+        let checked = vwfb_rules::declare(&placed, rules, vars);
         problems.extend(checked.problems.into_iter().filter(anyhow));
         let Some(declared) = checked.value else { continue };
         for (label, anchor) in vwfb_rules::references(&declared) {
             let named = (&label, &anchor);
-            problems.extend(unknown_member(db, &fan_out.block, named, &declared.label));
+            problems.extend(unknown_member(db, block, named, &declared.label));
         }
     }
     problems
@@ -114,8 +151,14 @@ pub(crate) fn ways_to(
             }
             let checked = items(db, of_all);
             problems.push(checked.problems.clone());
-            if let Some(Items::In(reference)) = &checked.value {
-                problems.push(sketch(db, (&def, &outer), reference));
+            match &checked.value {
+                Some(Items::In(reference)) => {
+                    problems.push(sketch(db, (&def, &outer), reference));
+                }
+                Some(Items::Known(items)) if items.is_empty() => {
+                    problems.push(sketch_without_items(db, (&def, &outer)));
+                }
+                _ => {}
             }
         } else if is_use(db, &def, &outer.frame) {
             problems.push(opened(db, db.target(&label.prefix(at + 1))).problems.clone());
