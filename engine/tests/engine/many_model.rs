@@ -1,5 +1,5 @@
-//! Random edits of the items of a fan-out, and of a template that is used for each, against a model
-//! that computes everything: every output has the bytes of the model, and what runs is exactly what
+//! Random edits of the items of a fan-out, of a template that is used for each, and of a fan-out in that
+//! one, against a model that computes everything: every output has the bytes of the model, and what runs is exactly what
 //! was never made before. Each sequence is run with snapshots and without.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +35,10 @@ enum Op {
         name: usize,
     },
     Empty,
+    /// Which items the inner fan-out of each has beside its own.
+    More {
+        more: usize,
+    },
     /// How many bytes of a part are kept, which the template is given.
     Keep {
         bytes: usize,
@@ -46,7 +50,9 @@ enum Op {
 }
 
 const NAMES: [&str; 6] = ["hook", "intro", "a.b", "ümläut", "last one", "x"];
-const TEXTS: [&str; 4] = ["hello", "help", "", "a longer text"];
+/// Each names one item of the inner fan-out and what it says, or none.
+const TEXTS: [&str; 4] = ["x=hello", "x=help", "", "x=a longer text"];
+const MORE: [&str; 3] = ["", "y=two\n", "y=two\nz=three\n"];
 
 fn op() -> impl Strategy<Value = Op> {
     let (name, text) = (0..NAMES.len(), 0..TEXTS.len());
@@ -58,6 +64,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (0..6_usize, text).prop_map(|(at, text)| Op::Edit { at, text }),
         1 => (0..6_usize, name).prop_map(|(at, name)| Op::Rename { at, name }),
         1 => Just(Op::Empty),
+        2 => (0..MORE.len()).prop_map(|more| Op::More { more }),
         1 => (1..4_usize).prop_map(|bytes| Op::Keep { bytes }),
         6 => Just(Op::Build),
         3 => Just(Op::WarmBuild),
@@ -72,6 +79,7 @@ struct Model {
     /// Name and text, in order; each name once.
     items: Vec<(usize, usize)>,
     keep: usize,
+    more: usize,
     /// What every success was made from.
     known: BTreeSet<String>,
 }
@@ -93,6 +101,7 @@ impl Model {
             Op::Rename { at, name } if at < count && !self.has(name) => self.items[at].0 = name,
             Op::Empty => self.items.clear(),
             Op::Keep { bytes } => self.keep = bytes,
+            Op::More { more } => self.more = more,
             _ => {}
         }
     }
@@ -112,6 +121,14 @@ impl Model {
                 attr "part" type="file"
                 attr "keep" type="int"
                 targets {{
+                    task "words" {{
+                        srcs "{{part}}" "more.txt"
+                        out "words" type="tree"
+                        script "tree {{out}}"
+                    }}
+                    each "said" over=":words" as="word" {{
+                        task "say" {{ srcs "{{word}}"; out "say"; script "join {{out}}" }}
+                    }}
                     task "audio" {{ srcs "{{part}}"; out "audio"; script "join {{out}}" }}
                     task "clip" {{ srcs ":audio"; out "clip"; script "head {{keep}} {{out}}" }}
                 }}
@@ -137,6 +154,14 @@ impl Model {
             let part = format!("clips[{name}].s");
             let audio = (format!("audio {name} {text:?}"), text.to_owned());
             tasks.insert(format!("{part}.audio"), audio);
+            let words = format!("words {name} {text:?} {}", self.more);
+            tasks.insert(format!("{part}.words"), (words, String::new()));
+            for (word, said) in
+                MORE[self.more].lines().chain([text]).filter_map(|it| it.split_once('='))
+            {
+                let say = (format!("say {name} {word} {said:?}"), said.to_owned());
+                tasks.insert(format!("{part}.said[{word}].say"), say);
+            }
             let clip: String = text.chars().take(self.keep).collect();
             let key = format!("clip {} {text:?}", self.keep);
             tasks.insert(format!("{part}.clip"), (key, clip.clone()));
@@ -168,6 +193,7 @@ impl Pair {
     fn step(&mut self, op: &Op) -> BTreeSet<String> {
         self.model.apply(op);
         self.scene.write("script.txt", &self.model.narration());
+        self.scene.write("more.txt", MORE[self.model.more]);
         self.scene.write("BUILD.kdl", &self.model.build_file());
         match op {
             Op::Build => {
@@ -218,7 +244,7 @@ impl Pair {
         assert_eq!(made.into_iter().collect::<BTreeSet<_>>(), new);
         for (name, (key, bytes)) in tasks {
             self.model.known.insert(key);
-            if name != "split" {
+            if name != "split" && !name.ends_with(".words") {
                 assert_eq!(self.scene.output(&path(&name)), bytes, "{name}");
             }
         }
@@ -229,7 +255,11 @@ impl Pair {
 /// Where the output of a target is.
 fn path(name: &str) -> String {
     match name.strip_prefix("clips[").and_then(|rest| rest.split_once("].s.")) {
-        Some((item, task)) => format!("clips/{item}/s/{task}"),
+        Some((item, task)) => {
+            let inner = task.strip_prefix("said[").and_then(|rest| rest.split_once("]."));
+            let inner = inner.map(|(word, task)| format!("said/{word}/{task}"));
+            format!("clips/{item}/s/{}", inner.unwrap_or_else(|| task.to_owned()))
+        }
         None => name.to_owned(),
     }
 }
