@@ -1,21 +1,24 @@
 //! Variables: their declarations, the overrides of a build, and what they come down to.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod check;
+mod overrides;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::binding::{Binding, Plain, scalar_text};
-use crate::codes::{
-    BAD_NODE, BAD_OVERRIDE, DUPLICATE_NAME, UNKNOWN_PACKAGE, UNKNOWN_PROFILE, UNKNOWN_VAR,
-    WRONG_TYPE,
-};
+pub use check::check_overrides;
+use overrides::override_values;
+pub use overrides::{OverrideError, Overrides, VarOverride};
+
+use crate::binding::Plain;
+use crate::codes::{BAD_NODE, DUPLICATE_NAME, WRONG_TYPE};
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::frame::Place;
-use crate::label::{Label, LabelError, WsPath, is_name};
+use crate::label::{WsPath, is_name};
 use crate::package::PackageDef;
 use crate::read::{self, Problems};
 use crate::rule::{AttrDef, AttrType, Shape};
 use crate::schema;
-use crate::suggest::{did_you_mean, nearest};
 use crate::syntax::{Node, Scalar, Value};
 use crate::typed::{check_count, typed};
 use crate::value::AttrValue;
@@ -80,171 +83,10 @@ impl Vars {
     }
 }
 
-/// What a build sets over the declarations.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Overrides {
-    /// The profile.
-    pub profile: Option<String>,
-    /// The variables, those of a file before those of the command line; a later one wins over an
-    /// earlier one, and one for a package over one for all.
-    pub vars: Vec<VarOverride>,
-    /// Those of the workspace's file of params, over which the profile wins.
-    pub params: Vec<VarOverride>,
-}
-
-/// One `--var`, or one value of a `--vars` file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VarOverride {
-    /// The package it is for; all that declare the variable without it.
-    pub package: Option<WsPath>,
-    /// The variable.
-    pub name: String,
-    /// Its value as written.
-    pub value: String,
-    /// The same with its types, from a file; what is written on a command line has none.
-    pub given: Option<Vec<Scalar>>,
-}
-
-impl VarOverride {
-    /// The override written `x=v` or `//pkg:x=v`.
-    pub fn parse(text: &str) -> Result<Self, OverrideError> {
-        let Some((name, value)) = text.split_once('=') else {
-            return Err(OverrideError::NoValue { text: text.into() });
-        };
-        if is_name(name) {
-            return Ok(Self::of(None, name, value));
-        }
-        let label = Label::parse(name, &WsPath::root())
-            .map_err(|source| OverrideError::Name { text: name.into(), source })?;
-        Ok(Self::of(Some(label.package.clone()), &label.target(), value))
-    }
-
-    fn of(package: Option<WsPath>, name: &str, value: &str) -> Self {
-        Self { package, name: name.into(), value: value.into(), given: None }
-    }
-
-    /// What `name`, `x` or `//pkg:x`, is in a file.
-    fn in_file(name: &str, values: Vec<Scalar>) -> Result<Self, OverrideError> {
-        let texts: Vec<String> = values.iter().filter_map(scalar_text).collect();
-        let value = match texts.as_slice() {
-            [one] => one.clone(),
-            several => format!("[{}]", several.join(",")),
-        };
-        let parsed = Self::parse(&format!("{name}={value}"))?;
-        Ok(Self { given: Some(values), ..parsed })
-    }
-
-    /// The overrides in the text of a file, in order: nodes named by variables with their values,
-    /// or, in a `.json` file, one object.
-    ///
-    /// # Errors
-    /// If it is not written as one, in words that name the line where there is one.
-    pub fn read(file: &WsPath, text: &str) -> Result<Vec<Self>, String> {
-        let found =
-            if file.extension() == Some("json") { in_json(text)? } else { in_kdl(file, text)? };
-        let overrides = found.into_iter().map(|(name, values)| {
-            Self::in_file(&name, values).map_err(|error| crate::vars::chained(&error))
-        });
-        overrides.collect()
-    }
-
-    /// How to declare the variable that it sets.
-    fn declaration(&self) -> String {
-        let file = self.package.as_ref().map_or_else(
-            || "WORKSPACE.kdl".to_owned(),
-            |package| format!("the BUILD.kdl of `//{package}`"),
-        );
-        let value = match self.value.as_str() {
-            "true" | "false" => format!("#{}", self.value),
-            number if number.parse::<i64>().is_ok() => number.to_owned(),
-            text => format!("{text:?}"),
-        };
-        format!("declare it with `vars {{ {} {value} }}` in {file}", self.name)
-    }
-
-    fn shown(&self) -> String {
-        if self.given.is_some() {
-            let place =
-                self.package.as_ref().map(|package| format!("//{package}:")).unwrap_or_default();
-            return format!("{place}{} {}", self.name, self.value);
-        }
-        match &self.package {
-            Some(package) => format!("--var //{package}:{}={}", self.name, self.value),
-            None => format!("--var {}={}", self.name, self.value),
-        }
-    }
-}
-
-fn chained(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", chained(source)),
-        None => error.to_string(),
-    }
-}
-
-type Values = Vec<(String, Vec<Scalar>)>;
-
-fn in_json(text: &str) -> Result<Values, String> {
-    let json: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let serde_json::Value::Object(fields) = json else {
-        return Err("it is no JSON object".to_owned());
-    };
-    let values = |(name, json): (String, serde_json::Value)| {
-        let binding = Binding::of_json(&json);
-        if json.is_object() || json.is_null() || (json.is_array() && !binding.list) {
-            return Err(format!("`{name}` is neither a text, a number, a flag nor a list of them"));
-        }
-        Ok((name, binding.values.into_iter().map(|plain| plain.scalar).collect()))
-    };
-    fields.into_iter().map(values).collect()
-}
-
-fn in_kdl(file: &WsPath, text: &str) -> Result<Values, String> {
-    let checked = crate::syntax::nodes(file, text);
-    let spans = crate::syntax::spans(text);
-    let at = |anchor: &Anchor| {
-        let start = spans.resolve(anchor).start;
-        format!("line {}", 1 + text[..start].matches('\n').count())
-    };
-    if let Some(problem) = checked.problems.first() {
-        let place = problem.places.first().map(|place| at(&place.anchor));
-        return Err(format!("{}: {}", place.unwrap_or_default(), problem.message));
-    }
-    let values = |node: Node| {
-        if node.args.is_empty() || !node.props.is_empty() || !node.children.is_empty() {
-            let place = at(&node.anchor);
-            return Err(format!(
-                "{place}: write `{} value`, with more values for a list",
-                node.name
-            ));
-        }
-        Ok((node.name, node.args.into_iter().map(|value| value.scalar).collect()))
-    };
-    checked.value.into_iter().map(values).collect()
-}
-
-/// Why a text is no override.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OverrideError {
-    /// No `=`.
-    #[error("`{text}` sets nothing: write `name=value` or `//package:name=value`")]
-    NoValue {
-        /// The text.
-        text: String,
-    },
-    /// Neither a name nor a label.
-    #[error("`{text}` is no variable's name")]
-    Name {
-        /// The part before the `=`.
-        text: String,
-        /// What is wrong with it as a label.
-        source: LabelError,
-    },
-}
-
 /// The variables that the targets of `package` see.
 ///
-/// Precedence: an override for the package, one for all, the profile, the package, the workspace.
+/// Precedence: an override for the package, one for all, the profile, the workspace's file of params,
+/// the package, the workspace.
 /// An override that does not fit is left out here and reported by [`check_overrides`].
 pub fn vars(workspace: &WorkspaceDef, package: &PackageDef, overrides: &Overrides) -> Vars {
     let profile = profile_of(workspace, overrides);
@@ -262,109 +104,6 @@ pub fn vars(workspace: &WorkspaceDef, package: &PackageDef, overrides: &Override
         }
     }
     Vars { values: Arc::new(vars), unset: Arc::new(unset) }
-}
-
-/// What is wrong with the profiles and with `overrides`, given every declaration of the workspace:
-/// names that nobody declares, values that do not fit.
-pub fn check_overrides<'p>(
-    workspace: &WorkspaceDef,
-    packages: impl IntoIterator<Item = &'p PackageDef>,
-    overrides: &Overrides,
-) -> Vec<Diagnostic> {
-    let mut declared: Vec<(Option<&WsPath>, &VarDef)> =
-        workspace.vars.iter().map(|def| (None, def)).collect();
-    let mut folders = BTreeSet::new();
-    for package in packages {
-        folders.insert(&package.package);
-        declared.extend(package.vars.iter().map(|def| (Some(&package.package), def)));
-    }
-    let mut problems = Vec::new();
-    for profile in &workspace.profiles {
-        check_profile(profile, &declared, &mut problems);
-    }
-    problems.extend(unknown_profile(workspace, overrides));
-    for set in overrides.params.iter().chain(&overrides.vars) {
-        check_override(set, &declared, &folders, &mut problems);
-    }
-    problems
-}
-
-fn check_profile(
-    profile: &ProfileDef,
-    declared: &[(Option<&WsPath>, &VarDef)],
-    problems: &mut Vec<Diagnostic>,
-) {
-    for var in &profile.vars {
-        let defs: Vec<&VarDef> =
-            declared.iter().map(|(_, def)| *def).filter(|def| def.name == var.name).collect();
-        if defs.is_empty() {
-            let message = format!("no variable named `{}`", var.name);
-            let names = declared.iter().map(|(_, def)| def.name.as_str());
-            let hint = did_you_mean(&var.name, names)
-                .unwrap_or_else(|| "declare it in `vars` before a profile sets it".into());
-            problems.push(Diagnostic::error(UNKNOWN_VAR, message).at(&var.anchor).hint(hint));
-        }
-        for def in defs {
-            if let Err(problem) = typed_values(def, &var.values) {
-                problems.push(problem.noted(&def.anchor, "declared here"));
-            }
-        }
-    }
-}
-
-fn unknown_profile(workspace: &WorkspaceDef, overrides: &Overrides) -> Option<Diagnostic> {
-    let name = overrides.profile.as_ref()?;
-    if workspace.profiles.iter().any(|profile| profile.name == *name) {
-        return None;
-    }
-    let names: Vec<&str> = workspace.profiles.iter().map(|profile| profile.name.as_str()).collect();
-    let hint =
-        did_you_mean(name, names.iter().copied()).unwrap_or_else(|| match names.is_empty() {
-            true => "WORKSPACE.kdl declares none".into(),
-            false => format!("the profiles are {}", read::list(&names)),
-        });
-    Some(Diagnostic::error(UNKNOWN_PROFILE, format!("no profile named `{name}`")).hint(hint))
-}
-
-fn check_override(
-    set: &VarOverride,
-    declared: &[(Option<&WsPath>, &VarDef)],
-    folders: &BTreeSet<&WsPath>,
-    problems: &mut Vec<Diagnostic>,
-) {
-    if let Some(package) = &set.package
-        && !folders.contains(package)
-    {
-        let message = format!("no package `//{package}`, which `{}` is for", set.shown());
-        let near = nearest(package.as_str(), folders.iter().map(|folder| folder.as_str()));
-        let hint = near.map(|near| format!("did you mean `//{near}`?"));
-        problems.push(Diagnostic::error(UNKNOWN_PACKAGE, message).maybe_hint(hint));
-        return;
-    }
-    let in_reach =
-        |place: &Option<&WsPath>| set.package.is_none() || *place == set.package.as_ref();
-    let defs: Vec<&VarDef> = declared
-        .iter()
-        .filter(|(place, def)| def.name == set.name && in_reach(place))
-        .map(|(_, def)| *def)
-        .collect();
-    if defs.is_empty() {
-        let names =
-            declared.iter().filter(|(place, _)| in_reach(place)).map(|(_, d)| d.name.as_str());
-        let message = format!("no variable named `{}`, which `{}` sets", set.name, set.shown());
-        let hint = did_you_mean(&set.name, names).unwrap_or_else(|| set.declaration());
-        problems.push(Diagnostic::error(UNKNOWN_VAR, message).hint(hint));
-    }
-    for def in defs {
-        if let Err(problem) = override_values(def, set).and_then(|v| typed_values(def, &v)) {
-            let message = format!("`{}` does not fit: {}", set.shown(), problem.message);
-            problems.push(
-                Diagnostic::error(BAD_OVERRIDE, message)
-                    .noted(&def.anchor, "declared here")
-                    .maybe_hint(problem.hint),
-            );
-        }
-    }
 }
 
 fn profile_of<'w>(workspace: &'w WorkspaceDef, overrides: &Overrides) -> Option<&'w ProfileDef> {
@@ -416,45 +155,6 @@ pub(crate) fn typed_values(def: &VarDef, values: &[Value]) -> Result<AttrValue, 
             Err(Diagnostic::error(WRONG_TYPE, message).at(anchor))
         }
     }
-}
-
-/// The values that an override means for a variable of this type. On a command line a list is
-/// written with commas, also in brackets, where spaces beside them count for nothing.
-fn override_values(def: &VarDef, set: &VarOverride) -> Result<Vec<Value>, Diagnostic> {
-    if let Some(given) = &set.given {
-        let value = |scalar: &Scalar| Value {
-            scalar: scalar.clone(),
-            annotation: None,
-            anchor: def.anchor.clone(),
-        };
-        return Ok(given.iter().map(value).collect());
-    }
-    let text = set.value.as_str();
-    let bracketed = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    let pieces: Vec<&str> = match (def.schema.shape, bracketed) {
-        (Shape::List, Some(inner)) if inner.trim().is_empty() => Vec::new(),
-        (Shape::List, Some(inner)) => inner.split(',').map(str::trim).collect(),
-        (Shape::List, None) if text.is_empty() => Vec::new(),
-        (Shape::List, None) => text.split(',').collect(),
-        (Shape::Single | Shape::Map, _) => vec![text],
-    };
-    let value = |text: &str| {
-        let scalar = match def.schema.ty {
-            AttrType::Int => text.parse().map(Scalar::Int).ok(),
-            AttrType::Float => {
-                text.parse().map(|number| Scalar::Float(crate::syntax::Float(number))).ok()
-            }
-            AttrType::Bool => match text {
-                "true" | "#true" => Some(Scalar::Bool(true)),
-                "false" | "#false" => Some(Scalar::Bool(false)),
-                _ => None,
-            },
-            _ => None,
-        };
-        let scalar = scalar.unwrap_or_else(|| Scalar::Text(text.into()));
-        Value { scalar, annotation: None, anchor: def.anchor.clone() }
-    };
-    Ok(pieces.into_iter().map(value).collect())
 }
 
 /// Takes in the entries of a `vars` or `params` node.

@@ -207,7 +207,8 @@ impl Facts {
         self.tools.iter().map(|(text, _)| tool(text))
     }
 
-    /// Looks at every other fact again, and into files that are not as they were. Digests and stamps of sources and texts are brought up to date;
+    /// Looks at every other fact again, and into files that are not as they were. Digests and stamps of
+    /// sources and texts are brought up to date;
     /// `None` if something is not as it was that only evaluating everything can tell about.
     pub(crate) fn look(
         &mut self,
