@@ -93,6 +93,9 @@ pub struct Target {
     /// Its outputs by name, set by the planner when it settles.
     #[returns(ref)]
     pub outcome: Option<Arc<Outcome>>,
+    /// Whether nothing is to expand from that outcome.
+    #[returns(copy)]
+    pub(crate) held: bool,
 }
 
 /// The outputs of a finished task by name.
@@ -238,7 +241,7 @@ impl dyn Db + '_ {
         if let Some(target) = lock(targets).get(label) {
             return *target;
         }
-        let target = Target::builder(label.clone(), None).label_durability(FIXED).new(self);
+        let target = Target::builder(label.clone(), None, false).label_durability(FIXED).new(self);
         *lock(targets).entry(label.clone()).or_insert(target)
     }
 }
@@ -318,6 +321,7 @@ pub struct Database {
     storage: salsa::Storage<Self>,
     facts: Arc<Facts>,
     ran: Arc<Mutex<Vec<String>>>,
+    held: Vec<Target>,
 }
 
 #[salsa::db]
@@ -335,8 +339,12 @@ impl Database {
     pub fn new(system: Arc<dyn System>, overrides: Overrides, machine: Machine) -> Self {
         let ran = Arc::new(Mutex::new(Vec::new()));
         let log = machine.log_queries.then(|| query_log(Arc::clone(&ran)));
-        let db =
-            Self { storage: salsa::Storage::new(log), facts: Arc::new(Facts::new(system)), ran };
+        let db = Self {
+            storage: salsa::Storage::new(log),
+            facts: Arc::new(Facts::new(system)),
+            ran,
+            held: Vec::new(),
+        };
         let _singleton = Settings::builder(overrides, machine).durability(STEADY).new(&db);
         db
     }
@@ -344,7 +352,7 @@ impl Database {
     /// Closes the door to the world, and leaves the rest to the end of the process: to drop memos
     /// one by one takes a sixth as long as to make them.
     pub(crate) fn leave(self) {
-        let Self { storage, facts, ran: _ } = self;
+        let Self { storage, facts, ran: _, held: _ } = self;
         std::mem::forget(storage);
         if let Some(facts) = Arc::into_inner(facts) {
             let Facts {
@@ -406,6 +414,21 @@ impl Database {
         }
         target.set_outcome(self).to(outcome);
         true
+    }
+
+    /// Lets nothing expand from the outcome of `target`, or lets it again.
+    pub(crate) fn hold(&mut self, target: Target, held: bool) {
+        if target.held(self) != held {
+            target.set_held(self).to(held);
+            self.held.push(target);
+        }
+    }
+
+    /// Lets everything expand again.
+    pub(crate) fn release(&mut self) {
+        for target in std::mem::take(&mut self.held) {
+            target.set_held(self).to(false);
+        }
     }
 
     /// Like `set_outcome`, but whoever reads it asks again in any case: what was lost is there

@@ -266,8 +266,8 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
                 let last = fan_out.block.last()?.name.clone();
                 let items = match &items(db, of_all).value {
                     Some(Items::Known(items)) => items,
-                    Some(Items::In(reference)) => {
-                        return Some(Named::Waiting(reference.label.clone()));
+                    Some(Items::In(source)) => {
+                        return Some(Named::Waiting(source.label.clone()));
                     }
                     None => return Some(Named::Broken),
                 };
@@ -288,8 +288,8 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
                 return (!is_nothing).then_some(Named::Family(members));
             }
             (Some(fan_out), Some(id)) => match &items(db, of_all).value {
-                Some(Items::In(reference)) => {
-                    return Some(Named::Waiting(reference.label.clone()));
+                Some(Items::In(source)) => {
+                    return Some(Named::Waiting(source.label.clone()));
                 }
                 // Switched off, as a template may be.
                 Some(Items::Known(items)) if items.is_empty() && fan_out.when.is_some() => {
@@ -477,9 +477,9 @@ impl Listing {
                     }
                     Some(Items::Known(items)) => items,
                     // Until it is known what it stands for, its name does.
-                    Some(Items::In(reference)) => {
+                    Some(Items::In(source)) => {
                         self.targets.push(label);
-                        self.problems.extend(sketch(db, (def, outer), reference));
+                        self.problems.extend(sketch(db, (def, outer), source));
                         continue;
                     }
                     None => continue,

@@ -160,7 +160,7 @@ impl QueryScope<'_> {
     /// What a task made, if that is known.
     fn artifact(&self, reference: &Reference) -> Option<Artifact> {
         let target = self.0.target(&reference.label);
-        let outcome = target.outcome(self.0).as_ref()?;
+        let outcome = target.outcome(self.0).as_ref().filter(|_| !target.held(self.0))?;
         let artifact = *outcome.get(reference.output.as_deref()?)?;
         match (&reference.subpath, artifact) {
             (None, artifact) => Some(artifact),

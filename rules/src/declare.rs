@@ -14,7 +14,8 @@ use said::Said;
 use crate::binding::Bindings;
 use crate::block::TargetDef;
 use crate::codes::{
-    MISSING_ATTRIBUTE, OUTPUT_OUTSIDE, SECRET_MISUSE, UNKNOWN_RULE, WRONG_TYPE, WRONG_UNIT,
+    FILE_IN_TEXT, MISSING_ATTRIBUTE, OUTPUT_OUTSIDE, SECRET_MISUSE, UNKNOWN_RULE, WRONG_TYPE,
+    WRONG_UNIT,
 };
 use crate::core_rules::common_attrs;
 use crate::diagnostic::{Anchor, Checked, Diagnostic, Spot};
@@ -196,14 +197,14 @@ impl<'a> Declaring<'a> {
     ) -> BTreeMap<String, AttrValue> {
         let mut attrs = BTreeMap::new();
         for def in defs {
-            let given = given.attrs.get(&def.name);
-            let given = given.filter(|given| !self.is_unset(def, given));
+            let written = given.attrs.get(&def.name);
+            let given = written.filter(|given| !self.is_unset(def, given));
             let value = match (given, &def.default) {
                 (Some(given), _) => self.given(def, given),
                 (None, Some(default)) => self.default(def, default, rule_folder),
                 (None, None) => {
                     if def.required() {
-                        self.missing(def);
+                        self.missing(def, written);
                     }
                     None
                 }
@@ -301,9 +302,13 @@ impl<'a> Declaring<'a> {
         }
     }
 
-    fn missing(&mut self, def: &AttrDef) {
-        let message = format!("`{}` needs `{}`", self.target.rule, def.name);
-        let problem = Diagnostic::error(MISSING_ATTRIBUTE, message).at(self.target.anchor());
+    /// An attribute without a value: it is not `written`, or what that stands for is not set.
+    fn missing(&mut self, def: &AttrDef, written: Option<&GivenAttr>) {
+        let unset = written.and_then(|written| written.values.first()?.value.text());
+        let unset = unset.map(|text| format!(", and `{text}` is not set here")).unwrap_or_default();
+        let message = format!("`{}` needs `{}`{unset}", self.target.rule, def.name);
+        let anchor = written.map_or(self.target.anchor(), |written| &written.anchor);
+        let problem = Diagnostic::error(MISSING_ATTRIBUTE, message).at(anchor);
         let hint = def.doc.as_ref().map(|doc| format!("`{}`: {doc}", def.name));
         self.problems.push(noted(problem, def).maybe_hint(hint));
     }
@@ -431,6 +436,12 @@ fn output_path(
 /// The problem of the value `plain`, which `written` stands for: how else to write the value is no
 /// help where it is not written.
 fn interpolated(problem: Diagnostic, plain: &Value, written: &Value) -> Diagnostic {
+    if problem.code == FILE_IN_TEXT
+        && let Some(text) = written.text()
+    {
+        let message = format!("`{text}` is a file, and a value of another type is needed");
+        return Diagnostic { message, ..problem };
+    }
     let of_type = matches!(problem.code, WRONG_TYPE | WRONG_UNIT);
     match written.text() {
         Some(text) if of_type && plain.scalar != written.scalar => {

@@ -101,16 +101,23 @@ impl Frame {
     /// for where it stands, expands to: closed, and reached by one use more.
     ///
     /// # Errors
-    /// If uses are in one another too deeply, which is how one that is in itself is found.
+    /// If it is in what itself expands to, or uses are in one another too deeply.
     pub(crate) fn of_use(
         self,
         placed: &Placed,
         block: &Arc<Block>,
         bindings: Arc<Fields>,
     ) -> Result<Self, Diagnostic> {
-        if self.uses.len() >= DEEPEST {
-            let message = format!("`{}` is in more than {DEEPEST} others", placed.def.rule);
-            let problem = Diagnostic::error(TOO_DEEP, message).at(placed.def.anchor());
+        let (name, anchor) = (&placed.def.name, placed.def.anchor());
+        let message = if self.uses.contains(anchor) {
+            Some(format!("what `{name}` expands to has `{name}` itself in it"))
+        } else if self.uses.len() >= DEEPEST {
+            Some(format!("`{name}` is in more than {DEEPEST} templates and instances"))
+        } else {
+            None
+        };
+        if let Some(message) = message {
+            let problem = Diagnostic::error(TOO_DEEP, message).at(anchor);
             let hint = "a template or instance may not use itself, not by way of others either";
             return Err(problem.hint(hint));
         }

@@ -8,16 +8,17 @@ use std::sync::Arc;
 
 use crate::binding::{Binding, Fields, scalar_text};
 use crate::block::TargetDef;
-use crate::codes::{BAD_ITEM, DUPLICATE_ITEM, TOO_MANY_ITEMS};
+use crate::codes::{BAD_ITEM, DUPLICATE_ITEM, TOO_MANY_ITEMS, UNKNOWN_INTERPOLATION};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::evaluate::Names;
 use crate::fan_out::{Axis, Condition, Each, FanOut, Over};
 use crate::frame::Frame;
-use crate::label::{Label, Reference, WsPath, is_reference};
+use crate::label::{Label, WsPath, is_reference};
 use crate::mentions::{mentions, mentions_fields};
-use crate::read::Problems;
+use crate::read::{Problems, list};
 use crate::rule::{AttrDef, AttrType};
 use crate::scope::Scope;
+use crate::suggest::did_you_mean;
 use crate::syntax::{Node, Value};
 use crate::typed::typed;
 use crate::value::AttrValue;
@@ -37,8 +38,17 @@ pub struct Item {
 pub enum Items {
     /// They are these.
     Known(Vec<Arc<Item>>),
-    /// They are in what this target makes.
-    In(Reference),
+    /// They are in what a target makes.
+    In(Source),
+}
+
+/// Where items are that are not known yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The target that makes them, or what says what they are.
+    pub label: Label,
+    /// Whether they are files, if that is known.
+    pub files: Option<bool>,
 }
 
 /// The items of the fan-out `def`; nothing where it, or what it needs, has errors.
@@ -90,6 +100,9 @@ pub fn are_files(def: &TargetDef) -> bool {
     each.over.annotation.as_deref() == Some("glob")
 }
 
+/// The field that is the text of a file.
+const CONTENT: &str = "content";
+
 /// What stands for an item that is not known.
 pub const ANY: &str = "any-item";
 
@@ -120,6 +133,13 @@ struct Raw {
     bindings: Fields,
 }
 
+impl Raw {
+    /// What it is called; a digest of what it says if it has no name of its own.
+    fn name(&self) -> String {
+        self.id.clone().unwrap_or_else(|| short_digest(&self.text))
+    }
+}
+
 impl Reading<'_> {
     fn items(&mut self) -> Option<Items> {
         if !self.is_there()? {
@@ -128,7 +148,7 @@ impl Reading<'_> {
         let raw = match &self.fan_out.over {
             Over::Each(each) => match self.each(each)? {
                 Ok(raw) => raw,
-                Err(reference) => return Some(Items::In(reference)),
+                Err(source) => return Some(Items::In(source)),
             },
             Over::Matrix { axes, zip } => self.matrix(axes, *zip)?,
         };
@@ -248,8 +268,12 @@ impl Reading<'_> {
         let (wanted, unwanted) = (&self.fan_out.wanted, &self.fan_out.unwanted);
         let before = self.problems.count();
         let mut kept = Vec::with_capacity(raw.len());
+        self.check_conditions(&raw);
+        if self.problems.count() > before {
+            return None;
+        }
         for one in raw.drain(..) {
-            let mut fits = |condition: &Condition| self.fits(condition, &one.bindings);
+            let mut fits = |condition: &Condition| self.fits(condition, &one);
             let is_wanted = wanted.is_empty() || wanted.iter().any(&mut fits);
             if is_wanted && !unwanted.iter().any(fits) {
                 kept.push(one);
@@ -271,10 +295,7 @@ impl Reading<'_> {
         let mut seen: HashMap<String, usize> = HashMap::with_capacity(raw.len());
         let mut ids = Vec::with_capacity(raw.len());
         for one in raw {
-            let id = match &one.id {
-                Some(id) => id.clone(),
-                None => short_digest(&one.text),
-            };
+            let id = one.name();
             let count = seen.entry(id.clone()).or_default();
             *count += 1;
             match (*count, &one.id) {
@@ -282,7 +303,7 @@ impl Reading<'_> {
                 // What has no name of its own is told by what it says, and by how often.
                 (count, None) => ids.push(format!("{id}-{count}")),
                 (2, Some(id)) => {
-                    let problem = self.duplicate(id);
+                    let problem = self.duplicate(id, raw);
                     self.problems.push(problem);
                 }
                 (_, Some(_)) => {}
@@ -291,8 +312,14 @@ impl Reading<'_> {
         (ids.len() == raw.len()).then_some(ids)
     }
 
-    fn duplicate(&self, id: &str) -> Diagnostic {
-        let message = format!("two items of `{}` are called `{id}`", self.def.name);
+    fn duplicate(&self, id: &str, raw: &[Raw]) -> Diagnostic {
+        let same = raw.iter().filter(|one| one.id.as_deref() == Some(id));
+        let files: Vec<String> = same.filter_map(|one| self.file_of(one)).take(2).collect();
+        let which = match files.as_slice() {
+            [one, other] => format!(": `{one}` and `{other}`"),
+            _ => String::new(),
+        };
+        let message = format!("two items of `{}` are called `{id}`{which}", self.def.name);
         let anchor = match &self.fan_out.over {
             Over::Each(each) => &each.over.anchor,
             Over::Matrix { .. } => self.def.anchor(),
@@ -303,6 +330,14 @@ impl Reading<'_> {
             Over::Matrix { .. } => "an axis has this value twice",
         };
         Diagnostic::error(DUPLICATE_ITEM, message).at(anchor).hint(hint)
+    }
+
+    /// How an item that is a file is written.
+    fn file_of(&self, one: &Raw) -> Option<String> {
+        let Over::Each(each) = &self.fan_out.over else { return None };
+        let item = one.bindings.get(&each.item).filter(|item| item.file)?;
+        let text = scalar_text(&item.values.first()?.scalar)?;
+        Some(if text.contains(':') { text } else { text.trim_start_matches('/').to_owned() })
     }
 
     /// The items, each with what is before it where that is asked for.
@@ -368,21 +403,63 @@ impl Reading<'_> {
     }
 
     /// Whether all fields that `condition` names have the values that it says.
-    fn fits(&mut self, condition: &Condition, bindings: &Fields) -> bool {
+    fn fits(&mut self, condition: &Condition, one: &Raw) -> bool {
         condition.fields.iter().all(|(path, value)| {
             let values = self.names.values(value, &mut self.problems);
-            let item = match &self.fan_out.over {
-                Over::Each(each) => bindings.get(&each.item),
-                Over::Matrix { .. } => None,
+            let text = match self.field(one, path) {
+                Some(field) => field.as_text(),
+                None if path[..] == ["id"] => Some(one.name()),
+                None => None,
             };
-            let field = item.and_then(|item| item.field(path)).or_else(|| {
-                let (first, rest) = path.split_first()?;
-                bindings.get(first)?.field(rest)
-            });
-            let text = field.and_then(Binding::as_text);
             let is = |value: &Value| scalar_text(&value.scalar) == text;
             values.iter().any(is)
         })
+    }
+
+    fn field<'r>(&self, one: &'r Raw, path: &[String]) -> Option<&'r Binding> {
+        let item = match &self.fan_out.over {
+            Over::Each(each) => one.bindings.get(&each.item),
+            Over::Matrix { .. } => None,
+        };
+        item.and_then(|item| item.field(path)).or_else(|| {
+            let (first, rest) = path.split_first()?;
+            one.bindings.get(first)?.field(rest)
+        })
+    }
+
+    /// What is wrong with the fields that conditions name: none of the items has them.
+    fn check_conditions(&mut self, raw: &[Raw]) {
+        let Over::Each(each) = &self.fan_out.over else { return };
+        let Some(first) = raw.first() else { return };
+        let conditions = self.fan_out.wanted.iter().chain(&self.fan_out.unwanted);
+        for condition in conditions {
+            for (path, value) in &condition.fields {
+                let is_known = |one: &Raw| self.field(one, path).is_some();
+                if path[..] == ["id"] || raw.iter().any(is_known) {
+                    continue;
+                }
+                let message = format!("no item has a field `{}`", path.join("."));
+                let problem = Diagnostic::error(UNKNOWN_INTERPOLATION, message).at(&value.anchor);
+                let item = first.bindings.get(&each.item);
+                let names = item.into_iter().flat_map(|item| item.fields.names()).chain(["id"]);
+                let names: Vec<&str> = names.collect();
+                let near = path.last().and_then(|last| did_you_mean(last, names.iter().copied()));
+                let hint = near.unwrap_or_else(|| format!("they have {}", list(&names)));
+                self.problems.push(problem.hint(hint));
+            }
+        }
+    }
+
+    /// Whether something, in its braces or in a condition, asks what a file item says.
+    fn asks_for_content(&self, each: &Each) -> bool {
+        let conditions = self.fan_out.wanted.iter().chain(&self.fan_out.unwanted);
+        let mut fields = conditions.flat_map(|condition| &condition.fields);
+        let is_content = |path: &[String]| match path {
+            [field] => field == CONTENT,
+            [item, field] => *item == each.item && field == CONTENT,
+            _ => false,
+        };
+        self.is_mentioned(&[&each.item, CONTENT]) || fields.any(|(path, _)| is_content(path))
     }
 }
 

@@ -289,7 +289,10 @@ impl<'r> Checker<'r> {
     }
 
     fn value(&mut self, value: &AttrValue, template: &Template, place: Place) {
-        let list = matches!(value, AttrValue::List(_) | AttrValue::Map(_));
+        let list = match value {
+            AttrValue::List(values) => !values.is_empty(),
+            value => matches!(value, AttrValue::Map(_)),
+        };
         if list && !matches!(place, Place::Argument | Place::Script) {
             let message = "a variable is a list, and this text has room for one value";
             self.problems.push(Diagnostic::error(LIST_IN_TEXT, message).at(&template.anchor));

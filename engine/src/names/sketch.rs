@@ -7,14 +7,13 @@ use vwfb_rules::block::{Block, TargetDef};
 use vwfb_rules::codes::{self, Code};
 use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
 use vwfb_rules::frame::Placed;
-use vwfb_rules::items::{ANY, Items, any_item, are_files};
-use vwfb_rules::label::{Label, Reference};
+use vwfb_rules::items::{ANY, Items, Source, any_item, are_files};
+use vwfb_rules::label::Label;
 use vwfb_rules::nearest;
 
 use super::{Opened, is_named, is_use, items, member, of_all, opened, template_of, vars_of};
 use crate::db::{Db, Target};
 use crate::package::{is_package, package_file, rule_table};
-use crate::target::provides;
 
 /// The problems that show whatever an item is.
 const ANYHOW: [Code; 10] = [
@@ -30,18 +29,14 @@ const ANYHOW: [Code; 10] = [
     codes::BAD_NODE,
 ];
 
-/// What is wrong with the targets of the fan-out `def` whose items are in `reference` and not known,
+/// What is wrong with the targets of the fan-out `def` whose items are in `source` and not known,
 /// whatever these will be.
 pub(super) fn sketch(
     db: &dyn Db,
     (def, outer): (&Arc<TargetDef>, &Opened),
-    reference: &Reference,
+    source: &Source,
 ) -> Vec<Diagnostic> {
-    let provided = provides(db, db.target(&reference.label)).unwrap_or_default();
-    let is_tree = provided
-        .iter()
-        .any(|one| one.tree && reference.output.as_deref().is_none_or(|it| it == one.output));
-    sketch_of_any(db, (def, outer), is_tree)
+    sketch_of_any(db, (def, outer), source.files == Some(true))
 }
 
 /// The same of a fan-out that has no items now.
@@ -152,8 +147,8 @@ pub(crate) fn ways_to(
             let checked = items(db, of_all);
             problems.push(checked.problems.clone());
             match &checked.value {
-                Some(Items::In(reference)) => {
-                    problems.push(sketch(db, (&def, &outer), reference));
+                Some(Items::In(source)) => {
+                    problems.push(sketch(db, (&def, &outer), source));
                 }
                 Some(Items::Known(items)) if items.is_empty() => {
                     problems.push(sketch_without_items(db, (&def, &outer)));

@@ -38,16 +38,14 @@ impl Run<'_> {
             return self.grow_to(&loaded).map(|()| true);
         }
         // What is wrong with one is no reason to leave out what the others expand to.
-        for id in &ready {
-            self.forget(*id);
-        }
+        ready.iter().for_each(|id| self.hold(*id));
         let mut has_grown = false;
         for id in &ready {
             let loaded = self.expand_from(&[*id]);
             self.tell(&loaded);
             if loaded.has_errors() {
                 self.input_failed = true;
-                self.forget(*id);
+                self.hold(*id);
             } else {
                 self.grow_to(&loaded)?;
                 has_grown = true;
@@ -62,15 +60,15 @@ impl Run<'_> {
             self.brought[id.0] = true;
             let (target, outcome) = (self.target(*id), self.answers.outcome(*id));
             self.ground.db.set_outcome(target, outcome);
+            self.ground.db.hold(target, false);
         }
         load(self.ground.db, self.ground.patterns)
     }
 
-    /// Lets nothing expand from what a task made.
-    fn forget(&mut self, id: TaskId) {
-        self.brought[id.0] = false;
+    /// Lets nothing expand from what a task made; others may read it all the same.
+    fn hold(&mut self, id: TaskId) {
         let target = self.target(id);
-        self.ground.db.set_outcome(target, None);
+        self.ground.db.hold(target, true);
     }
 
     /// Tells of the problems in `loaded` that were not told of before.

@@ -73,6 +73,7 @@ impl Workspace {
             let (place, resumed, graph) = (Some(place.clone()), Some(resumed), Arc::new(graph));
             return Prepared { graph, loaded, patterns, place, resumed, begun };
         }
+        self.db.release();
         // What an earlier run of this process made is not known to be what would be made now.
         for label in std::mem::take(&mut self.expanded_from) {
             let target = (&self.db as &dyn Db).target(&label);

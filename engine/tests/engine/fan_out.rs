@@ -395,3 +395,24 @@ fn what_an_item_says_may_be_what_a_target_makes() {
         "ran split clips[end].audio said[end].line; cut-off clips[hook].audio; unchanged said[hook].line",
     );
 }
+
+#[test]
+fn what_reads_the_source_of_a_wrong_fan_out_runs_all_the_same() {
+    let scene = Scene::new(
+        r#"
+        task "bad" { srcs "bad.txt"; out "bad" type="tree"; script "tree {out}" }
+        each "twice" over=":bad" as="part" {
+            task "cut" { srcs "{part}"; out "cut"; script "join {out}" }
+        }
+        task "one" { srcs ":bad"; out "one"; script "join {out}" }
+        task "two" { srcs ":bad" ":one"; out "two"; script "join {out}" }
+        task "good" { srcs "good.txt"; after ":two"; out "good" type="tree"; script "tree {out}" }
+        each "clips" over=":good" as="clip" {
+            task "cut" { srcs "{clip}"; out "cut"; script "join {out}" }
+        }
+        "#,
+    );
+    scene.write("bad.txt", "01-x.txt=1\n02-x.txt=2\n").write("good.txt", "a.txt=1\n");
+    scene.build("//...").expect("ran bad one two good clips[a].cut; blocked twice");
+    scene.build("//...").expect("unchanged bad one two good clips[a].cut; blocked twice");
+}

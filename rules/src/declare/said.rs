@@ -43,6 +43,8 @@ enum Kind {
     Own,
     Single,
     List,
+    /// Not set, or a list of nothing.
+    Nothing,
 }
 
 /// What is wrong with interpolations.
@@ -150,6 +152,7 @@ impl Said {
 fn kind(bound: &Bound, path: &[String]) -> Kind {
     match bound.get(path) {
         None => Kind::Own,
+        Some(AttrValue::List(values)) if values.is_empty() => Kind::Nothing,
         Some(AttrValue::List(_) | AttrValue::Map(_)) => Kind::List,
         Some(_) => Kind::Single,
     }

@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use super::{Raw, Reading, raw, stem, text};
+use super::text::BOM;
+use super::{CONTENT, Raw, Reading, Source, raw, stem, text};
 use crate::binding::Binding;
 use crate::codes::{BAD_ITEM, MISSING_FILE, UNKNOWN_LABEL, UNKNOWN_OUTPUT};
 use crate::diagnostic::Diagnostic;
@@ -25,7 +26,7 @@ struct Unmade;
 
 impl Reading<'_> {
     /// The items of an `each`, or what makes them.
-    pub(super) fn each(&mut self, each: &Each) -> Option<Result<Vec<Raw>, Reference>> {
+    pub(super) fn each(&mut self, each: &Each) -> Option<Result<Vec<Raw>, Source>> {
         let attr = AttrDef::plain("over", AttrType::Artifact, &each.over.anchor);
         let AttrValue::File(file) = self.value(&each.over, &attr)? else { return None };
         let raw = match file.what {
@@ -36,7 +37,7 @@ impl Reading<'_> {
             FileName::Path(path) => self.source(each, &path)?,
             FileName::Reference(reference) => match self.referenced(each, reference)? {
                 Ok(raw) => raw,
-                Err(reference) => return Some(Err(reference)),
+                Err(source) => return Some(Err(source)),
             },
         };
         Some(Ok(raw))
@@ -77,7 +78,7 @@ impl Reading<'_> {
         &mut self,
         each: &Each,
         reference: Reference,
-    ) -> Option<Result<Vec<Raw>, Reference>> {
+    ) -> Option<Result<Vec<Raw>, Source>> {
         let reference = self.actual(reference);
         let label = &reference.label;
         if self.scope.has_target(label) != Some(true) {
@@ -92,7 +93,7 @@ impl Reading<'_> {
         }
         let Some(provided) = self.scope.provides(label) else {
             let label = self.scope.waits(label)?;
-            return Some(Err(Reference { label, output: None, subpath: None }));
+            return Some(Err(Source { label, files: None }));
         };
         let is_meant = |one: &&Provided| match &reference.output {
             None => one.default,
@@ -135,10 +136,13 @@ impl Reading<'_> {
         each: &Each,
         one: &Provided,
         reference: Reference,
-    ) -> Option<Result<Vec<Raw>, Reference>> {
+    ) -> Option<Result<Vec<Raw>, Source>> {
         let whole = Reference { output: Some(one.output.clone()), ..reference.clone() };
         let raw = match self.scope.made(&whole) {
-            Made::Unknown => return Some(Err(reference)),
+            Made::Unknown => {
+                let source = Source { label: reference.label, files: Some(one.tree) };
+                return Some(Err(source));
+            }
             Made::Tree(names) => {
                 let paths = names.iter().filter_map(|name| WsPath::new(name).ok());
                 all(paths.map(|path| self.in_tree(each, &whole, path)))?
@@ -168,7 +172,7 @@ impl Reading<'_> {
     }
 
     /// The item that a file is which a target passes on, or the target that has to make it first.
-    fn passed_on(&mut self, each: &Each, one: &Provided) -> Option<Result<Raw, Reference>> {
+    fn passed_on(&mut self, each: &Each, one: &Provided) -> Option<Result<Raw, Source>> {
         let InputRef::Output { label, output, subpath } = &one.from else {
             let InputRef::Source(path) = &one.from else { return None };
             return self.file(each, path).map(Ok);
@@ -180,7 +184,11 @@ impl Reading<'_> {
         let name = Reference { label: label.clone(), output, subpath };
         let binding = Binding::file(name.to_string()).with("stem", Binding::text(stem));
         let binding = self.with_content(each, &name, binding, |scope| scope.made(&name))?;
-        Some(binding.map(|binding| raw_file(each, id, binding)).map_err(|Unmade| name))
+        Some(
+            binding
+                .map(|binding| raw_file(each, id, binding))
+                .map_err(|Unmade| Source { label: name.label, files: Some(true) }),
+        )
     }
 
     fn file(&mut self, each: &Each, path: &WsPath) -> Option<Raw> {
@@ -203,13 +211,14 @@ impl Reading<'_> {
         binding: Binding,
         read: impl FnOnce(&dyn Scope) -> Made,
     ) -> Option<Result<Binding, Unmade>> {
-        if !self.is_mentioned(&[&each.item, "content"]) {
+        if !self.asks_for_content(each) {
             return Some(Ok(binding));
         }
         let why = match read(self.scope) {
             Made::Unknown => return Some(Err(Unmade)),
             Made::Text(text) if text.len() <= MOST_CONTENT => {
-                return Some(Ok(binding.with("content", Binding::text(text.trim()))));
+                let text = text.trim_start_matches(BOM).trim();
+                return Some(Ok(binding.with(CONTENT, Binding::text(text))));
             }
             Made::Text(_) => format!("it is longer than {} KiB", MOST_CONTENT >> 10),
             Made::Tree(_) => "it is a directory".to_owned(),

@@ -6,16 +6,18 @@ use crate::codes::BAD_ITEM;
 use crate::diagnostic::Diagnostic;
 use crate::fan_out::{Each, Split};
 
+/// The mark of its encoding that some editors begin a file with.
+pub(super) const BOM: char = '\u{feff}';
+
 /// The items in a text, and what is wrong with it.
 pub(super) fn in_text(
     each: &Each,
     split: Split,
     text: &str,
 ) -> (Option<Vec<Raw>>, Vec<Diagnostic>) {
+    let text = text.trim_start_matches(BOM);
     match split {
         Split::Lines => {
-            // Some editors begin a file with a mark of its encoding.
-            let text = text.trim_start_matches('\u{feff}');
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
             let raw = |line: &str| raw(each, None, line.to_owned(), Binding::text(line));
             (Some(lines.map(raw).collect()), Vec::new())
