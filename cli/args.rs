@@ -24,7 +24,7 @@ pub(crate) struct CommandLine {
 }
 
 /// What holds for every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct GlobalArgs {
     /// Keep results in DIR; else in $VWFB_STORE, else in vwfb/ of the user's cache folder

@@ -41,6 +41,7 @@ static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use std::env;
 use std::process::ExitCode;
+use std::thread;
 
 use clap::Parser;
 
@@ -64,8 +65,25 @@ fn main() -> ExitCode {
             return if stop.use_stderr() { Exit::USAGE.into() } else { Exit::SUCCESS.into() };
         }
     };
+    // Queries about what stands for something else ask one another, as deep as that goes.
+    let deep = || answer(global.clone(), &command);
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, deep);
+        match thread.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(code)) => code,
+            // A panic has ended the process.
+            Ok(Err(_)) => Exit::INTERNAL.into(),
+            Err(_) => deep(),
+        }
+    })
+}
+
+/// Room for a chain of 100,000 names of names; only what is used of it takes memory.
+const STACK: usize = 512 << 20;
+
+fn answer(global: GlobalArgs, command: &Command) -> ExitCode {
     let ui = Ui::new(&global);
-    match run(&ui, global, &command) {
+    match run(&ui, global, command) {
         Ok(exit) => exit.into(),
         Err(error) => {
             ui.error(&error);

@@ -14,8 +14,9 @@ use crate::ui::Style;
 pub(crate) fn run(ctx: &Context, args: &QueryArgs) -> Result<Exit, CommandError> {
     let failed = |error: QueryError| CommandError::Query { query: args.words.join(" "), error };
     let query = Query::from_words(&args.words).map_err(failed)?;
-    let session = Session::open(ctx, &args.vars)?;
+    let mut session = Session::open(ctx, &args.vars)?;
     let everything = session.load_all(ctx);
+    session.workspace.expand_made(&everything)?;
     let graph = session.workspace.query_graph(&session.current);
     let answer = query.answer(&graph).map_err(failed)?;
     for doubt in query.doubts(&graph.vocabulary()) {

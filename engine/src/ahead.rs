@@ -8,8 +8,8 @@ use crate::db::{Database, Db, Target};
 /// How many targets make it worth it.
 const MANY: usize = 1_000;
 
-/// As much stack as the thread has that would ask otherwise.
-const STACK: usize = 8 << 20;
+/// As much stack as the thread has that would ask otherwise; only what is used of it takes memory.
+const STACK: usize = 512 << 20;
 
 /// Asks `query` of `targets` if they are many.
 pub(crate) fn ask(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use vwfb_rules::codes::{self, Code};
 use vwfb_rules::diagnostic::{Anchor, Diagnostic, Severity};
+use vwfb_rules::instance::instances_in;
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::package::bad_package;
 use vwfb_rules::pattern::Pattern;
@@ -16,7 +17,9 @@ use vwfb_rules::{check_outputs, check_overrides, cycle, spans};
 use crate::ahead;
 use crate::db::{Database, Db, Settings, Target};
 use crate::names::{Named, named, names, outermost, placed, ways_to};
-use crate::package::{package_def, package_file, rule_file, rule_table, targets, workspace};
+use crate::package::{
+    package_def, package_file, package_vars, rule_file, rule_table, targets, workspace,
+};
 use crate::system::Text;
 use crate::target::{declared, provides, references, task};
 use crate::unknown::unknown;
@@ -185,7 +188,16 @@ impl<'db> Check<'db> {
         match pattern {
             Pattern::Below(folder) => {
                 let packages = self.db.system().packages(folder);
-                packages.iter().flat_map(|package| self.targets_of(package)).collect()
+                let mut instanced = None;
+                let mut is_there = |package: &&WsPath| {
+                    let vars = package_vars(self.db, package_file(self.db, package));
+                    !vars.has_unset()
+                        || !instanced
+                            .get_or_insert_with(|| instanced_in(self.db))
+                            .contains(*package)
+                };
+                let packages: Vec<&WsPath> = packages.iter().filter(&mut is_there).collect();
+                packages.into_iter().flat_map(|package| self.targets_of(package)).collect()
             }
             Pattern::Package(package) => self.targets_of(package),
             Pattern::Target(label) => {
@@ -304,6 +316,15 @@ impl<'db> Check<'db> {
             self.add(&[cycle(&path)]);
         }
     }
+}
+
+/// The packages that there are instances of, in the text of any package. One of them that needs
+/// values is not meant by a pattern for everything: its instances have them.
+fn instanced_in(db: &dyn Db) -> BTreeSet<WsPath> {
+    let packages = db.system().packages(&WsPath::root());
+    let defs =
+        packages.iter().filter_map(|package| package_def(db, package_file(db, package)).as_ref());
+    defs.flat_map(|def| instances_in(&def.value)).collect()
 }
 
 /// Where a target is in the search for cycles.

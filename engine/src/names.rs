@@ -405,6 +405,11 @@ pub(crate) fn waits_directly(db: &dyn Db, label: &Label) -> Option<Label> {
     None
 }
 
+/// Whether `label` names a fan-out whose items are not known.
+pub(crate) fn is_open(db: &dyn Db, label: &Label) -> bool {
+    matches!(named(db, db.target(label)), Some(Named::Waiting(_)))
+}
+
 /// What makes the items of the first fan-out that `label` is in or needs whose items are not known.
 pub(crate) fn waits_for(db: &dyn Db, label: &Label) -> Option<Label> {
     let mut next = vec![db.target(label)];

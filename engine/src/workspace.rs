@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vwfb_cas::{Clock, Digest, OpenError, Store};
 use vwfb_rules::label::{Label, WsPath};
@@ -19,7 +19,7 @@ use crate::db::{Database, Db, Machine};
 use crate::disk::Disk;
 use crate::forecast::{Forecast, expand_known, forecast};
 use crate::graph::TaskGraph;
-use crate::names::{Expansion, expansion, waits_for};
+use crate::names::{Expansion, expansion, is_open, waits_for};
 use crate::package::workspace;
 use crate::platform::{cpu_level, platform};
 use crate::query::RealisedGraph;
@@ -239,6 +239,22 @@ impl Workspace {
         };
         let why = why(self.ground(prepared), &known, asked)?;
         Ok(Why { waits, ..why })
+    }
+
+    /// Lets fan-outs of what was `loaded` expand whose items are made and known to stand, for
+    /// questions about targets. Where something is wrong, none does.
+    ///
+    /// # Errors
+    /// If the store or the workspace's memory cannot be read.
+    pub fn expand_made(&mut self, loaded: &Loaded) -> Result<(), EnvironmentError> {
+        if loaded.has_errors() || !loaded.targets.iter().any(|label| is_open(&self.db, label)) {
+            return Ok(());
+        }
+        let graph = Arc::new(self.graph(&loaded.targets));
+        let (loaded, patterns) = (Loaded::default(), vec![Pattern::Below(WsPath::root())]);
+        let (place, resumed, begun) = (None, None, Instant::now());
+        let prepared = Prepared { graph, loaded, patterns, place, resumed, begun };
+        self.expanded(&prepared).map(drop)
     }
 
     /// The same with the fan-outs expanded whose items are made and known to stand, if there are

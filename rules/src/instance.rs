@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::binding::{Binding, Plain};
+use crate::block::Block;
 use crate::codes::{
     BAD_LABEL, BAD_NODE, MISSING_ATTRIBUTE, REPEATED_ATTRIBUTE, UNKNOWN_ATTRIBUTE, WRONG_TYPE,
 };
@@ -191,4 +192,23 @@ pub fn no_package(placed: &Placed, package: &WsPath) -> Diagnostic {
     let message = format!("no package `//{package}`");
     let problem = Diagnostic::error(crate::codes::UNKNOWN_PACKAGE, message).at(anchor);
     placed.frame.traced(problem.hint("a package is a folder with a BUILD.kdl"))
+}
+
+/// The packages that the text of `package` has instances of, in its templates too.
+pub fn instances_in(package: &PackageDef) -> Vec<WsPath> {
+    let mut found = Vec::new();
+    let templates = package.own.templates.iter().map(|template| &template.block);
+    let mut next: Vec<&Arc<Block>> = templates.chain([&package.block]).collect();
+    while let Some(block) = next.pop() {
+        for member in &block.members {
+            next.extend(member.fan_out.as_ref().map(|fan_out| &fan_out.block));
+            let of =
+                (member.rule == INSTANCE).then(|| read::prop(&member.node, OF)?.text()).flatten();
+            match of.and_then(|of| Pattern::parse(of, &package.package).ok()) {
+                Some(Pattern::Package(of)) => found.push(of),
+                _ => {}
+            }
+        }
+    }
+    found
 }

@@ -56,10 +56,25 @@ fn conflict(
     problem.hint("give one of them another name or path")
 }
 
+/// How many targets of a circle are told, the first and the last of them.
+const MOST_TOLD: usize = 16;
+
 /// The problem of targets that need one another in a circle: each label with the place where it
 /// names the next, the last naming the first.
 pub fn cycle(path: &[(Label, Anchor)]) -> Diagnostic {
-    let mut names: Vec<String> = path.iter().map(|(label, _)| format!("`{label}`")).collect();
+    let is_told = |index: usize| {
+        path.len() <= MOST_TOLD || index < MOST_TOLD / 2 || index >= path.len() - MOST_TOLD / 2
+    };
+    let mut names: Vec<String> = Vec::new();
+    let mut notes = Vec::new();
+    for (index, (label, anchor)) in path.iter().enumerate() {
+        if is_told(index) {
+            names.push(format!("`{label}`"));
+            notes.push((anchor, format!("needs `{}`", path[(index + 1) % path.len()].0)));
+        } else if is_told(index - 1) {
+            names.push(format!("{} more", path.len() - MOST_TOLD));
+        }
+    }
     let message = match names.as_slice() {
         [only] => format!("{only} needs itself"),
         _ => {
@@ -67,10 +82,6 @@ pub fn cycle(path: &[(Label, Anchor)]) -> Diagnostic {
             format!("targets need one another in a circle: {}", names.join(" -> "))
         }
     };
-    let mut problem = Diagnostic::error(CYCLE, message).hint("take one of these references out");
-    for (index, (_, anchor)) in path.iter().enumerate() {
-        let next = &path[(index + 1) % path.len()].0;
-        problem = problem.noted(anchor, format!("needs `{next}`"));
-    }
-    problem
+    let problem = Diagnostic::error(CYCLE, message).hint("take one of these references out");
+    notes.into_iter().fold(problem, |problem, (anchor, note)| problem.noted(anchor, note))
 }

@@ -77,6 +77,11 @@ impl Vars {
         self.unset.get(name)
     }
 
+    /// Whether any that is declared has no value.
+    pub fn has_unset(&self) -> bool {
+        !self.unset.is_empty()
+    }
+
     /// The names in sight, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)

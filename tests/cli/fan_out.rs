@@ -119,3 +119,21 @@ fn what_an_item_says_must_be_text_and_short() {
         .says("cannot be had of `parts/noise.bin`: it is not text in UTF-8")
         .says("take the file itself, `{part}`");
 }
+
+#[test]
+fn a_query_knows_what_is_made() {
+    let world = world();
+    let labels = |query: &str| {
+        let answer = world.ok(&["query", query]).stdout;
+        let mut labels: Vec<String> = answer.lines().map(str::to_owned).collect();
+        labels.sort();
+        labels.join(" ")
+    };
+    assert_eq!(labels("kind(task, //p/...)"), "//p:split //p:whole");
+    let _built = world.ok(&["build", "//p:whole"]);
+    let all = "//p:parts[a].loud //p:parts[b].loud //p:split //p:whole";
+    assert_eq!(labels("kind(task, //p/...)"), all);
+    assert_eq!(labels("deps(//p:parts[a].loud)"), "//p:parts[a].loud //p:split");
+    world.write("p/parts.txt", "03-c third\n");
+    assert_eq!(labels("kind(task, //p/...)"), "//p:split //p:whole", "they are not known now");
+}

@@ -416,3 +416,42 @@ fn what_reads_the_source_of_a_wrong_fan_out_runs_all_the_same() {
     scene.build("//...").expect("ran bad one two good clips[a].cut; blocked twice");
     scene.build("//...").expect("unchanged bad one two good clips[a].cut; blocked twice");
 }
+
+#[test]
+fn many_items_are_all_made_and_passed_on() {
+    let scene = Scene::new(
+        r#"
+        each "lines" over="lines.txt" as="line" max-items=2000 {
+            write_file "said" text="{line}\n"
+        }
+        task "film" { srcs ":lines"; out "film"; script "join {out}" }
+        "#,
+    );
+    let lines: Vec<String> = (0..1_100).map(|line| format!("line {line}\n")).collect();
+    scene.write("lines.txt", &lines.concat());
+    let seen = scene.build("//...");
+    assert_eq!(seen.results.len(), 1_101);
+    let mut all: Vec<String> =
+        scene.output("film").lines().map(|line| format!("{line}\n")).collect();
+    all.sort();
+    let mut lines = lines;
+    lines.sort();
+    assert_eq!(all, lines);
+}
+
+#[test]
+fn a_rule_that_changes_is_read_again_in_one_process() {
+    let scene = Scene::new("use \"//rules.kdl\"\nshow \"a\" text=\"one\"\n");
+    let rule = |name: &str| {
+        format!(
+            "rule \"show\" {{ attr \"text\" type=\"string\"; out \"x\" path=\"{name}\"; script \"head 3 {{text}} {{out}}\" }}"
+        )
+    };
+    scene.write("rules.kdl", &rule("first"));
+    let mut session = scene.open();
+    scene.build_in(&mut session, "//:a").expect("ran a");
+    scene.write("rules.kdl", &rule("second"));
+    session.refresh();
+    let _seen = scene.build_in(&mut session, "//:a");
+    assert_eq!(scene.output("second"), "");
+}
