@@ -44,7 +44,7 @@ impl Again {
         if let Some(profile) = profile {
             add("--profile", profile);
         }
-        for VarOverride { package, name, value, given: _ } in vars {
+        for VarOverride { package, name, value, given: _, origin: _ } in vars {
             let place = package.as_ref().map(|package| format!("//{package}:")).unwrap_or_default();
             add("--var", &format!("{place}{name}={value}"));
         }

@@ -69,7 +69,9 @@ fn overrides(args: &VarArgs, root: &Path) -> Result<Overrides, CommandError> {
     }
     vars.extend(args.vars.iter().cloned());
     let params = root.join(PARAMS_FILE);
-    let params = if params.exists() { read_vars(&params)? } else { Vec::new() };
+    // What is there and leads nowhere is told.
+    let is_there = params.symlink_metadata().is_ok();
+    let params = if is_there { read_vars(&params)? } else { Vec::new() };
     Ok(Overrides { profile: args.profile.clone(), vars, params })
 }
 
@@ -80,7 +82,12 @@ fn read_vars(path: &Path) -> Result<Vec<VarOverride>, CommandError> {
     let is_json = path.extension().is_some_and(|extension| extension == "json");
     let name = WsPath::new(if is_json { "vars.json" } else { "vars.kdl" });
     let name = name.map_err(|error| failed(error.to_string()))?;
-    VarOverride::read(&name, &text).map_err(failed)
+    let found = VarOverride::read(&name, &text).map_err(failed)?;
+    let origin: Arc<str> = path.file_name().unwrap_or_default().to_string_lossy().into();
+    Ok(found
+        .into_iter()
+        .map(|set| VarOverride { origin: Some(Arc::clone(&origin)), ..set })
+        .collect())
 }
 
 impl Session {

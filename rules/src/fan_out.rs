@@ -226,7 +226,15 @@ fn split(value: &Value, problems: &mut Problems) -> Option<Split> {
         other => {
             let message = format!("`split` cannot be `{other}`");
             let hint = did_you_mean(other, ["lines", "json"]);
-            let hint = hint.unwrap_or_else(|| "`split` is `lines` or `json`".to_owned());
+            let hint = hint.unwrap_or_else(|| {
+                match other {
+                    "sections" => {
+                        "let `split_sections` of `@std/text` make files of them, and go over those"
+                    }
+                    _ => "`split` is `lines` or `json`",
+                }
+                .to_owned()
+            });
             problems.push(Diagnostic::error(NOT_IN_ENUM, message).at(&value.anchor).hint(hint));
             None
         }

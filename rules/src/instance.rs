@@ -204,9 +204,9 @@ pub fn instances_in(package: &PackageDef) -> Vec<WsPath> {
             next.extend(member.fan_out.as_ref().map(|fan_out| &fan_out.block));
             let of =
                 (member.rule == INSTANCE).then(|| read::prop(&member.node, OF)?.text()).flatten();
-            match of.and_then(|of| Pattern::parse(of, &package.package).ok()) {
-                Some(Pattern::Package(of)) => found.push(of),
-                _ => {}
+            let of = of.and_then(|of| Pattern::parse(of, &package.package).ok());
+            if let Some(Pattern::Package(of)) = of {
+                found.push(of);
             }
         }
     }

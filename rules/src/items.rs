@@ -175,7 +175,9 @@ impl Reading<'_> {
             [one] => self.problems.take(typed(one, attr, self.frame.place())),
             several => {
                 let message = format!("`{}` takes one value, not {}", attr.name, several.len());
-                self.problems.push(Diagnostic::error(BAD_ITEM, message).at(&value.anchor));
+                let problem = Diagnostic::error(BAD_ITEM, message).at(&value.anchor);
+                let hint = "a `matrix` with one `axis` goes over the values of a list";
+                self.problems.push(problem.hint(hint));
                 None
             }
         }

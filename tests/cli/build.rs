@@ -322,4 +322,12 @@ fn the_workspace_has_a_file_of_params() {
     let _told = world.run(&["build", ":a"]).exits(3).says("unknown-var");
     world.write("vwfb.params.kdl", "n\n");
     let _told = world.run(&["build", ":a"]).exits(3).says("vwfb.params.kdl");
+    world.write("vwfb.params.kdl", "n 1\nn 2\n");
+    let _told = world.run(&["build", ":a"]).exits(3).says("`n` is set twice");
+    world.write("vwfb.params.kdl", "n \"one\"\n");
+    let told = world.run(&["build", ":a"]).exits(3);
+    let _told = told.says("`n one in vwfb.params.kdl` does not fit");
+    std::fs::remove_file(world.path("vwfb.params.kdl")).unwrap();
+    std::os::unix::fs::symlink("nowhere", world.path("vwfb.params.kdl")).unwrap();
+    let _told = world.run(&["build", ":a"]).exits(3).says("vwfb.params.kdl");
 }

@@ -1,5 +1,8 @@
 //! What a build sets over the declarations of variables, and how that is written.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::VarDef;
 use crate::binding::{Binding, scalar_text};
 use crate::diagnostic::{Anchor, Diagnostic};
@@ -30,6 +33,8 @@ pub struct VarOverride {
     pub value: String,
     /// The same with its types, from a file; what is written on a command line has none.
     pub given: Option<Vec<Scalar>>,
+    /// The file that it is from, for messages.
+    pub origin: Option<Arc<str>>,
 }
 
 impl VarOverride {
@@ -47,7 +52,7 @@ impl VarOverride {
     }
 
     fn of(package: Option<WsPath>, name: &str, value: &str) -> Self {
-        Self { package, name: name.into(), value: value.into(), given: None }
+        Self { package, name: name.into(), value: value.into(), given: None, origin: None }
     }
 
     /// What `name`, `x` or `//pkg:x`, is in a file.
@@ -69,6 +74,10 @@ impl VarOverride {
     pub fn read(file: &WsPath, text: &str) -> Result<Vec<Self>, String> {
         let found =
             if file.extension() == Some("json") { in_json(text)? } else { in_kdl(file, text)? };
+        let mut seen = BTreeSet::new();
+        if let Some((name, _)) = found.iter().find(|(name, _)| !seen.insert(name)) {
+            return Err(format!("`{name}` is set twice"));
+        }
         let overrides = found
             .into_iter()
             .map(|(name, values)| Self::in_file(&name, values).map_err(|error| chained(&error)));
@@ -93,7 +102,8 @@ impl VarOverride {
         if self.given.is_some() {
             let place =
                 self.package.as_ref().map(|package| format!("//{package}:")).unwrap_or_default();
-            return format!("{place}{} {}", self.name, self.value);
+            let origin = self.origin.as_ref().map(|file| format!(" in {file}")).unwrap_or_default();
+            return format!("{place}{} {}{origin}", self.name, self.value);
         }
         match &self.package {
             Some(package) => format!("--var //{package}:{}={}", self.name, self.value),
