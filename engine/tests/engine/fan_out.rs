@@ -455,3 +455,27 @@ fn a_rule_that_changes_is_read_again_in_one_process() {
     let _seen = scene.build_in(&mut session, "//:a");
     assert_eq!(scene.output("second"), "");
 }
+
+#[test]
+fn items_that_are_lost_are_made_again_after_an_edit_too() {
+    let scene = film(TWO);
+    scene.build("//:film");
+    fs::remove_dir_all(scene.store_folder()).unwrap();
+    scene.write("BUILD.kdl", &FILM.replace("head 3", "head 2"));
+    let seen = scene.build("//:film");
+    assert_eq!(seen.results.len(), 6);
+    assert_eq!(scene.output("film"), "byhe");
+}
+
+#[test]
+fn another_name_of_a_text_has_its_lines() {
+    let scene = Scene::new(
+        r#"
+        task "list" { srcs "list.txt"; out "list"; script "join {out}" }
+        alias "words" actual=":list"
+        each "said" over=":words" as="word" { write_file "w" text="{word}!" }
+        "#,
+    );
+    scene.write("list.txt", "one\ntwo\n");
+    assert_eq!(scene.build("//:said").results.len(), 3);
+}
