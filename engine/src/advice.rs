@@ -44,6 +44,8 @@ enum Complaint<'l> {
     },
     /// There is no such path.
     Absent(&'l str),
+    /// Python found no module of that name.
+    NoModule(&'l str),
 }
 
 impl<'l> Complaint<'l> {
@@ -61,6 +63,9 @@ impl<'l> Complaint<'l> {
         if let Some((before, after)) = line.split_once(": Permission denied") {
             let made = before.contains("cannot create");
             return Some(Self::Refused { path: path_in(before, after), made });
+        }
+        if let Some((_, after)) = line.split_once("ModuleNotFoundError: No module named ") {
+            return Some(Self::NoModule(after.split('\'').nth(1)?));
         }
         let (before, after) = line.split_once(": No such file or directory")?;
         Some(Self::Absent(path_in(before, after)))
@@ -109,6 +114,11 @@ impl Circumstances<'_> {
                 })
             }
             Complaint::Absent(path) => self.about_absent(path),
+            Complaint::NoModule(module) => Some(format!(
+                "a task reads only what it declares: add the folder with the module `{module}` to \
+                 the `data` of a toolchain, or the module itself to {}",
+                self.place_for_files(),
+            )),
         }
     }
 
@@ -183,6 +193,10 @@ mod tests {
             (
                 "FileNotFoundError: [Errno 2]: No such file or directory: 'a'",
                 Some(Complaint::Absent("a")),
+            ),
+            (
+                "ModuleNotFoundError: No module named 'encodings'",
+                Some(Complaint::NoModule("encodings")),
             ),
             ("all is well", None),
         ] {
