@@ -17,14 +17,25 @@ pub(crate) fn ask(
     targets: &[Target],
     query: impl Fn(&dyn Db, Target) + Copy + Send,
 ) {
+    if targets.len() >= MANY {
+        ask_each(db, targets, move |db, target| query(db, *target));
+    }
+}
+
+/// Asks `query` of each of `all`, which is much work for each of them.
+pub(crate) fn ask_each<T: Sync>(
+    db: &Database,
+    all: &[T],
+    query: impl Fn(&dyn Db, &T) + Copy + Send,
+) {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    if targets.len() < MANY || cores == 1 {
+    if all.len() < 2 || cores == 1 {
         return;
     }
     thread::scope(|scope| {
-        for some in targets.chunks(targets.len().div_ceil(cores)) {
+        for some in all.chunks(all.len().div_ceil(cores)) {
             let db = db.clone();
-            let ask = move || some.iter().for_each(|target| query(&db, *target));
+            let ask = move || some.iter().for_each(|one| query(&db, one));
             // Where no thread can be had, they are asked for later.
             let _asking = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, ask);
         }

@@ -16,7 +16,7 @@ use vwfb_rules::{check_outputs, check_overrides, cycle, spans};
 
 use crate::ahead;
 use crate::db::{Database, Db, Settings, Target};
-use crate::names::{Named, named, names, outermost, placed, ways_to};
+use crate::names::{Named, named, names, names_ahead, outermost, placed, ways_to};
 use crate::package::{
     package_def, package_file, package_vars, rule_file, rule_table, targets, workspace,
 };
@@ -115,6 +115,7 @@ const FOLLOWS: [Code; 3] =
 /// A gathering in progress.
 struct Check<'db> {
     db: &'db dyn Db,
+    database: &'db Database,
     problems: Vec<Diagnostic>,
     /// Whether `WORKSPACE.kdl` has errors, so that what it declares is not all known.
     workspace_is_broken: bool,
@@ -133,6 +134,7 @@ impl<'db> Check<'db> {
     fn new(db: &'db Database) -> Self {
         Self {
             db,
+            database: db,
             problems: Vec::new(),
             workspace_is_broken: false,
             reported: BTreeSet::new(),
@@ -209,6 +211,7 @@ impl<'db> Check<'db> {
 
     fn targets_of(&mut self, package: &WsPath) -> Vec<Label> {
         self.package(package);
+        names_ahead(self.database, package_file(self.db, package));
         let Some(names) = names(self.db, package_file(self.db, package)) else {
             return Vec::new();
         };

@@ -240,6 +240,11 @@ impl TaskGraph {
         &self.shape
     }
 
+    /// Whether no fan-out waits for its items; else what needs them is left out.
+    pub const fn is_expanded(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// What was asked for.
     pub fn requested(&self) -> impl Iterator<Item = TargetId> + '_ {
         self.requested.iter().map(|id| TargetId(*id as usize))

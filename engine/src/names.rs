@@ -22,7 +22,8 @@ pub(crate) use expansion::expansion;
 pub(crate) use sketch::ways_to;
 use sketch::{sketch, sketch_without_items};
 
-use crate::db::{Db, RuleText, Target};
+use crate::ahead;
+use crate::db::{Database, Db, RuleText, Target};
 use crate::package::{
     BUILD_FILE, QueryScope, file_in, package_def, package_file, package_vars, rule_table,
 };
@@ -433,6 +434,25 @@ pub(crate) fn names(db: &dyn Db, file: RuleText) -> Option<Checked<Names>> {
     let mut listing = Listing::default();
     listing.add(db, &opened);
     Some(listing.into())
+}
+
+/// Asks for the names in the children of large fan-outs of the package in `file` beforehand.
+pub(crate) fn names_ahead(database: &Database, file: RuleText) {
+    let db: &dyn Db = database;
+    let Some(opened) = package_opened(db, file) else { return };
+    let fan_outs = opened.block.members.iter().filter(|member| member.fan_out.is_some());
+    let parts = fan_outs.flat_map(|def| {
+        let target = db.target(&opened.frame.member(&def.name, None));
+        let count = match &items(db, target).value {
+            Some(Items::Known(items)) => items.len().div_ceil(PART),
+            _ => 0,
+        };
+        (0..count).map(move |part| (target, part))
+    });
+    let parts: Vec<(Target, usize)> = parts.collect();
+    ahead::ask_each(database, &parts, |db, (target, part)| {
+        let _names = names_in_part(db, *target, *part);
+    });
 }
 
 /// The names in the children of the fan-out `target`, those of `part`.

@@ -260,7 +260,7 @@ impl Workspace {
     /// The same with the fan-outs expanded whose items are made and known to stand, if there are
     /// any.
     fn expanded(&mut self, prepared: &Prepared) -> Result<Option<Prepared>, EnvironmentError> {
-        if prepared.graph.waiting.is_empty() {
+        if prepared.graph.is_expanded() {
             return Ok(None);
         }
         let known = Known::of(&self.state, &prepared.graph)?;

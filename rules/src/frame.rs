@@ -90,11 +90,25 @@ impl Frame {
         block: &Arc<Block>,
         bindings: Arc<Fields>,
     ) -> Self {
-        let mut frame = self.clone();
-        let steps = self.member(name, item).steps;
-        frame.blocks.push(Enclosing { steps, block: Arc::clone(block) });
-        frame.bindings = frame.bindings.inside(bindings);
-        frame
+        let own = Enclosing { steps: self.member(name, item).steps, block: Arc::clone(block) };
+        // No room for more: there are as many of them as items.
+        let mut blocks = Vec::with_capacity(self.blocks.len() + 1);
+        blocks.extend(self.blocks.iter().cloned().chain([own]));
+        Self { blocks, bindings: self.bindings.inside(bindings), ..self.without_blocks() }
+    }
+
+    fn without_blocks(&self) -> Self {
+        Self {
+            file: self.file.clone(),
+            folder: self.folder.clone(),
+            globs: self.globs.clone(),
+            package: self.package.clone(),
+            blocks: Vec::new(),
+            bindings: Bindings::default(),
+            is_closed: self.is_closed,
+            instance: self.instance.clone(),
+            uses: self.uses.clone(),
+        }
     }
 
     /// Where the members of `block` stand that `placed`, which is written in a frame like this but

@@ -195,7 +195,7 @@ impl Workspace {
         let Prepared { place: Some(place), resumed, .. } = prepared else { return };
         let Ended { graph, answers, mut settled, mark, .. } = ended;
         // What it stands for is not all in it.
-        if !graph.waiting.is_empty() {
+        if !graph.is_expanded() {
             return place.forget();
         }
         let output_folder = self.relative_output_folder();
