@@ -407,15 +407,19 @@ fn a_process_that_is_cancelled_before_its_turn_leaves_launcher_and_turn_free() {
     let holds = scene.script("echo begun; sleep 100");
     let mut waits = scene.script("echo begun; touch out/x").out("out/x");
     waits.inputs.insert("in/a".to_owned(), scene.input("a"));
+    let its_own = CancelToken::new().unwrap();
     std::thread::scope(|scope| {
         let held = scope.spawn(|| run(&mut first, &holds, &scene.cancel));
         appears("worker-1/log");
-        let waited = scope.spawn(|| run(&mut second, &waits, &scene.cancel));
+        let waited = scope.spawn(|| run(&mut second, &waits, &its_own));
         appears("worker-2/root/in/a");
-        scene.cancel.cancel();
-        let [held, waited] = [held, waited].map(|run| run.join().unwrap().unwrap_err());
-        assert!(matches!(held.cause, Cause::Cancelled) && held.log.is_some());
+        // Were the other cancelled before it, this one might have its turn first.
+        its_own.cancel();
+        let waited = waited.join().unwrap().unwrap_err();
         assert!(matches!(waited.cause, Cause::Cancelled) && waited.log.is_none());
+        scene.cancel.cancel();
+        let held = held.join().unwrap().unwrap_err();
+        assert!(matches!(held.cause, Cause::Cancelled) && held.log.is_some());
     });
     // Both launchers and the turn are free again.
     for worker in [&mut first, &mut second] {
