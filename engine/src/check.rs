@@ -115,6 +115,7 @@ const FOLLOWS: [Code; 3] =
 /// A gathering in progress.
 struct Check<'db> {
     db: &'db dyn Db,
+    /// The same, to ask on every core.
     database: &'db Database,
     problems: Vec<Diagnostic>,
     /// Whether `WORKSPACE.kdl` has errors, so that what it declares is not all known.

@@ -4,6 +4,7 @@
 //! `forecast` only lists it.
 
 mod grow;
+mod keys;
 mod losses;
 mod record;
 
@@ -14,14 +15,12 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 use vwfb_cas::profile::{Phase, Timed};
 use vwfb_cas::{ActionKey, ActionResult, Artifact, Store};
-use vwfb_exec::action::Action;
 use vwfb_rules::diagnostic::Diagnostic;
 use vwfb_rules::label::Label;
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::task::TaskDef;
 
-use crate::action::{Keyed, Unkeyed, action, keyed};
-use crate::ahead;
+use crate::action::{Keyed, keyed};
 use crate::answers::{Answer, Answers};
 use crate::chain::chain;
 use crate::db::{Database, Target};
@@ -205,13 +204,6 @@ impl<'a> Run<'a> {
         self.keyed[id.0].as_ref()
     }
 
-    /// Why a task that ended has no key, if it has none.
-    pub(crate) fn unkeyed(&self, id: TaskId) -> Option<String> {
-        let ended = matches!(self.plan.step(id), Step::Ended(TaskResult::Failed));
-        let asked = ended.then(|| keyed(self.ground.db, self.target(id)))?;
-        asked.as_ref().err().map(ToString::to_string)
-    }
-
     /// Whether `key` is what a running task would be asked to answer now.
     pub(crate) fn is_current(&self, id: TaskId, key: vwfb_cas::ActionKey) -> bool {
         let is_asked_for = || keyed(self.ground.db, self.target(id)).map(|keyed| keyed.key);
@@ -257,7 +249,7 @@ impl<'a> Run<'a> {
                     break;
                 }
                 for id in ready {
-                    // One before it may have found that something both read is lost.
+                    // One before it may have found that something both read is lost, or ended the run.
                     if self.plan.step(id) == Step::Ready {
                         asked.extend(self.settle_same_key(id));
                     }
@@ -272,23 +264,6 @@ impl<'a> Run<'a> {
         Ok(unknown)
     }
 
-    /// At most `most` tasks that are ready, whose inputs the database has; of many the keys are asked
-    /// for on every core.
-    fn ready(&mut self, most: usize) -> Vec<TaskId> {
-        let mut ready = Vec::new();
-        while ready.len() < most
-            && let Some(id) = self.plan.next_ready()
-        {
-            ready.push(id);
-        }
-        let asked: Vec<TaskId> =
-            ready.iter().copied().filter(|id| !self.is_as_it_was(*id)).collect();
-        asked.iter().for_each(|id| self.bring_inputs(*id));
-        let targets: Vec<Target> = asked.iter().map(|id| self.target(*id)).collect();
-        ahead::ask(self.ground.db, &targets, |db, target| drop(keyed(db, target)));
-        ready
-    }
-
     /// Keeps from any gc what this run stands on. What is lost already is met when its bytes are
     /// needed.
     fn claim(&mut self) -> Result<(), EnvironmentError> {
@@ -300,47 +275,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Asks for the key of a ready task, and settles it if its outcome answers that key; else the
-    /// task is returned.
-    fn settle_same_key(&mut self, id: TaskId) -> Option<TaskId> {
-        if self.is_as_it_was(id) {
-            self.settled(id, self.plan.unchanged_or_cut_off(id), Duration::ZERO);
-            return None;
-        }
-        let keyed = match keyed(self.ground.db, self.target(id)) {
-            Ok(keyed) => keyed,
-            Err(Unkeyed::Lost(_)) => {
-                self.take_up_lost_inputs(id);
-                return None;
-            }
-            Err(unkeyed) => {
-                self.cannot_key(id, &unkeyed);
-                return None;
-            }
-        };
-        let key = keyed.key;
-        self.keyed[id.0] = Some(keyed);
-        if self.plan.answer(id) != Some(key) {
-            let graph = Arc::clone(&self.ground.graph);
-            for need in graph.shape().inputs(id) {
-                self.claim_outputs(need);
-            }
-            return Some(id);
-        }
-        self.settled(id, self.plan.unchanged_or_cut_off(id), Duration::ZERO);
-        self.claim_outputs(id);
-        None
-    }
-
-    /// Whether nothing that makes up a task's key differs from its last success, so that the key
-    /// is the same and need not be asked for.
-    fn is_as_it_was(&self, id: TaskId) -> bool {
-        let Some(suspects) = &self.suspects else { return false };
-        !suspects[id.0]
-            && self.plan.answer(id).is_some()
-            && !self.ground.graph.shape().inputs(id).any(|need| self.moved[need.0])
-    }
-
     /// Whether a task's key can only differ by outputs of tasks that got another key in this run.
     fn only_follows(&self, id: TaskId) -> bool {
         let mut inputs = self.ground.graph.shape().inputs(id);
@@ -349,66 +283,12 @@ impl<'a> Run<'a> {
             && inputs.all(|need| !self.moved[need.0] || self.answers.run(need) == self.number)
     }
 
-    /// Gives the database the outcomes that a task reads.
-    fn bring_inputs(&mut self, id: TaskId) {
-        let graph = Arc::clone(&self.ground.graph);
-        for need in graph.shape().inputs(id) {
-            if !self.brought[need.0] {
-                self.brought[need.0] = true;
-                let target = self.target(need);
-                let outcome = self.answers.outcome(need);
-                self.ground.db.set_outcome(target, outcome);
-            }
-        }
-    }
-
     /// Keeps from any gc what a task made, if that was settled without asking the store.
     fn claim_outputs(&mut self, id: TaskId) {
         let settled = self.plan.step(id);
         if matches!(settled, Step::Settled(TaskResult::Unchanged | TaskResult::CutOff)) {
             let outcome = self.answers.outcome(id);
             self.to_claim.extend(outcome.iter().flat_map(|outcome| outcome.values().copied()));
-        }
-    }
-
-    /// What to run for `id`, which has its key; otherwise it has failed.
-    pub(crate) fn action(&mut self, id: TaskId) -> Option<Action> {
-        match action(self.ground.db, &self.keyed(id).def) {
-            Ok((action, _)) => {
-                self.records.insert(id, KeyRecord::of(&action));
-                Some(action)
-            }
-            Err(unkeyed) => {
-                self.cannot_key(id, &unkeyed);
-                None
-            }
-        }
-    }
-
-    /// The fields of the key of `id`, which has one.
-    pub(crate) fn key_record(&mut self, id: TaskId) -> Option<KeyRecord> {
-        let (keyed, record) = (Arc::clone(self.keyed(id)), self.records.remove(&id));
-        let record = record.or_else(|| {
-            let made = action(self.ground.db, &keyed.def).ok();
-            made.map(|(action, _)| KeyRecord::of(&action))
-        });
-        // Where what it reads was seen to change since, the record is not of this key.
-        record.filter(|record| record.key() == keyed.key)
-    }
-
-    fn cannot_key(&mut self, id: TaskId, unkeyed: &Unkeyed) {
-        self.blame(unkeyed);
-        self.fail(id, Failed::because(unkeyed.to_string().into()));
-    }
-
-    /// Notes whose fault it is that a task has no key.
-    const fn blame(&mut self, unkeyed: &Unkeyed) {
-        match unkeyed {
-            Unkeyed::NotInTree { .. } => {}
-            Unkeyed::SourceGone(_) | Unkeyed::SourceUnreadable { .. } => self.input_failed = true,
-            Unkeyed::NoTask(_) | Unkeyed::Open(_) | Unkeyed::Lost(_) | Unkeyed::Tool(_) => {
-                self.environment_failed = true;
-            }
         }
     }
 

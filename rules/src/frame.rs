@@ -94,21 +94,7 @@ impl Frame {
         // No room for more: there are as many of them as items.
         let mut blocks = Vec::with_capacity(self.blocks.len() + 1);
         blocks.extend(self.blocks.iter().cloned().chain([own]));
-        Self { blocks, bindings: self.bindings.inside(bindings), ..self.without_blocks() }
-    }
-
-    fn without_blocks(&self) -> Self {
-        Self {
-            file: self.file.clone(),
-            folder: self.folder.clone(),
-            globs: self.globs.clone(),
-            package: self.package.clone(),
-            blocks: Vec::new(),
-            bindings: Bindings::default(),
-            is_closed: self.is_closed,
-            instance: self.instance.clone(),
-            uses: self.uses.clone(),
-        }
+        Self { blocks, bindings: self.bindings.inside(bindings), ..self.clone() }
     }
 
     /// Where the members of `block` stand that `placed`, which is written in a frame like this but

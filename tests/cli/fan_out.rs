@@ -137,3 +137,13 @@ fn a_query_knows_what_is_made() {
     world.write("p/parts.txt", "03-c third\n");
     assert_eq!(labels("kind(task, //p/...)"), "//p:split //p:whole", "they are not known now");
 }
+
+#[test]
+fn a_chain_of_names_may_be_long() {
+    let world = World::new();
+    let groups = (0..3_000).map(|at| format!("filegroup \"a{at}\" {{ srcs \":a{}\" }}\n", at + 1));
+    let last = "write_file \"a3000\" text=\"x\"\n".to_owned();
+    world.write("BUILD.kdl", &groups.chain([last]).collect::<String>());
+    assert_eq!(world.ok(&["build", ":a0"]).stdout, "[root]/vwfb-out/a3000.txt\n");
+    let _checked = world.ok(&["check", "//..."]);
+}
