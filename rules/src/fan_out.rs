@@ -251,6 +251,12 @@ fn axis(node: &Node, problems: &mut Problems) -> Option<Axis> {
     };
     let text = read::text(name, "the axis's name", problems)?;
     let name = binding_name(text, name, problems)?;
+    if values.is_empty() {
+        let message = format!("the axis `{name}` has no values");
+        let problem = Diagnostic::error(BAD_NODE, message).at(&node.anchor);
+        problems.push(problem.hint("write them behind its name; a list variable may have none"));
+        return None;
+    }
     values.iter().for_each(|value| read::no_annotation(value, problems));
     Some(Axis { name, values: values.to_vec(), anchor: node.anchor.clone() })
 }
