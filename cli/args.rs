@@ -138,6 +138,9 @@ pub(crate) struct BuildArgs {
     /// Go on with what does not depend on a failed task; this is the default
     #[arg(short, long)]
     pub(crate) keep_going: bool,
+    /// Refuse what is provisional: made from placeholders, or from what nobody approved
+    #[arg(long = "final")]
+    pub(crate) only_final: bool,
     /// How far to confine tasks to their declared files and network
     #[arg(long, value_name = "MODE", default_value = "auto")]
     pub(crate) sandbox: Sandbox,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use vwfb_engine::build::{Options, Placed};
 use vwfb_engine::event::{Counts, Event, Reporter, TaskResult};
 use vwfb_engine::local::Local;
+use vwfb_engine::standing::Provisional;
 use vwfb_engine::workers::Inbox;
 use vwfb_engine::workspace::{Prepared, Request};
 use vwfb_exec::{ExecOptions, Level, SandboxMode};
@@ -23,7 +24,7 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::session::{Context, Session, no_target};
 use crate::sources::Sources;
-use crate::ui::Ui;
+use crate::ui::{Style, Ui};
 
 /// The argument that makes this program a task launcher.
 pub(crate) const LAUNCHER_ARGUMENT: &str = "__launcher";
@@ -123,6 +124,7 @@ fn build(
         options: &Options {
             jobs: jobs(args),
             fail_fast: args.fail_fast,
+            only_final: args.only_final,
             confined: level.confines_files(),
             resources: workspace.resources(),
         },
@@ -138,8 +140,34 @@ fn build(
     drop(progress);
     report.summary();
     let built = built?;
+    if built.refused {
+        refuse(&ctx.ui, &built.provisional);
+    }
     print_outputs(&ctx.ui, &built.placed)?;
     Ok(Exit::of_build(&built))
+}
+
+/// How many of those who wait for one thing are named.
+const NAMED: usize = 3;
+
+/// Says what keeps results from being final, and who waits for it.
+fn refuse(ui: &Ui, provisional: &[Provisional]) {
+    for Provisional { label, reasons } in provisional {
+        let word = ui.styled(Style::Error, "error");
+        let mut lines = vec![format!("{word}: `{label}` is provisional, and `--final` was given")];
+        for (reason, users) in reasons {
+            let named: Vec<String> = users.iter().take(NAMED).map(ToString::to_string).collect();
+            let more = match users.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let verb = if users.len() == 1 { "waits" } else { "wait" };
+            lines.push(format!("  {reason}: {}{more} {verb} for it", named.join(", ")));
+        }
+        let hint = "put what is missing in place, or build without `--final`";
+        lines.push(format!("  {}: {hint}", ui.styled(Style::Hint, "hint")));
+        ui.say(lines.join("\n"));
+    }
 }
 
 /// How many tasks run at once.

@@ -45,7 +45,7 @@ impl Exit {
         let failed = built.counts.of(TaskResult::Failed) > 0;
         let work = if failed { Self::FAILED } else { Self::SUCCESS };
         let machine = if built.environment_failed { Self::ENVIRONMENT } else { Self::SUCCESS };
-        let input = if built.input_failed { Self::INPUT } else { Self::SUCCESS };
+        let input = if built.input_failed || built.refused { Self::INPUT } else { Self::SUCCESS };
         let signal = built.interrupted.map_or(Self::SUCCESS, Self::of_signal);
         work.and(input).and(machine).and(signal)
     }

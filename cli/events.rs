@@ -72,6 +72,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     places: Option<Vec<JsonPlace<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reasons: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     counts: Option<BTreeMap<&'static str, usize>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exit_code: Option<u8>,
@@ -185,6 +187,12 @@ fn line<'a>(event: &'a Event, sources: &Sources) -> Line<'a> {
             ..Line::default()
         },
         Event::TaskFinished(finished) => of_finished(finished),
+        Event::Provisional(provisional) => Line {
+            event: "provisional",
+            label: Some(provisional.label.to_string()),
+            reasons: Some(provisional.reasons.iter().map(|(it, _)| it.to_string()).collect()),
+            ..Line::default()
+        },
         Event::RunFinished { counts, duration, exit_code } => Line {
             event: "run-finished",
             duration_ms: Some(millis(*duration)),

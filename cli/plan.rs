@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use vwfb_engine::forecast::{Fate, Forecast};
+use vwfb_engine::standing::Standing;
 
 use crate::args::PlanArgs;
 use crate::error::{CommandError, Exit};
@@ -41,9 +42,19 @@ fn lines(forecasts: &[Forecast]) -> String {
             }
             _ => String::new(),
         };
-        format!("{:<9} {}{note}\n", task.fate.as_str(), task.label)
+        let standing = match reasons(&task.standing) {
+            reasons if reasons.is_empty() => reasons,
+            reasons => format!(" (provisional: {reasons})"),
+        };
+        format!("{:<9} {}{note}{standing}\n", task.fate.as_str(), task.label)
     })
     .collect()
+}
+
+/// The reasons of what is provisional in one line; nothing for what is final.
+fn reasons(standing: &Standing) -> String {
+    let reasons: Vec<String> = standing.iter().map(ToString::to_string).collect();
+    reasons.join(", ")
 }
 
 fn summary(ui: &Ui, forecasts: &[Forecast]) {
@@ -65,6 +76,8 @@ struct JsonTask {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     last_duration_ms: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    provisional: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,6 +92,7 @@ fn json(forecasts: &[Forecast]) -> String {
             fate: task.fate.as_str(),
             key: task.key.map(|key| key.to_string()),
             last_duration_ms: millis(task.last_duration),
+            provisional: task.standing.iter().map(ToString::to_string).collect(),
             reason: match &task.fate {
                 Fate::Cannot(why) => Some(why.clone()),
                 _ => None,

@@ -8,6 +8,7 @@ use vwfb_cas::{Artifact, FileRef, Placement, Store};
 use vwfb_engine::chain::chain;
 use vwfb_engine::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use vwfb_engine::log;
+use vwfb_engine::standing::Provisional;
 use vwfb_rules::label::Label;
 
 use crate::progress::Screen;
@@ -31,6 +32,7 @@ pub(crate) struct Report {
     own_folder: PathBuf,
     failed: Vec<Label>,
     blocked: Vec<(Label, String)>,
+    provisional: Vec<Provisional>,
     finished: Option<(Counts, Duration)>,
 }
 
@@ -45,6 +47,7 @@ impl Report {
             sources,
             failed: Vec::new(),
             blocked: Vec::new(),
+            provisional: Vec::new(),
             finished: None,
         }
     }
@@ -61,6 +64,11 @@ impl Report {
             ui.status(format_args!("{} {label}: {cause}", ui.styled(Style::Warning, "blocked")));
         }
         more(ui, self.blocked.len(), "blocked");
+        for it in self.provisional.iter().take(NAMED) {
+            let word = ui.styled(Style::Warning, "provisional");
+            ui.status(format_args!("{word} {}: {}", it.label, it.told()));
+        }
+        more(ui, self.provisional.len(), "provisional");
         ui.status(format_args!("{} in {}", told(&counts), units::told(duration)));
     }
 
@@ -129,6 +137,9 @@ impl Reporter for Report {
             Event::Diagnostic(diagnostic) => {
                 let text = self.ui.rendered(diagnostic, &self.sources);
                 self.screen.say(text.trim_end());
+            }
+            Event::Provisional(provisional) => {
+                self.provisional.push(Provisional::clone(provisional));
             }
             Event::RunFinished { counts, duration, .. } => {
                 self.finished = Some((*counts, *duration));

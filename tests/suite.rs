@@ -47,6 +47,7 @@ suites! {
     several: "tests/suite/diagnostics/several.md";
     globs: "tests/suite/files/globs.md";
     media: "tests/suite/files/media.md";
+    placeholders: "tests/suite/files/placeholders.md";
     sources: "tests/suite/files/sources.md";
     labels: "tests/suite/names/labels.md";
     packages: "tests/suite/names/packages.md";

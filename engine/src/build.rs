@@ -24,6 +24,7 @@ use crate::graph::{Offer, TaskGraph};
 use crate::log;
 use crate::plan::{Step, TaskId};
 use crate::run::{Ended, EnvironmentError, Failed, Run};
+use crate::standing::provisional;
 use crate::workers::{Ending, Inbox, Job, Message, Pool, Shared, Verdict, verdict};
 use crate::workspace::Built;
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub jobs: usize,
     /// Whether the first failure stops everything that has not begun.
     pub fail_fast: bool,
+    /// Whether what is not final is refused.
+    pub only_final: bool,
     /// Whether tasks are held to their declared files.
     pub confined: bool,
     /// The named capacities of this machine; a resource that is not here has capacity 1.
@@ -407,6 +410,9 @@ impl<'a> Build<'a> {
         lost: &mut Vec<(TaskId, String)>,
     ) -> Result<Placed, EnvironmentError> {
         let graph = Arc::clone(&self.run.ground.graph);
+        if self.options.only_final && !provisional(&graph).is_empty() {
+            return Ok(Placed::below(self.hands.placer.folder().to_owned()));
+        }
         let (placed, missing) = self.wanted(&graph, in_place);
         let placer = self.hands.placer;
         let put = |output: &Output<'_>| placer.place(output.path, &output.artifact);
@@ -449,11 +455,11 @@ impl<'a> Build<'a> {
     /// Waits for what still runs, and says what the run came to but for what was placed.
     pub(crate) fn over(mut self) -> (Built, Ended) {
         let built = Built {
-            placed: Placed::default(),
             counts: self.run.counts,
             environment_failed: self.run.environment_failed,
             input_failed: self.run.input_failed,
             interrupted: self.interrupted,
+            ..Built::default()
         };
         self.cancel_running();
         (built, self.run.ended())

@@ -7,6 +7,8 @@ use vwfb_cas::{ActionKey, FileRef};
 use vwfb_rules::diagnostic::Diagnostic;
 use vwfb_rules::label::Label;
 
+use crate::standing::Provisional;
+
 /// One thing that happened in a run.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -42,6 +44,8 @@ pub enum Event {
     },
     /// A task reached its end in this run.
     TaskFinished(Box<TaskFinished>),
+    /// A requested target is not final.
+    Provisional(Box<Provisional>),
     /// The run is over.
     RunFinished {
         /// What became of its tasks.

@@ -11,6 +11,7 @@ use crate::event::{Event, Reporter, TaskResult};
 use crate::graph::TaskGraph;
 use crate::plan::{Step, TaskId};
 use crate::run::{EnvironmentError, Ground, Known, Run};
+use crate::standing::{Standing, Standings};
 
 /// What a build would do with one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Forecast {
     pub key: Option<ActionKey>,
     /// How long it took when it last ran; zero if it never did.
     pub last_duration: Duration,
+    /// How what it makes stands.
+    pub standing: Standing,
 }
 
 /// What would become of a task.
@@ -89,6 +92,7 @@ pub(crate) fn forecast(
         unknown.extend(run.settle_known()?);
     }
     let graph = Arc::clone(&run.ground.graph);
+    let standings = Standings::of(&graph);
     let mut fates: Vec<Forecast> = graph
         .shape()
         .tasks()
@@ -97,6 +101,7 @@ pub(crate) fn forecast(
             fate: fate(&run, id, unknown.contains(&id)),
             key: run.known_key(id),
             last_duration: Duration::from_millis(run.answers.duration(id)),
+            standing: standings.of_task(&graph, id),
         })
         .collect();
     drop(run);
@@ -105,6 +110,7 @@ pub(crate) fn forecast(
         fate: Fate::Expands { after: waiting.on.clone() },
         key: None,
         last_duration: Duration::ZERO,
+        standing: Standing::default(),
     });
     fates.extend(waiting);
     Ok(with_reasons(fates, reasons))

@@ -54,6 +54,8 @@ pub struct TaskGraph {
     pub(crate) written: Written,
     /// Package -> what its text says of all its targets.
     pub(crate) written_of_all: Written,
+    /// Target -> the files that are missing and that something stands in for, of those it names.
+    pub(crate) missing: Lists,
     /// Target -> the paths of all its own outputs.
     pub(crate) makes: Lists,
     /// Target -> its offers, those of the default group first.
@@ -113,6 +115,7 @@ impl TaskGraph {
         to.column(&self.faces);
         self.written.write(to);
         self.written_of_all.write(to);
+        to.lists(&self.missing);
         to.lists(&self.makes);
         to.lists(&self.offers);
         to.column(&self.offer_task);
@@ -141,6 +144,7 @@ impl TaskGraph {
             faces: from.column()?,
             written: Written::read(from)?,
             written_of_all: Written::read(from)?,
+            missing: from.lists(ANY)?,
             makes: from.lists(ANY)?,
             offers: from.lists(ANY)?,
             offer_task: from.column()?,
@@ -164,6 +168,7 @@ impl TaskGraph {
         let tasks = graph.target_of.len();
         let whole = [graph.names.len(), graph.refs.len(), graph.task_of.len()] == [targets; 3]
             && [graph.faces.len(), graph.makes.len(), graph.offers.len()] == [targets; 3]
+            && graph.missing.len() == targets
             && [graph.written.len(), graph.written_of_all.len()] == [targets, graph.packages.len()]
             && [graph.sampled.len(), graph.reads.len(), graph.shape.len()] == [tasks; 3];
         let known = graph.expanded.iter().all(|task| (*task as usize) < tasks);

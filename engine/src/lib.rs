@@ -32,6 +32,7 @@ pub mod query;
 pub mod roots;
 mod run;
 mod snapshot;
+pub mod standing;
 pub mod why;
 pub mod workers;
 

@@ -14,6 +14,7 @@ use vwfb_rules::frame::{Frame, Placed};
 use vwfb_rules::instance::{self, INSTANCE};
 use vwfb_rules::items::Items;
 use vwfb_rules::label::Label;
+use vwfb_rules::placeholder::{self, For};
 use vwfb_rules::template::TemplateDef;
 use vwfb_rules::vars::Vars;
 
@@ -250,6 +251,14 @@ pub(crate) fn opened(db: &dyn Db, target: Target) -> Checked<Option<Opened>> {
 pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
     count(Counter::QueriesExecuted, 1);
     let label = target.label(db);
+    if let Some((user, what, piece)) = For::of(label)
+        && let Some(placed) = placed(db, db.target(&user))
+    {
+        let declared = declared(db, db.target(&user)).value.as_ref()?;
+        let scope = QueryScope(db);
+        let maker = placeholder::maker(declared, &placed.frame, (&what, piece), &scope)?;
+        return Some(Named::Target(Arc::new(maker)));
+    }
     for (at, step) in label.steps.iter().enumerate() {
         let Checked { value, problems } = opened_at(db, label, at);
         let Some(opened) = value else {

@@ -9,6 +9,7 @@ use vwfb_rules::codes;
 use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
 use vwfb_rules::label::{Label, Reference, WsPath};
 use vwfb_rules::package::PackageDef;
+use vwfb_rules::placeholder::Placeholder;
 use vwfb_rules::rule_file::RuleFile;
 use vwfb_rules::scope::{Made, Scope, SourceKind};
 use vwfb_rules::task::Provided;
@@ -235,6 +236,10 @@ impl Scope for QueryScope<'_> {
     fn alias(&self, label: &Label) -> Option<Reference> {
         let declared = declared(self.0, self.0.target(label)).value.as_ref()?;
         vwfb_rules::alias(declared).cloned()
+    }
+
+    fn placeholder(&self, kind: &str) -> Option<Arc<Placeholder>> {
+        workspace(self.0).value.placeholders.get(kind).cloned()
     }
 
     fn rule_file(&self, path: &WsPath) -> Option<Arc<RuleFile>> {

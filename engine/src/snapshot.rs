@@ -36,7 +36,7 @@ use crate::graph::TaskGraph;
 use crate::plan::TaskId;
 
 /// Begins every file; another layout gets another number.
-const MAGIC: &[u8] = b"vwfb-snapshot 7\n";
+const MAGIC: &[u8] = b"vwfb-snapshot 8\n";
 
 /// What comes before the tables, in bytes: that, whose snapshot it is, a checksum of the tables, and
 /// their length.

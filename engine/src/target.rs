@@ -6,6 +6,7 @@ use vwfb_cas::profile::{Counter, count};
 use vwfb_rules::Declared;
 use vwfb_rules::diagnostic::{Anchor, Checked};
 use vwfb_rules::label::Label;
+use vwfb_rules::placeholder::missing;
 use vwfb_rules::task::{Provided, TaskDef};
 
 use crate::db::{Db, Target};
@@ -94,7 +95,11 @@ pub(crate) fn references(db: &dyn Db, target: Target) -> Vec<(Label, Anchor)> {
         let anchor = outermost(db, target.label(db));
         return members.iter().map(|member| (member.clone(), anchor.clone())).collect();
     }
-    declared(db, target).value.as_deref().map(vwfb_rules::references).unwrap_or_default()
+    let Some(declared) = declared(db, target).value.as_deref() else { return Vec::new() };
+    let mut references = vwfb_rules::references(declared);
+    let stand_ins = missing(declared, &QueryScope(db)).into_iter();
+    references.extend(stand_ins.filter_map(|it| Some((it.label?, it.anchor))));
+    references
 }
 
 /// The task that the target comes down to.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::label::WsPath;
+use crate::placeholder::Placeholder;
 use crate::syntax::{Float, Scalar, Value};
 use crate::typed::{FILE, ITEM, ITEM_PATH, PATH};
 use crate::units;
@@ -22,6 +23,8 @@ pub struct Binding {
     pub fields: Fields,
     /// Whether it has whatever field is asked for, as what stands for an item that is not known.
     pub any: bool,
+    /// What stands in for the file that it is while that is missing.
+    pub(crate) placeholder: Option<Arc<Placeholder>>,
 }
 
 /// Bindings by name. There are few in one place, and as many places as there are items.
@@ -202,8 +205,13 @@ impl Binding {
                     .into_item()
             }
             AttrValue::File(file) => match &file.what {
-                FileName::Path(path) => Self::path(path),
-                FileName::Reference(reference) => Self::file(reference.to_string()),
+                FileName::Path(path) => {
+                    Self { placeholder: file.placeholder.clone(), ..Self::path(path) }
+                }
+                FileName::Reference(reference) => {
+                    let placeholder = file.placeholder.clone();
+                    Self { placeholder, ..Self::file(reference.to_string()) }
+                }
                 FileName::Glob { pattern, .. } => {
                     let pattern = Plain::annotated(pattern.clone(), "glob");
                     Self { values: vec![pattern], ..Self::file("") }

@@ -62,6 +62,8 @@ codes! {
     WRONG_KIND = "wrong-kind", "A directory stands where a file is needed, or the reverse.";
     WRONG_MEDIA = "wrong-media", "A file is of another media kind than the attribute takes.";
     MISSING_FILE = "missing-file", "A file that a target names does not exist.";
+    BAD_PLACEHOLDER = "bad-placeholder", "A placeholder is not written as one, or cannot stand where it is.";
+    EMPTY_LIST = "empty-list", "Every element of a list is missing and left out.";
     OUTPUT_AS_SOURCE = "output-as-source", "A path points into vwfb's own folders.";
     BAD_GLOB = "bad-glob", "A glob pattern is not written as one.";
     EMPTY_GLOB = "empty-glob", "A glob matches no file.";

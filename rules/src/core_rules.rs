@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use crate::diagnostic::Anchor;
 use crate::interpolate::{Part, Template};
 use crate::label::WsPath;
+use crate::placeholder::Extent;
 use crate::rule::{AttrDef, AttrType, Body, OutDef, RuleDef, Shape};
 use crate::rule_reader::empty_rule;
 use crate::syntax::{Float, Node, Scalar, Value};
@@ -81,6 +82,7 @@ fn write_file() -> RuleDef {
             tree: false,
             media: None,
             doc: Some("The file.".into()),
+            extent: Extent::default(),
             anchor: file,
         }],
         ..rule("write_file", Body::WriteFile)

@@ -25,6 +25,7 @@ use crate::interpolate::{Bound, Part, Template};
 use crate::label::{Label, WsPath};
 use crate::library;
 use crate::media::Media;
+use crate::placeholder::{self, Placeholder};
 use crate::read::Problems;
 use crate::rule::{AttrDef, AttrType, Body, Limits, OutDef, RuleDef, Shape};
 use crate::rule_reader::{empty_rule, no_time};
@@ -234,11 +235,16 @@ impl<'a> Declaring<'a> {
                 self.problems.push(interpolated_secret(def, &one.value));
                 continue;
             }
+            let placeholder = self.placeholder(one);
             for plain in self.names.values(&one.value, &mut self.problems) {
                 let value = typed(&plain, def, self.placed.frame.place())
                     .map_err(|problem| noted(interpolated(problem, &plain, &one.value), def));
                 let Some(mut value) = self.problems.take(value) else { continue };
-                allow_empty(&mut value, one.allow_empty);
+                set_options(&mut value, one.options.allow_empty, placeholder.as_ref());
+                if let AttrValue::File(file) = &value {
+                    let checked = placeholder::check(def, file);
+                    self.problems.take(checked.map_err(|problem| noted(problem, def)));
+                }
                 values.push((one.key.clone(), value));
             }
         }
@@ -246,6 +252,17 @@ impl<'a> Declaring<'a> {
             return None;
         }
         self.shaped(def, values, &given.anchor)
+    }
+
+    /// What stands in for the file that `given` is while it is missing: what its node says, else
+    /// what that says which its braces stand for.
+    fn placeholder(&mut self, given: &GivenValue) -> Option<Arc<Placeholder>> {
+        let Some(written) = &given.options.placeholder else {
+            return self.names.placeholder(&given.value);
+        };
+        let value = self.names.values(written, &mut self.problems).pop()?;
+        let read = Placeholder::read(&value, &self.placed.frame.folder);
+        self.problems.take(read).map(Arc::new)
     }
 
     fn default(
@@ -451,11 +468,13 @@ fn interpolated(problem: Diagnostic, plain: &Value, written: &Value) -> Diagnost
     }
 }
 
-fn allow_empty(value: &mut AttrValue, allowed: bool) {
-    if let AttrValue::File(file) = value
-        && let FileName::Glob { allow_empty, .. } = &mut file.what
-    {
-        *allow_empty = allowed;
+fn set_options(value: &mut AttrValue, may_be_empty: bool, placeholder: Option<&Arc<Placeholder>>) {
+    let AttrValue::File(file) = value else { return };
+    if let FileName::Glob { allow_empty, .. } = &mut file.what {
+        *allow_empty = may_be_empty;
+    }
+    if let Some(placeholder) = placeholder {
+        file.placeholder = Some(Arc::clone(placeholder));
     }
 }
 

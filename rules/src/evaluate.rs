@@ -1,10 +1,13 @@
 //! Interpolation in a target's own values: `{vars.x}`, `{name}`, and what the template or fan-out
 //! around it gives; all known without its rule.
 
+use std::sync::Arc;
+
 use crate::binding::{Binding, Bindings};
 use crate::codes::{FILE_IN_TEXT, LIST_IN_TEXT, MISSING_PARAM, UNKNOWN_INTERPOLATION, UNKNOWN_VAR};
 use crate::diagnostic::{Anchor, Diagnostic};
 use crate::interpolate::{Part, Template, written};
+use crate::placeholder::Placeholder;
 use crate::read::{Problems, list};
 use crate::suggest::did_you_mean;
 use crate::syntax::{Scalar, Value};
@@ -48,6 +51,18 @@ impl<'a> Names<'a> {
             return binding.values.iter().map(|plain| plain.at(value)).collect();
         }
         self.text(&template, problems).map(|text| of(Scalar::Text(text))).into_iter().collect()
+    }
+
+    /// What stands in for the file that `value` is wholly the name of.
+    pub(crate) fn placeholder(self, value: &Value) -> Option<Arc<Placeholder>> {
+        let path = value.text()?.strip_prefix('{')?.strip_suffix('}')?;
+        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+        if let [vars, name] = path.as_slice()
+            && vars == "vars"
+        {
+            return self.vars?.value(name)?.placeholder.clone();
+        }
+        self.bindings.get(&path[0])?.field(&path[1..])?.placeholder.clone()
     }
 
     /// `template` with every interpolation filled in.

@@ -117,7 +117,11 @@ fn given(
             match plain.as_slice() {
                 [value] => {
                     let flag = read::flag(value, &mut problems).map(AttrValue::Bool);
-                    let value = flag.map(|value| VarValue { scalars: Vec::new(), value });
+                    let value = flag.map(|value| VarValue {
+                        scalars: Vec::new(),
+                        value,
+                        placeholder: None,
+                    });
                     given.extend(value.map(|value| (name.to_owned(), value)));
                 }
                 _ => {
@@ -151,7 +155,8 @@ fn given(
             settled.map(|settled| typed_values(var, &settled).map(|value| (value, settled)));
         if let Some((value, settled)) = value.and_then(|value| problems.take(value)) {
             let scalars = settled.into_iter().map(Plain::from).collect();
-            given.insert(name.to_owned(), VarValue { scalars, value });
+            let placeholder = var.schema.placeholder.clone();
+            given.insert(name.to_owned(), VarValue { scalars, value, placeholder });
         }
     }
     let problems = problems.0.into_iter().map(|problem| frame.traced(problem)).collect();

@@ -26,6 +26,7 @@ pub mod package;
 mod parse;
 mod path;
 pub mod pattern;
+pub mod placeholder;
 mod read;
 pub mod render;
 mod resolve;

@@ -6,6 +6,7 @@ use crate::label::WsPath;
 const FILES: &[(&str, &str)] = &[
     ("@std/audio", include_str!("../std/audio.kdl")),
     ("@std/image", include_str!("../std/image.kdl")),
+    ("@std/placeholder", include_str!("../std/placeholder.kdl")),
     ("@std/text", include_str!("../std/text.kdl")),
     ("@std/video", include_str!("../std/video.kdl")),
 ];

@@ -94,6 +94,11 @@ impl Media {
         self.0 == offered.0 || (!offered.0.contains('/') && self.kind() == offered.kind())
     }
 
+    /// Whether it is text that people can read.
+    pub fn is_text(&self) -> bool {
+        self.kind() == "text" || self.second_kind() == "text"
+    }
+
     fn second_kind(&self) -> &'static str {
         EXTENSIONS.iter().find(|(_, media, _)| *media == self.0).map_or("", |(_, _, second)| second)
     }

@@ -8,6 +8,7 @@ use crate::diagnostic::Anchor;
 use crate::interpolate::Template;
 use crate::label::WsPath;
 use crate::media::Media;
+use crate::placeholder::{Extent, Placeholder};
 use crate::syntax::{Float, Value};
 use crate::task::Results;
 
@@ -100,6 +101,10 @@ pub struct AttrDef {
     pub extensions: Vec<String>,
     /// How many values a list has.
     pub count: Option<u32>,
+    /// What stands in for a file while it is missing, where its use says nothing else.
+    pub placeholder: Option<Arc<Placeholder>>,
+    /// How large and how long that is.
+    pub extent: Extent,
     /// Where it is declared.
     pub anchor: Anchor,
 }
@@ -120,6 +125,8 @@ impl AttrDef {
             media: None,
             extensions: Vec::new(),
             count: None,
+            placeholder: None,
+            extent: Extent::default(),
             anchor: anchor.clone(),
         }
     }
@@ -222,6 +229,8 @@ pub struct OutDef {
     pub media: Option<Media>,
     /// What it holds, for people.
     pub doc: Option<String>,
+    /// How large and how long what stands in for it is.
+    pub extent: Extent,
     /// Where it is declared.
     pub anchor: Anchor,
 }

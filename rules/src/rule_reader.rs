@@ -15,7 +15,7 @@ use crate::codes::{
 };
 use crate::core_rules;
 use crate::diagnostic::Diagnostic;
-use crate::interpolate::Bound;
+use crate::interpolate::{Bound, Template};
 use crate::label::WsPath;
 use crate::package;
 use crate::read::{self, Problems};
@@ -305,8 +305,30 @@ impl RuleReader {
             let problem = Diagnostic::error(NO_OUTPUT, message).at(&rule.anchor);
             problems.push(problem.hint("add an `out`: what a command makes is what it is run for"));
         }
+        self.check_extents(problems);
         if !self.free {
             problems.0.extend(rule_check::check(rule, &Bound::default()));
+        }
+    }
+}
+
+impl RuleReader {
+    /// Notes what sizes and lengths of placeholders name that is no attribute.
+    fn check_extents(&self, problems: &mut Problems) {
+        let rule = &self.rule;
+        let of_attrs = rule.attrs.iter().map(|attr| (&attr.extent, &attr.anchor));
+        let of_outs = rule.outs.iter().map(|out| (&out.extent, &out.anchor));
+        for (extent, anchor) in of_attrs.chain(of_outs) {
+            let sizes = extent.size.iter().flat_map(Template::fields).map(|path| path[0].as_str());
+            for name in sizes.chain(extent.length.as_deref()) {
+                if rule.attr(name).is_some() {
+                    continue;
+                }
+                let message = format!("`{}` has no attribute `{name}`", rule.name);
+                let names = rule.attrs.iter().map(|attr| attr.name.as_str());
+                let problem = Diagnostic::error(UNKNOWN_ATTRIBUTE, message).at(anchor);
+                problems.push(problem.maybe_hint(did_you_mean(name, names)));
+            }
         }
     }
 }

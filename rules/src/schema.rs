@@ -1,10 +1,14 @@
 //! The `attr` node: an attribute's type, default and bounds.
 
-use crate::codes::{BAD_NODE, DUPLICATE_NAME, RESERVED_NAME, WRONG_TYPE};
+use std::sync::Arc;
+
+use crate::codes::{BAD_NODE, DUPLICATE_NAME, RESERVED_NAME, WRONG_TYPE, WRONG_UNIT};
 use crate::diagnostic::Diagnostic;
 use crate::frame::Place;
+use crate::interpolate::Template;
 use crate::label::WsPath;
 use crate::media::{KINDS, Media};
+use crate::placeholder::{Extent, Placeholder, parse_size};
 use crate::read::{self, Problems};
 use crate::rule::{AttrDef, AttrType, Shape};
 use crate::suggest::did_you_mean;
@@ -18,8 +22,21 @@ pub(crate) const COMMON: [&str; 7] =
 /// Names that interpolations mean something else by.
 pub(crate) const TAKEN: [&str; 5] = ["name", "out", "vars", "item", "feedback"];
 
-const PROPS: [&str; 10] =
-    ["type", "default", "min", "max", "optional", "list", "map", "media", "count", "doc"];
+const PROPS: [&str; 13] = [
+    "type",
+    "default",
+    "min",
+    "max",
+    "optional",
+    "list",
+    "map",
+    "media",
+    "count",
+    "doc",
+    "placeholder",
+    "size",
+    "length",
+];
 const CHILDREN: [&str; 4] = ["doc", "values", "default", "extensions"];
 
 /// The attribute that an `attr` node declares.
@@ -58,6 +75,8 @@ pub(crate) fn schema(
         max: bound(node, "max", problems),
         media: media(node, problems),
         count: read::prop(node, "count").and_then(|value| read::count(value, problems)),
+        placeholder: placeholder(node, folder, problems),
+        extent: extent(node, problems),
         ..plain
     };
     for child in &node.children {
@@ -80,6 +99,28 @@ pub(crate) fn media(node: &Node, problems: &mut Problems) -> Option<Media> {
         problems.push(problem.hint(hint));
     }
     media
+}
+
+fn placeholder(node: &Node, folder: &WsPath, problems: &mut Problems) -> Option<Arc<Placeholder>> {
+    let value = read::prop(node, "placeholder")?;
+    problems.take(Placeholder::read(value, folder)).map(Arc::new)
+}
+
+/// How large and how long a placeholder is, from the properties `size` and `length`.
+pub(crate) fn extent(node: &Node, problems: &mut Problems) -> Extent {
+    let length = read::text_prop(node, "length", problems).map(str::to_owned);
+    let Some(value) = read::prop(node, "size") else { return Extent { size: None, length } };
+    let text = read::text(value, "a size such as `1080x1920`", problems);
+    let size = text.and_then(|text| problems.take(Template::parse(text, &value.anchor)));
+    let is_open = |size: &Template| size.fields().next().is_some();
+    if let Some(size) = size.as_ref().filter(|size| !is_open(size))
+        && parse_size(&size.to_string()).is_none()
+    {
+        let message = format!("`{size}` is no size in pixels");
+        let problem = Diagnostic::error(WRONG_UNIT, message).at(&value.anchor);
+        problems.push(problem.hint("write it as `1080x1920` or `{width}x{height}`"));
+    }
+    Extent { size, length }
 }
 
 fn attr_type(node: &Node, problems: &mut Problems) -> Option<AttrType> {
@@ -179,6 +220,15 @@ fn check(attr: &AttrDef, node: &Node, folder: &WsPath, problems: &mut Problems) 
     }
     if !attr.ty.is_file() && attr.media.is_some() {
         fault("only a `file`, `tree` or `artifact` has `media`", "leave it out");
+    }
+    if !attr.ty.is_file() && (attr.placeholder.is_some() || attr.extent != Extent::default()) {
+        fault(
+            "only a `file`, `tree` or `artifact` has `placeholder`, `size` and `length`",
+            "leave them out",
+        );
+    }
+    if attr.shape != Shape::List && attr.placeholder.as_deref() == Some(&Placeholder::Skip) {
+        fault("only a list can leave out what is missing", "let something stand in for it");
     }
     if attr.ty == AttrType::Secret && attr.default.is_some() {
         fault("a `secret` has no default", "each target names its secret");

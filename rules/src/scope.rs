@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::label::{Label, Reference, WsPath};
+use crate::placeholder::Placeholder;
 use crate::rule_file::RuleFile;
 use crate::task::Provided;
 
@@ -74,6 +75,10 @@ pub trait Scope {
     }
     /// What `label` is another name of, if it is an `alias`.
     fn alias(&self, _label: &Label) -> Option<Reference> {
+        None
+    }
+    /// What the workspace lets stand in for a missing file of the media kind `kind`.
+    fn placeholder(&self, _kind: &str) -> Option<Arc<Placeholder>> {
         None
     }
     /// The rule file at `path`, `@std/...` included; `None` if there is none.

@@ -68,7 +68,8 @@ fn from_text(
         AttrType::File | AttrType::Tree | AttrType::Artifact => {
             let what = file_name(text, value, attr, place)?;
             let item = matches!(value.annotation.as_deref(), Some(ITEM | ITEM_PATH));
-            Ok(AttrValue::File(FileUse { what, anchor: value.anchor.clone(), item }))
+            let (anchor, placeholder) = (value.anchor.clone(), attr.placeholder.clone());
+            Ok(AttrValue::File(FileUse { what, anchor, item, placeholder }))
         }
         AttrType::Label => {
             let label = place.label(text).map_err(|e| bad_label(&e, &value.anchor))?;

@@ -1,10 +1,12 @@
 //! Typed values of attributes and variables.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Anchor;
 use crate::label::{Label, Reference, WsPath};
+use crate::placeholder::Placeholder;
 use crate::syntax::Float;
 
 /// The value of an attribute, of its declared type.
@@ -43,6 +45,8 @@ pub struct FileUse {
     pub anchor: Anchor,
     /// Whether it is an item of a fan-out, whose order number says nothing of it.
     pub item: bool,
+    /// What stands in for it while it is missing.
+    pub placeholder: Option<Arc<Placeholder>>,
 }
 
 /// How a file is named.

@@ -16,6 +16,7 @@ use crate::diagnostic::{Anchor, Diagnostic};
 use crate::frame::Place;
 use crate::label::{WsPath, is_name};
 use crate::package::PackageDef;
+use crate::placeholder::Placeholder;
 use crate::read::{self, Problems};
 use crate::rule::{AttrDef, AttrType, Shape};
 use crate::schema;
@@ -54,6 +55,8 @@ pub struct VarValue {
     pub scalars: Vec<Plain>,
     /// Its typed value, for texts.
     pub value: AttrValue,
+    /// What stands in for the file that it names while that is missing.
+    pub(crate) placeholder: Option<Arc<Placeholder>>,
 }
 
 impl Vars {
@@ -138,7 +141,7 @@ fn value_of(
     given.into_iter().flatten().find_map(|values| {
         let value = typed_values(def, &values).ok()?;
         let scalars = values.into_iter().map(Plain::from).collect();
-        Some(VarValue { scalars, value })
+        Some(VarValue { scalars, value, placeholder: def.schema.placeholder.clone() })
     })
 }
 

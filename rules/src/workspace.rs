@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crate::codes::{BAD_NODE, DUPLICATE_NAME};
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
 use crate::label::WsPath;
+use crate::media::KINDS;
+use crate::placeholder::Placeholder;
 use crate::read::{self, Problems};
 use crate::rule::ToolchainDef;
 use crate::rule_file::toolchain;
@@ -27,6 +29,8 @@ pub struct WorkspaceDef {
     pub tools: BTreeSet<String>,
     /// Capacities by name.
     pub resources: BTreeMap<String, u32>,
+    /// What stands in for missing files, by their media kind.
+    pub placeholders: BTreeMap<String, Arc<Placeholder>>,
     /// Toolchains that stand in for those of the same name in rule files.
     pub toolchains: Vec<Arc<ToolchainDef>>,
 }
@@ -53,7 +57,8 @@ pub struct ProfileVar {
     pub anchor: Anchor,
 }
 
-const NODES: [&str; 6] = ["vars", "params", "profile", "tools", "resources", "toolchain"];
+const NODES: [&str; 7] =
+    ["vars", "params", "profile", "tools", "resources", "toolchain", "placeholders"];
 
 /// The workspace that `text` declares, and what is wrong with it.
 pub fn workspace(file: &WsPath, text: &str) -> Checked<WorkspaceDef> {
@@ -95,6 +100,7 @@ impl WorkspaceDef {
                 "profile" => self.profile(child, problems),
                 "tools" => self.allowed_tools(child, problems),
                 "resources" => self.capacities(child, problems),
+                "placeholders" => self.stand_ins(child, problems),
                 "toolchain" => self.toolchains.extend(toolchain(child, problems).map(Arc::new)),
                 _ => read::unknown_child("`workspace`", child, &NODES, problems),
             }
@@ -138,6 +144,31 @@ impl WorkspaceDef {
             read::no_children(child, problems);
             for value in &child.args {
                 self.tools.extend(read::text(value, "a program", problems).map(str::to_owned));
+            }
+        }
+    }
+
+    fn stand_ins(&mut self, node: &Node, problems: &mut Problems) {
+        read::only_props(node, &[], problems);
+        read::no_args(node, problems);
+        for child in &node.children {
+            read::only_props(child, &[], problems);
+            read::no_children(child, problems);
+            let Some(value) = read::one_arg(child, "a placeholder", problems) else { continue };
+            let kind = child.name.as_str();
+            if !KINDS.contains(&kind) {
+                read::unknown_child("`placeholders`", child, &KINDS, problems);
+                continue;
+            }
+            let folder = WsPath::root();
+            let Some(placeholder) = problems.take(Placeholder::read(value, &folder)) else {
+                continue;
+            };
+            if let Err(problem) = placeholder.check_kind(kind, &value.anchor) {
+                problems.push(problem);
+            } else if self.placeholders.insert(kind.to_owned(), Arc::new(placeholder)).is_some() {
+                let message = format!("`{kind}` has two placeholders");
+                problems.push(Diagnostic::error(DUPLICATE_NAME, message).at(&child.anchor));
             }
         }
     }

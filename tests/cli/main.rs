@@ -12,6 +12,7 @@ mod exits;
 mod fan_out;
 mod guard;
 mod inspect;
+mod placeholders;
 mod queries;
 mod shells;
 mod signals;

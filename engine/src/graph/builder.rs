@@ -109,6 +109,8 @@ impl Builder {
         self.graph.refs.push(refs);
         self.graph.faces.push(row.face);
         self.graph.written.push(row.written);
+        let missing: Vec<u32> = row.missing.iter().map(|path| self.text(path)).collect();
+        self.graph.missing.push(missing);
         let makes: Vec<u32> = row.makes.iter().map(|path| self.text(path)).collect();
         self.graph.makes.push(makes);
         let task = row.task.as_ref().map_or(NONE, |task| self.push_task(id, task));

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::hash::{Hash as _, Hasher};
 
 use vwfb_rules::label::{Label, WsPath};
+use vwfb_rules::placeholder::{self, For};
 use vwfb_rules::task::{InputRef, Results, TaskDef};
 
 use crate::db::{Db, Target};
 use crate::names::{Named, named, placed};
+use crate::package::QueryScope;
 use crate::target::{declared, provides, references, task};
 use crate::written::Short;
 
@@ -20,6 +22,9 @@ pub(crate) struct Row {
     pub(crate) makes: Vec<String>,
     pub(crate) offers: Vec<(Label, String, String)>,
     pub(crate) task: Option<TaskRow>,
+    /// The files that it names, that are missing, and that something stands in for; of a
+    /// placeholder what it stands for.
+    pub(crate) missing: Vec<String>,
     /// The target that makes the items of the fan-out that it is, if they are not known.
     pub(crate) waits: Option<Label>,
 }
@@ -58,6 +63,7 @@ impl Row {
                 .collect(),
             offers: offers.into_iter().map(|(_, offer)| offer).collect(),
             task: task(db, target).value.as_ref().map(|def| TaskRow::of(db, def)),
+            missing: missing_of(db, target),
             waits: waits_on(db, target),
         }
     }
@@ -75,6 +81,15 @@ impl Hasher for Digesting {
     fn finish(&self) -> u64 {
         u64::from_le_bytes(*self.0.finalize().as_bytes().first_chunk().expect("it has 32 bytes"))
     }
+}
+
+fn missing_of(db: &dyn Db, target: Target) -> Vec<String> {
+    if let Some((_, For::Source { path, .. }, _)) = For::of(target.label(db)) {
+        return vec![path.to_string()];
+    }
+    let Some(declared) = declared(db, target).value.as_deref() else { return Vec::new() };
+    let missing = placeholder::missing(declared, &QueryScope(db)).into_iter();
+    missing.map(|it| it.path.to_string()).collect()
 }
 
 fn waits_on(db: &dyn Db, target: Target) -> Option<Label> {

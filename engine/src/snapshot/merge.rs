@@ -122,8 +122,10 @@ impl<'g> RowsByLabel<'g> {
     fn matches(&mut self, id: TargetId, row: &Row) -> bool {
         let graph = self.graph;
         let refs = graph.refs.get(id.0);
+        let missing = graph.missing.get(id.0).iter().map(|path| graph.texts.get(*path));
         let makes = graph.makes.get(id.0).iter().map(|path| graph.texts.get(*path));
         let same = graph.faces[id.0] == row.face
+            && missing.eq(row.missing.iter().map(String::as_str))
             && makes.eq(row.makes.iter().map(String::as_str))
             && refs.len() == row.refs.len()
             && row

@@ -13,6 +13,7 @@ use crate::plan::TaskId;
 use crate::roots::publish_new;
 use crate::run::{Ended, EnvironmentError, Known, Run};
 use crate::snapshot::World;
+use crate::standing::{Provisional, provisional};
 use crate::workers::{Inbox, Runner, Shared};
 
 /// What a build came to.
@@ -28,6 +29,10 @@ pub struct Built {
     pub input_failed: bool,
     /// The signal that stopped it.
     pub interrupted: Option<i32>,
+    /// The requested targets that are not final.
+    pub provisional: Vec<Provisional>,
+    /// Whether these were refused.
+    pub refused: bool,
 }
 
 /// How to build, and who runs it.
@@ -73,13 +78,20 @@ impl Workspace {
         // What earlier runs made is this workspace's, also if they were killed before they said so.
         self.publish_roots()?;
         let mut counts = Counts::default();
+        let provisional = provisional(&prepared.graph);
         let built = match &prepared.resumed {
+            _ if request.options.only_final && !provisional.is_empty() => {
+                Ok(Built { provisional, refused: true, ..Built::default() })
+            }
             Some(resumed) if resumed.is_done() => {
                 counts = all_unchanged(&prepared.graph, resumed, reporter);
                 self.nothing_to_do(prepared, counts)
             }
             _ => self.build_prepared(prepared, request, reporter, run, &mut counts),
         };
+        for provisional in built.iter().flat_map(|built| &built.provisional) {
+            reporter.event(&Event::Provisional(Box::new(provisional.clone())));
+        }
         // A run that the machine stopped has its record and its last event too.
         let exit_code = (request.exit_code)(built.as_ref());
         let recorded = self
@@ -150,7 +162,9 @@ impl Workspace {
         if let Some(mark) = state.mark.filter(|_| !state.recorded.is_empty()) {
             publish_new(&self.store, &self.state, &state.recorded, mark)?;
         }
-        let built = Built { placed: placed?, ..built };
+        let provisional = provisional(&state.graph);
+        let refused = request.options.only_final && !provisional.is_empty();
+        let built = Built { placed: placed?, provisional, refused, ..built };
         let tasks = state.graph.expanded.iter().map(|task| TaskId(*task as usize));
         self.expanded_from.extend(tasks.map(|id| state.graph.label(id)));
         self.save(prepared, state);
@@ -163,6 +177,7 @@ impl Workspace {
         mut prepared: Prepared,
         counts: Counts,
     ) -> Result<Built, EnvironmentError> {
+        let provisional = provisional(&prepared.graph);
         let mut placed = Placed::below(self.output_folder());
         for target in prepared.graph.requested() {
             prepared.graph.offers(target).for_each(|offer| placed.push(offer.path));
@@ -175,7 +190,7 @@ impl Workspace {
             self.record_stamps()?;
             self.save(prepared, ended);
         }
-        Ok(Built { placed, counts, ..Built::default() })
+        Ok(Built { placed, counts, provisional, ..Built::default() })
     }
 }
 

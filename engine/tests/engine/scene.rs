@@ -68,8 +68,13 @@ impl Scene {
     /// A workspace with `build` as its only package's file.
     pub(crate) fn new(build: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            Options { jobs: 2, fail_fast: false, confined: true, resources: BTreeMap::new() };
+        let options = Options {
+            jobs: 2,
+            fail_fast: false,
+            only_final: false,
+            confined: true,
+            resources: BTreeMap::new(),
+        };
         let (overrides, runs) = (Overrides::default(), Arc::default());
         let evaluate = Evaluate::Changes;
         let scene = Self { folder, overrides, options, evaluate, runs };

@@ -23,7 +23,7 @@ pub(super) struct Given {
 /// One attribute as written.
 #[derive(Debug)]
 pub(super) struct GivenAttr {
-    /// Its values, with whether a glob among them may be empty; for a map with their keys.
+    /// Its values; for a map with their keys.
     pub(super) values: Vec<GivenValue>,
     /// Whether it is a property, which no node may add to.
     prop: bool,
@@ -36,7 +36,16 @@ pub(super) struct GivenAttr {
 pub(super) struct GivenValue {
     pub(super) key: Option<String>,
     pub(super) value: Value,
+    pub(super) options: Options,
+}
+
+/// What the properties of a node say of each of its values.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Options {
+    /// Whether a glob may match nothing.
     pub(super) allow_empty: bool,
+    /// What stands in for a file while it is missing.
+    pub(super) placeholder: Option<Value>,
 }
 
 impl Given {
@@ -111,11 +120,11 @@ fn values(attr: &AttrDef, node: &Node, problems: &mut Problems) -> Vec<GivenValu
         return map_values(node, problems);
     }
     read::no_children(node, problems);
-    let allow_empty = options(attr, node, problems);
+    let options = options(attr, node, problems);
     if attr.ty == AttrType::Bool && node.args.is_empty() {
         let scalar = Scalar::Bool(true);
         let value = Value { scalar, annotation: None, anchor: node.anchor.clone() };
-        return vec![GivenValue { key: None, value, allow_empty }];
+        return vec![GivenValue { key: None, value, options }];
     }
     if attr.shape == Shape::Single && node.args.len() != 1 {
         let message = format!("`{}` takes one value, not {}", attr.name, node.args.len());
@@ -123,24 +132,30 @@ fn values(attr: &AttrDef, node: &Node, problems: &mut Problems) -> Vec<GivenValu
         problems.push(noted(Diagnostic::error(BAD_NODE, message).at(anchor), attr));
         return Vec::new();
     }
-    let value = |value: &Value| GivenValue { key: None, value: value.clone(), allow_empty };
+    let value =
+        |value: &Value| GivenValue { key: None, value: value.clone(), options: options.clone() };
     node.args.iter().map(value).collect()
 }
 
-/// The properties that hold for each value of the node; says whether a glob may be empty.
-fn options(attr: &AttrDef, node: &Node, problems: &mut Problems) -> bool {
-    let mut allow_empty = false;
+/// The properties that hold for each value of the node.
+fn options(attr: &AttrDef, node: &Node, problems: &mut Problems) -> Options {
+    let mut options = Options::default();
     for (name, value) in &node.props {
-        if name == "allow-empty" && attr.ty.is_file() {
-            allow_empty = read::flag(value, problems).unwrap_or(false);
-        } else {
-            let message = format!("`{}` takes no property `{name}`", node.name);
-            let problem = Diagnostic::error(UNKNOWN_PROPERTY, message).at(&value.anchor);
-            let known = attr.ty.is_file().then_some("allow-empty");
-            problems.push(problem.maybe_hint(did_you_mean(name, known)));
+        match name.as_str() {
+            "allow-empty" if attr.ty.is_file() => {
+                options.allow_empty = read::flag(value, problems).unwrap_or(false);
+            }
+            "placeholder" if attr.ty.is_file() => options.placeholder = Some(value.clone()),
+            _ => {
+                let message = format!("`{}` takes no property `{name}`", node.name);
+                let problem = Diagnostic::error(UNKNOWN_PROPERTY, message).at(&value.anchor);
+                let known: &[&str] =
+                    if attr.ty.is_file() { &["allow-empty", "placeholder"] } else { &[] };
+                problems.push(problem.maybe_hint(did_you_mean(name, known.iter().copied())));
+            }
         }
     }
-    allow_empty
+    options
 }
 
 fn map_values(node: &Node, problems: &mut Problems) -> Vec<GivenValue> {
@@ -160,7 +175,7 @@ fn map_values(node: &Node, problems: &mut Problems) -> Vec<GivenValue> {
             continue;
         }
         let value = value.clone();
-        values.push(GivenValue { key: Some(key.clone()), value, allow_empty: false });
+        values.push(GivenValue { key: Some(key.clone()), value, options: Options::default() });
     }
     values
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::codes::{
-    BAD_GLOB, EMPTY_GLOB, EMPTY_REFERENCE, MISSING_FILE, NOT_A_TREE, OUTPUT_AS_SOURCE,
+    BAD_GLOB, EMPTY_GLOB, EMPTY_LIST, EMPTY_REFERENCE, MISSING_FILE, NOT_A_TREE, OUTPUT_AS_SOURCE,
     TOO_MANY_FILES, UNKNOWN_LABEL, UNKNOWN_OUTPUT, UNKNOWN_PACKAGE, WRONG_KIND, WRONG_MEDIA,
 };
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Diagnostic, Spot};
 use crate::label::{Label, Reference, WsPath, is_name};
 use crate::media::Media;
+use crate::placeholder::{self, For, Placeholder};
 use crate::read::{Problems, list};
 use crate::rule::{AttrDef, AttrType, Shape};
 use crate::scope::{Scope, SourceKind};
@@ -43,11 +44,13 @@ pub(super) struct Files<'a> {
     pub(super) problems: Problems,
     /// Whether a target that is needed has errors of its own.
     pub(super) blocked: bool,
+    /// Where elements of lists are left out that are missing.
+    skipped: Vec<Anchor>,
 }
 
 impl<'a> Files<'a> {
     pub(super) fn new(declared: &'a Declared, scope: &'a dyn Scope) -> Self {
-        Self { declared, scope, problems: Problems::default(), blocked: false }
+        Self { declared, scope, problems: Problems::default(), blocked: false, skipped: Vec::new() }
     }
 
     /// The files of every file attribute that is set.
@@ -85,7 +88,13 @@ impl<'a> Files<'a> {
         match value {
             AttrValue::File(file) => self.of_use(attr, file),
             AttrValue::List(values) => {
-                values.iter().flat_map(|value| self.of_value(attr, value)).collect()
+                let before = self.skipped.len();
+                let found: Vec<Found> =
+                    values.iter().flat_map(|value| self.of_value(attr, value)).collect();
+                if found.is_empty() {
+                    self.problems.0.extend(self.skipped.get(before).map(|it| emptied(attr, it)));
+                }
+                found
             }
             AttrValue::Map(values) => {
                 let mut all = Vec::new();
@@ -102,7 +111,12 @@ impl<'a> Files<'a> {
     fn of_use(&mut self, attr: &AttrDef, file: &FileUse) -> Vec<Found> {
         let before = self.problems.count();
         let mut found: Vec<Found> = match &file.what {
-            FileName::Path(path) => self.source(path, &file.anchor).into_iter().collect(),
+            FileName::Path(path) => match placeholder::stands_in(attr, file, path, self.scope) {
+                Some(placeholder) if self.scope.source(path) == SourceKind::Absent => {
+                    self.stand_in(attr, path, &placeholder, &file.anchor).into_iter().collect()
+                }
+                _ => self.source(path, &file.anchor).into_iter().collect(),
+            },
             FileName::Reference(reference) => self.referenced(attr, reference, &file.anchor),
             FileName::Glob { package, pattern, allow_empty } => {
                 self.globbed((package, pattern), *allow_empty, &file.anchor)
@@ -120,6 +134,27 @@ impl<'a> Files<'a> {
             }
         }
         found
+    }
+
+    /// What `placeholder` is for the missing file at `path`.
+    fn stand_in(
+        &mut self,
+        attr: &AttrDef,
+        path: &WsPath,
+        placeholder: &Placeholder,
+        anchor: &Anchor,
+    ) -> Option<Found> {
+        if *placeholder == Placeholder::Skip {
+            self.skipped.push(anchor.clone());
+            return None;
+        }
+        let what = For::Source { attr: attr.name.clone(), path: path.clone() };
+        let label = what.label(&self.declared.label);
+        let media = placeholder::media_of(attr, path);
+        let output = placeholder::output(media.as_ref()).to_owned();
+        let from = InputRef::Output { label, output, subpath: None };
+        let (path, anchor, output) = (path.clone(), anchor.clone(), "files".into());
+        Some(Found { from, path, media, tree: false, output, key: None, anchor, item: false })
     }
 
     fn source(&mut self, path: &WsPath, anchor: &Anchor) -> Option<Found> {
@@ -398,6 +433,13 @@ impl<'a> Files<'a> {
         };
         self.problems.push(noted(problem.at(&file.anchor), attr, "declared here"));
     }
+}
+
+/// The problem of a list whose elements are all missing and left out, one of them at `anchor`.
+fn emptied(attr: &AttrDef, anchor: &Anchor) -> Diagnostic {
+    let message = format!("every element of `{}` is missing and left out", attr.name);
+    let problem = Diagnostic::error(EMPTY_LIST, message).at(anchor);
+    problem.hint("put one of the files in place, or let something stand in for it")
 }
 
 fn of_provided(provided: &Provided, anchor: &Anchor) -> Found {

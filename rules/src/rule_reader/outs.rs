@@ -14,7 +14,7 @@ use crate::syntax::Node;
 impl RuleReader {
     pub(super) fn out(&mut self, node: &Node, problems: &mut Problems) {
         let Some(name) = read::name_arg(node, "the output's name", problems) else { return };
-        read::only_props(node, &["path", "type", "media", "doc"], problems);
+        read::only_props(node, &["path", "type", "media", "doc", "size", "length"], problems);
         let Some(path) = read::prop(node, "path") else {
             let problem = Diagnostic::error(BAD_NODE, "an output needs a path").at(&node.anchor);
             problems.push(problem.hint(format!("write `path=\"{{name}}.{name}\"`")));
@@ -57,6 +57,7 @@ impl RuleReader {
             tree: out_is_tree(node, problems),
             media: schema::media(node, problems),
             doc: read::text_prop(node, "doc", problems).map(Into::into),
+            extent: schema::extent(node, problems),
             anchor: node.anchor.clone(),
         };
         for child in &node.children {
