@@ -25,30 +25,13 @@ impl Again {
         let mut add = |name: &str, value: &str| {
             options.push_str(&format!(" {name} {}", quoted(value)));
         };
-        if let Some(folder) = &global.directory {
-            add("-C", &folder.to_string_lossy());
-        }
-        if let Some(store) = &global.store {
-            add("--store", &store.to_string_lossy());
-        }
         match args.sandbox {
             Sandbox::Auto => {}
             Sandbox::Require => add("--sandbox", "require"),
             Sandbox::Off => add("--sandbox", "off"),
         }
-        let VarArgs { vars, files, profile } = &args.vars;
-        for file in files {
-            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-            add("--vars", &file.to_string_lossy());
-        }
-        if let Some(profile) = profile {
-            add("--profile", profile);
-        }
-        for VarOverride { package, name, value, given: _, origin: _ } in vars {
-            let place = package.as_ref().map(|package| format!("//{package}:")).unwrap_or_default();
-            add("--var", &format!("{place}{name}={value}"));
-        }
-        Self { keeps: args.keep_failed, options }
+        let (place, vars) = (place_options(global), var_options(&args.vars));
+        Self { keeps: args.keep_failed, options: format!("{place}{options}{vars}") }
     }
 
     /// The event as it is told: a task whose working folder is gone is run again by a build that
@@ -70,8 +53,40 @@ impl Again {
     }
 }
 
+/// The options that a command about the same workspace and store needs, each after a space.
+pub(crate) fn place_options(global: &GlobalArgs) -> String {
+    let mut options = String::new();
+    let folders = [("-C", &global.directory), ("--store", &global.store)];
+    for (name, folder) in folders {
+        if let Some(folder) = folder {
+            options.push_str(&format!(" {name} {}", quoted(&folder.to_string_lossy())));
+        }
+    }
+    options
+}
+
+/// The options that a command about the same configuration needs, each after a space.
+pub(crate) fn var_options(VarArgs { vars, files, profile }: &VarArgs) -> String {
+    let mut options = String::new();
+    let mut add = |name: &str, value: &str| {
+        options.push_str(&format!(" {name} {}", quoted(value)));
+    };
+    for file in files {
+        let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        add("--vars", &file.to_string_lossy());
+    }
+    if let Some(profile) = profile {
+        add("--profile", profile);
+    }
+    for VarOverride { package, name, value, given: _, origin: _ } in vars {
+        let place = package.as_ref().map(|package| format!("//{package}:")).unwrap_or_default();
+        add("--var", &format!("{place}{name}={value}"));
+    }
+    options
+}
+
 /// `text` as one word of a POSIX shell.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./=:,+@%".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         text.to_owned()

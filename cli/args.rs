@@ -66,6 +66,16 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Say which component of which key changed since a target's last success
     Why(WhyArgs),
+    /// Approve what a checkpoint asks about, as it was last shown
+    Approve(ApproveArgs),
+    /// Reject what a checkpoint asks about, and say what is to be better
+    Reject(RejectArgs),
+    /// List what waits for people, and on a terminal ask about it one by one
+    Review(ReviewArgs),
+    /// List every decision that was made
+    Decisions(DecisionsArgs),
+    /// Take back the last decision
+    Undo(UndoArgs),
     /// Print what a fan-out or the use of a template became
     Expand(ExpandArgs),
     /// Print the page about a diagnostic, or list all codes
@@ -265,6 +275,71 @@ pub(crate) struct WhyArgs {
     #[command(flatten)]
     pub(crate) timings: TimingArgs,
 }
+
+/// `vwfb approve`
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArgs {
+    /// What to decide on.
+    #[command(flatten)]
+    pub(crate) about: AboutArgs,
+}
+
+/// `vwfb reject`
+#[derive(Debug, Args)]
+pub(crate) struct RejectArgs {
+    /// What to decide on.
+    #[command(flatten)]
+    pub(crate) about: AboutArgs,
+    /// What is to be better: rules that read it make their results again
+    #[arg(long, value_name = "TEXT", value_hint = ValueHint::Other)]
+    pub(crate) feedback: Option<String>,
+}
+
+/// What a decision is about.
+#[derive(Debug, Args)]
+pub(crate) struct AboutArgs {
+    /// The checkpoint: //package:target or :target
+    #[arg(value_name = "CHECKPOINT")]
+    pub(crate) checkpoint: String,
+    /// Only these of what it asks about; all that waits by default
+    #[arg(value_name = "LABEL")]
+    pub(crate) subjects: Vec<String>,
+    /// Why, for other people
+    #[arg(long, value_name = "TEXT", value_hint = ValueHint::Other)]
+    pub(crate) note: Option<String>,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+}
+
+/// `vwfb review`
+#[derive(Debug, Args)]
+pub(crate) struct ReviewArgs {
+    /// Targets whose checkpoints to look at; //... by default
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Only print the labels of the checkpoints that wait, one a line
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+}
+
+/// `vwfb decisions`
+#[derive(Debug, Args)]
+pub(crate) struct DecisionsArgs {
+    /// Only those on this checkpoint
+    #[arg(value_name = "CHECKPOINT")]
+    pub(crate) checkpoint: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `vwfb undo`
+#[derive(Debug, Args)]
+pub(crate) struct UndoArgs {}
 
 /// `vwfb expand`
 #[derive(Debug, Args)]

@@ -38,7 +38,10 @@ impl Board {
                 self.counts.add(finished.result);
             }
             Event::RunFinished { counts, .. } => self.counts = *counts,
-            Event::Diagnostic(_) | Event::Provisional(_) | Event::TaskReady { .. } => {}
+            Event::Diagnostic(_)
+            | Event::Provisional(_)
+            | Event::Waiting(_)
+            | Event::TaskReady { .. } => {}
         }
     }
 

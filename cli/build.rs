@@ -15,7 +15,7 @@ use vwfb_engine::workers::Inbox;
 use vwfb_engine::workspace::{Prepared, Request};
 use vwfb_exec::{ExecOptions, Level, SandboxMode};
 
-use crate::again::Again;
+use crate::again::{Again, place_options, var_options};
 use crate::args::{BuildArgs, PlanArgs, Sandbox};
 use crate::error::{CommandError, Exit};
 use crate::events::EventLog;
@@ -118,7 +118,9 @@ fn build(
     let progress = Progress::begin(&ctx.ui);
     let passing = ctx.signals.pass_to(inbox.canceller(), progress.screen().clone());
     let again = Again::new(&ctx.global, args);
-    let report = Report::new(&ctx.ui, progress.screen(), Arc::clone(&store), sources.clone());
+    let options = format!("{}{}", place_options(&ctx.global), var_options(&args.vars));
+    let known = (Arc::clone(&store), sources.clone());
+    let report = Report::new(&ctx.ui, progress.screen(), known, options);
     let runner = Local::new(store, Arc::clone(workspace.tools()), exec_options(args, level, &root));
     let request = Request {
         options: &Options {

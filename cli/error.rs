@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use vwfb_cas::{CommitError, GcError, OpenError, ReadError, VerifyError};
 use vwfb_engine::event::TaskResult;
+use vwfb_engine::people::PeopleError;
 use vwfb_engine::query::QueryError;
 use vwfb_engine::state::StateError;
-use vwfb_engine::workspace::{Built, EnvironmentError, OpenWorkspaceError};
+use vwfb_engine::workspace::{Built, DecideError, EnvironmentError, OpenWorkspaceError};
 use vwfb_exec::SandboxMissing;
 use vwfb_rules::label::LabelError;
 
@@ -27,7 +28,9 @@ impl Exit {
     pub(crate) const INPUT: Self = Self(3);
     /// The machine stands in the way: the disk, the store, a missing tool, the kernel.
     pub(crate) const ENVIRONMENT: Self = Self(4);
-    /// vwfb broke a promise of its own. Code 5 is for builds that wait for people.
+    /// A build waits for people.
+    pub(crate) const WAITING: Self = Self(5);
+    /// vwfb broke a promise of its own.
     pub(crate) const INTERNAL: Self = Self(70);
 
     /// A signal asked to stop: 130 for SIGINT, 143 for SIGTERM.
@@ -44,6 +47,7 @@ impl Exit {
     pub(crate) fn of_build(built: &Built) -> Self {
         let failed = built.counts.of(TaskResult::Failed) > 0;
         let work = if failed { Self::FAILED } else { Self::SUCCESS };
+        let work = work.and(if built.waiting.is_empty() { Self::SUCCESS } else { Self::WAITING });
         let machine = if built.environment_failed { Self::ENVIRONMENT } else { Self::SUCCESS };
         let input = if built.input_failed || built.refused { Self::INPUT } else { Self::SUCCESS };
         let signal = built.interrupted.map_or(Self::SUCCESS, Self::of_signal);
@@ -173,6 +177,12 @@ pub(crate) enum CommandError {
     /// The workspace's memory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
+    /// What people said cannot be used.
+    #[error(transparent)]
+    People(#[from] PeopleError),
+    /// A decision is not taken.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
     /// A build or plan cannot go on.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
@@ -242,7 +252,10 @@ impl CommandError {
             | Self::Query { .. }
             | Self::NoPage { .. }
             | Self::Folder { .. }
+            | Self::Decide(DecideError::NoCheckpoint(_) | DecideError::NotAsked { .. })
             | Self::CleanLabels => Exit::USAGE,
+            Self::Decide(DecideError::NothingWaits(_)) => Exit::FAILED,
+            Self::Decide(DecideError::Unmade(_) | DecideError::Changed { .. }) => Exit::WAITING,
             Self::NoWorkspace { .. }
             | Self::FolderName { .. }
             | Self::VarsFile { .. }
@@ -250,6 +263,8 @@ impl CommandError {
             Self::NoCache
             | Self::Open(_)
             | Self::OpenStore(_)
+            | Self::People(_)
+            | Self::Decide(DecideError::People(_) | DecideError::Environment(_))
             | Self::State(_)
             | Self::Environment(_)
             | Self::Sandbox(_)
@@ -300,6 +315,13 @@ impl CommandError {
             Self::NoCache => "name a folder with `--store DIR` or in `VWFB_STORE`",
             Self::Sandbox(_) => "`--sandbox=auto` confines tasks as far as the kernel can",
             Self::CleanLabels => "`vwfb clean` alone removes `vwfb-out`",
+            Self::Decide(DecideError::Unmade(_) | DecideError::Changed { .. }) => {
+                "a decision is about exact bytes: build again, look at what it shows, then decide"
+            }
+            Self::Decide(DecideError::NothingWaits(_)) => "`vwfb review` lists what waits",
+            Self::Decide(DecideError::NotAsked { asked, .. }) => {
+                return Some(format!("it asks about {}", asked.join(", ")));
+            }
             _ => return None,
         };
         Some(hint.to_owned())

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use vwfb_engine::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
+use vwfb_engine::people::Question;
 use vwfb_rules::diagnostic::{Diagnostic, Place, Severity};
 
 use crate::error::CommandError;
@@ -72,6 +73,10 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     places: Option<Vec<JsonPlace<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    subjects: Option<Vec<JsonSubject>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reasons: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     counts: Option<BTreeMap<&'static str, usize>>,
@@ -88,6 +93,22 @@ struct JsonPlace<'a> {
     column: Option<usize>,
     #[serde(skip_serializing_if = "str::is_empty")]
     note: &'a str,
+}
+
+/// What people are asked about.
+#[derive(Serialize)]
+pub(crate) struct JsonSubject {
+    subject: String,
+    digest: String,
+    path: String,
+}
+
+impl JsonSubject {
+    /// That of `question`.
+    pub(crate) fn of(question: &Question) -> Self {
+        let Question { subject, digest, path } = question.clone();
+        Self { subject, digest: digest.to_hex(), path }
+    }
 }
 
 impl EventLog {
@@ -191,6 +212,14 @@ fn line<'a>(event: &'a Event, sources: &Sources) -> Line<'a> {
             event: "provisional",
             label: Some(provisional.label.to_string()),
             reasons: Some(provisional.reasons.iter().map(|(it, _)| it.to_string()).collect()),
+            ..Line::default()
+        },
+        Event::Waiting(waiting) => Line {
+            event: "waiting",
+            label: Some(waiting.label.to_string()),
+            message: Some(&waiting.message),
+            subjects: Some(waiting.subjects.iter().map(JsonSubject::of).collect()),
+            rejected: Some(waiting.rejected.iter().map(|(subject, _)| subject.clone()).collect()),
             ..Line::default()
         },
         Event::RunFinished { counts, duration, exit_code } => Line {

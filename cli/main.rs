@@ -15,6 +15,7 @@ mod board;
 mod events;
 mod progress;
 mod report;
+mod review;
 mod signals;
 mod timings;
 
@@ -23,6 +24,8 @@ mod cache;
 mod check;
 mod clean;
 mod completions;
+mod decide;
+mod decisions;
 mod docs;
 mod expand;
 mod explain;
@@ -105,6 +108,11 @@ fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, CommandError> {
         Command::Query(args) => timings::around(ctx, &args.timings, || query::run(ctx, args)),
         Command::Check(args) => timings::around(ctx, &args.timings, || check::run(ctx, args)),
         Command::Why(args) => timings::around(ctx, &args.timings, || why::run(ctx, args)),
+        Command::Approve(args) => decide::approve(ctx, args),
+        Command::Reject(args) => decide::reject(ctx, args),
+        Command::Undo(_) => decide::undo(ctx),
+        Command::Review(args) => review::run(ctx, args),
+        Command::Decisions(args) => decisions::run(ctx, args),
         Command::Expand(args) => expand::run(ctx, args),
         Command::Explain(args) => explain::run(ctx, args),
         Command::Log(args) => log::run(ctx, args),

@@ -35,7 +35,7 @@ fn lines(forecasts: &[Forecast]) -> String {
     let told = forecasts.iter().filter(|task| task.fate != Fate::Unchanged);
     told.map(|task| {
         let note = match &task.fate {
-            Fate::Cannot(why) => format!(": {why}"),
+            Fate::Cannot(why) | Fate::Waits(why) | Fate::Blocked(why) => format!(": {why}"),
             Fate::Expands { after } => format!(" after {after}"),
             Fate::Runs | Fate::MayRun if !task.last_duration.is_zero() => {
                 format!(" (took {})", units::told(task.last_duration))
@@ -59,7 +59,9 @@ fn reasons(standing: &Standing) -> String {
 
 fn summary(ui: &Ui, forecasts: &[Forecast]) {
     let mut parts = Vec::new();
-    for word in ["runs", "may-run", "expands", "cached", "unchanged", "cannot-run"] {
+    for word in
+        ["runs", "may-run", "expands", "cached", "unchanged", "waits", "blocked", "cannot-run"]
+    {
         let count = forecasts.iter().filter(|task| task.fate.as_str() == word).count();
         if count > 0 {
             parts.push(format!("{word} {count}"));
@@ -94,7 +96,7 @@ fn json(forecasts: &[Forecast]) -> String {
             last_duration_ms: millis(task.last_duration),
             provisional: task.standing.iter().map(ToString::to_string).collect(),
             reason: match &task.fate {
-                Fate::Cannot(why) => Some(why.clone()),
+                Fate::Cannot(why) | Fate::Waits(why) | Fate::Blocked(why) => Some(why.clone()),
                 _ => None,
             },
             after: match &task.fate {

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use vwfb_cas::{Artifact, FileRef, Placement, Store};
 use vwfb_engine::chain::chain;
-use vwfb_engine::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
+use vwfb_engine::event::{Counts, Event, Reporter, TaskFinished, TaskResult, Waiting};
 use vwfb_engine::log;
 use vwfb_engine::standing::Provisional;
 use vwfb_rules::label::Label;
 
+use crate::again::quoted;
 use crate::progress::Screen;
 use crate::sources::Sources;
 use crate::ui::{Style, Ui};
@@ -33,12 +34,20 @@ pub(crate) struct Report {
     failed: Vec<Label>,
     blocked: Vec<(Label, String)>,
     provisional: Vec<Provisional>,
+    waiting: Vec<Waiting>,
+    /// The options that a command about the same configuration needs.
+    options: String,
     finished: Option<(Counts, Duration)>,
 }
 
 impl Report {
     /// Nothing to tell yet.
-    pub(crate) fn new(ui: &Ui, screen: &Screen, store: Arc<Store>, sources: Sources) -> Self {
+    pub(crate) fn new(
+        ui: &Ui,
+        screen: &Screen,
+        (store, sources): (Arc<Store>, Sources),
+        options: String,
+    ) -> Self {
         Self {
             ui: ui.clone(),
             screen: screen.clone(),
@@ -48,6 +57,8 @@ impl Report {
             failed: Vec::new(),
             blocked: Vec::new(),
             provisional: Vec::new(),
+            waiting: Vec::new(),
+            options,
             finished: None,
         }
     }
@@ -69,6 +80,9 @@ impl Report {
             ui.status(format_args!("{word} {}: {}", it.label, it.told()));
         }
         more(ui, self.provisional.len(), "provisional");
+        for waiting in &self.waiting {
+            ui.say(question(ui, waiting, &self.options));
+        }
         ui.status(format_args!("{} in {}", told(&counts), units::told(duration)));
     }
 
@@ -141,6 +155,7 @@ impl Reporter for Report {
             Event::Provisional(provisional) => {
                 self.provisional.push(Provisional::clone(provisional));
             }
+            Event::Waiting(waiting) => self.waiting.push(Waiting::clone(waiting)),
             Event::RunFinished { counts, duration, .. } => {
                 self.finished = Some((*counts, *duration));
             }
@@ -150,6 +165,36 @@ impl Reporter for Report {
             | Event::TaskStarted { .. } => {}
         }
     }
+}
+
+/// What a checkpoint asks, where to look, and what to type.
+pub(crate) fn question(ui: &Ui, waiting: &Waiting, options: &str) -> String {
+    let Waiting { label, message, preview, subjects, rejected, notes } = waiting;
+    let said = |line: &str| if message.is_empty() { String::new() } else { format!(": {line}") };
+    let mut told = message.lines();
+    let first = said(told.next().unwrap_or_default());
+    let mut lines = vec![format!("{} {label}{first}", ui.styled(Style::Warning, "waiting"))];
+    lines.extend(told.map(|line| format!("  {line}")));
+    for (subject, why) in rejected {
+        let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        lines.push(format!("  rejected {subject}{why}"));
+    }
+    for subject in subjects.iter().take(NAMED) {
+        lines.push(format!("  look at  {}  {}", subject.path, subject.subject));
+    }
+    if subjects.len() > NAMED {
+        lines.push(format!("  and {} more", subjects.len() - NAMED));
+    }
+    lines.extend(notes.iter().take(NAMED).map(|note| format!("  not by itself: {note}")));
+    if let Some(preview) = preview {
+        lines.push(format!("  or at    vwfb preview {}{options}", quoted(&preview.to_string())));
+    }
+    let label = quoted(&label.to_string());
+    if !subjects.is_empty() {
+        lines.push(format!("  approve  vwfb approve {label}{options}"));
+        lines.push(format!("  reject   vwfb reject {label} --feedback \"...\"{options}"));
+    }
+    lines.join("\n")
 }
 
 fn more(ui: &Ui, count: usize, word: &str) {

@@ -63,6 +63,12 @@ pub(crate) fn told(duration: Duration) -> String {
     }
 }
 
+/// A time as RFC 3339 has it, from milliseconds since 1970: `2026-11-22T01:43:05Z`.
+pub(crate) fn time(since_1970_ms: i64) -> String {
+    let since = Duration::from_millis(since_1970_ms.max(0).unsigned_abs());
+    humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + since).to_string()
+}
+
 /// A number of bytes for people: `512 B`, `1.5 GiB`.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];

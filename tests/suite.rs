@@ -39,6 +39,7 @@ macro_rules! suites {
 
 suites! {
     the_language_guide: "docs/guide/language.md";
+    checkpoint: "tests/suite/core/checkpoint.md";
     common: "tests/suite/core/common.md";
     others: "tests/suite/core/others.md";
     task: "tests/suite/core/task.md";

@@ -7,10 +7,12 @@ use vwfb_cas::profile::{Counter, count};
 use vwfb_cas::{ActionKey, Artifact};
 use vwfb_exec::action::{Action, Command, OutputSpec};
 use vwfb_rules::label::{Label, WsPath};
-use vwfb_rules::task::{self as rule, InputRef, TaskDef};
+use vwfb_rules::scope::Scope as _;
+use vwfb_rules::task::{self as rule, InputRef, Results, TaskDef};
 
 use crate::db::{Db, Settings, Target};
 use crate::key::KeyRecord;
+use crate::package::QueryScope;
 use crate::system::Content;
 use crate::target::task;
 
@@ -81,18 +83,38 @@ pub fn keyed(db: &dyn Db, target: Target) -> Result<Arc<Keyed>, Unkeyed> {
     let Some(def) = &task(db, target).value else {
         return Err(Unkeyed::NoTask(target.label(db).clone()));
     };
+    let (record, sources) = record(db, def)?;
+    Ok(Arc::new(Keyed { key: record.key(), def: Arc::clone(def), sources }))
+}
+
+type Sources = Vec<(WsPath, Artifact)>;
+
+/// What the key of the task `def` is made from now, with the workspace's files among its inputs.
+///
+/// # Errors
+/// See [`Unkeyed`].
+pub(crate) fn record(db: &dyn Db, def: &TaskDef) -> Result<(KeyRecord, Sources), Unkeyed> {
+    if let rule::Command::Decide(_) = def.command {
+        let (inputs, sources) = inputs(db, def)?;
+        return Ok((KeyRecord::of_question(&inputs), sources));
+    }
     let (action, sources) = action(db, def)?;
-    Ok(Arc::new(Keyed { key: KeyRecord::of(&action).key(), def: Arc::clone(def), sources }))
+    Ok((KeyRecord::of(&action), sources))
+}
+
+/// What a task reads now, by path.
+///
+/// # Errors
+/// See [`Unkeyed`].
+pub(crate) fn read(db: &dyn Db, def: &TaskDef) -> Result<BTreeMap<String, Artifact>, Unkeyed> {
+    inputs(db, def).map(|(inputs, _)| inputs)
 }
 
 /// What the task `def` runs now, with the workspace's files among its inputs.
 ///
 /// # Errors
 /// See [`Unkeyed`].
-pub(crate) fn action(
-    db: &dyn Db,
-    def: &TaskDef,
-) -> Result<(Action, Vec<(WsPath, Artifact)>), Unkeyed> {
+pub(crate) fn action(db: &dyn Db, def: &TaskDef) -> Result<(Action, Sources), Unkeyed> {
     let (inputs, sources) = inputs(db, def)?;
     let action = Action {
         command: command(&def.command),
@@ -107,12 +129,20 @@ pub(crate) fn action(
         tools: tools(db, def)?,
         network: def.network,
         seed: def.seed,
-        take: 0,
+        take: take(db, def),
         feedback: None,
         platform: platform(db, def),
         rule_version: def.rule_version,
     };
     Ok((action, sources))
+}
+
+/// Which take of a task's results is in use.
+fn take(db: &dyn Db, def: &TaskDef) -> u32 {
+    match def.results {
+        Results::Deterministic => 0,
+        Results::Seeded | Results::Sampled => QueryScope(db).take(&def.label),
+    }
 }
 
 type Inputs = (BTreeMap<String, Artifact>, Vec<(WsPath, Artifact)>);
@@ -198,6 +228,7 @@ fn command(command: &rule::Command) -> Command {
         rule::Command::WriteFile { text, executable } => {
             Command::WriteFile { text: text.clone(), executable: *executable }
         }
+        rule::Command::Decide(_) => unreachable!("a question has no action"),
     }
 }
 

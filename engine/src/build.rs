@@ -191,6 +191,9 @@ impl<'a> Build<'a> {
             if self.options.fail_fast && self.run.counts.of(TaskResult::Failed) > 0 {
                 self.stop_rest();
             }
+            if self.run.aborted {
+                self.stop_rest();
+            }
             self.start()?;
             let due = self.run.record_if_due()?;
             if has_asked_all {
@@ -429,7 +432,7 @@ impl<'a> Build<'a> {
 
     /// The outputs of the requested targets that have them all, and those of them that are not in
     /// place yet, as `in_place` says offer by offer.
-    fn wanted<'g>(&self, graph: &'g TaskGraph, in_place: &[bool]) -> (Placed, Vec<Output<'g>>) {
+    fn wanted<'g>(&'g self, graph: &'g TaskGraph, in_place: &[bool]) -> (Placed, Vec<Output<'g>>) {
         let plan = &self.run.plan;
         let mut placed = Placed::below(self.hands.placer.folder().to_owned());
         let mut missing = Vec::new();
@@ -449,6 +452,10 @@ impl<'a> Build<'a> {
                 }
             }
         }
+        // What people are asked about is there for them to look at.
+        for (task, path, artifact) in self.run.closed.iter().flat_map(|it| &it.shown) {
+            missing.push(Output { task: *task, path, artifact: *artifact });
+        }
         (placed, missing)
     }
 
@@ -459,6 +466,7 @@ impl<'a> Build<'a> {
             environment_failed: self.run.environment_failed,
             input_failed: self.run.input_failed,
             interrupted: self.interrupted,
+            waiting: self.run.closed.iter().map(|it| it.waiting.clone()).collect(),
             ..Built::default()
         };
         self.cancel_running();

@@ -108,6 +108,21 @@ pub(crate) struct Settings {
     pub(crate) overrides: Overrides,
     #[returns(ref)]
     pub(crate) machine: Machine,
+    /// What people chose, by label.
+    #[returns(ref)]
+    pub(crate) choices: Arc<Choices>,
+}
+
+/// What people chose of the results of targets, by label.
+pub type Choices = BTreeMap<String, Choice>;
+
+/// What people chose of the results of one target.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Choice {
+    /// Which take is in use; 0 is the first.
+    pub take: u32,
+    /// What is to be better.
+    pub feedback: Option<Arc<str>>,
 }
 
 /// What queries may ask of the database beyond salsa.
@@ -345,7 +360,8 @@ impl Database {
             ran,
             held: Vec::new(),
         };
-        let _singleton = Settings::builder(overrides, machine).durability(STEADY).new(&db);
+        let _singleton =
+            Settings::builder(overrides, machine, Arc::default()).durability(STEADY).new(&db);
         db
     }
 
@@ -403,6 +419,14 @@ impl Database {
         if machine.confined != confined {
             machine.confined = confined;
             settings.set_machine(self).to(machine);
+        }
+    }
+
+    /// Says what people chose.
+    pub fn set_choices(&mut self, choices: Choices) {
+        let settings = Settings::get(self);
+        if **settings.choices(self) != choices {
+            settings.set_choices(self).to(Arc::new(choices));
         }
     }
 

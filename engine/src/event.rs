@@ -7,6 +7,7 @@ use vwfb_cas::{ActionKey, FileRef};
 use vwfb_rules::diagnostic::Diagnostic;
 use vwfb_rules::label::Label;
 
+use crate::people::Question;
 use crate::standing::Provisional;
 
 /// One thing that happened in a run.
@@ -46,6 +47,8 @@ pub enum Event {
     TaskFinished(Box<TaskFinished>),
     /// A requested target is not final.
     Provisional(Box<Provisional>),
+    /// A checkpoint waits for a person.
+    Waiting(Box<Waiting>),
     /// The run is over.
     RunFinished {
         /// What became of its tasks.
@@ -55,6 +58,23 @@ pub enum Event {
         /// The process's exit code.
         exit_code: u8,
     },
+}
+
+/// What a checkpoint waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The checkpoint.
+    pub label: Label,
+    /// What people are told.
+    pub message: String,
+    /// The target to look at before deciding.
+    pub preview: Option<Label>,
+    /// What is to be decided on, each with its place in the workspace.
+    pub subjects: Vec<Question>,
+    /// What was rejected as it is, with what was said to it.
+    pub rejected: Vec<(String, Option<String>)>,
+    /// Why it was not approved without people, where that was tried.
+    pub notes: Vec<String>,
 }
 
 /// How one task ended.
@@ -105,9 +125,13 @@ pub enum TaskResult {
     CutOff,
     /// Its key is that of its last success, and so is everything before it.
     Unchanged,
+    /// A checkpoint whose subjects are all approved.
+    Approved,
+    /// A checkpoint that waits for a person, or where one rejected something.
+    Waiting,
     /// Its process failed, or its result was not what it declares.
     Failed,
-    /// It was not started, because something before it failed.
+    /// It was not started, because something before it failed or waits for a person.
     Blocked,
     /// The run was cancelled before it ended.
     Cancelled,
@@ -115,11 +139,13 @@ pub enum TaskResult {
 
 impl TaskResult {
     /// Every result, in the order of a summary.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Ran,
         Self::Cached,
         Self::CutOff,
         Self::Unchanged,
+        Self::Approved,
+        Self::Waiting,
         Self::Failed,
         Self::Blocked,
         Self::Cancelled,
@@ -132,6 +158,8 @@ impl TaskResult {
             Self::Cached => "cached",
             Self::CutOff => "cut-off",
             Self::Unchanged => "unchanged",
+            Self::Approved => "approved",
+            Self::Waiting => "waiting",
             Self::Failed => "failed",
             Self::Blocked => "blocked",
             Self::Cancelled => "cancelled",
@@ -140,7 +168,7 @@ impl TaskResult {
 
     /// Whether the task has its outputs.
     pub const fn succeeded(self) -> bool {
-        matches!(self, Self::Ran | Self::Cached | Self::CutOff | Self::Unchanged)
+        matches!(self, Self::Ran | Self::Cached | Self::CutOff | Self::Unchanged | Self::Approved)
     }
 }
 

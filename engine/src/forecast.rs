@@ -1,6 +1,6 @@
 //! `vwfb plan`: what a build would do, without doing it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,10 @@ pub enum Fate {
         /// What makes its items.
         after: Label,
     },
+    /// It is a checkpoint that waits for people, or one where something was rejected.
+    Waits(String),
+    /// It would not be made; the words say what it waits for.
+    Blocked(String),
     /// It could not run here; the words say why.
     Cannot(String),
 }
@@ -57,23 +61,28 @@ impl Fate {
             Self::Runs => "runs",
             Self::MayRun => "may-run",
             Self::Expands { .. } => "expands",
+            Self::Waits(_) => "waits",
+            Self::Blocked(_) => "blocked",
             Self::Cannot(_) => "cannot-run",
         }
     }
 }
 
-/// Keeps why tasks could not even be keyed.
+/// Keeps why tasks could not even be keyed, and what waits for people.
 #[derive(Default)]
-struct Reasons(Vec<(Label, String)>);
+struct Reasons(Vec<(Label, Fate)>);
 
 impl Reporter for Reasons {
     fn event(&mut self, event: &Event) {
-        if let Event::TaskFinished(finished) = event
-            && finished.result == TaskResult::Failed
-        {
-            let reason = finished.reason.as_deref().unwrap_or_default();
-            self.0.push((finished.label.clone(), reason.to_owned()));
-        }
+        let Event::TaskFinished(finished) = event else { return };
+        let reason = || finished.reason.as_deref().unwrap_or_default().to_owned();
+        let fate = match finished.result {
+            TaskResult::Failed => Fate::Cannot(reason()),
+            TaskResult::Waiting => Fate::Waits(reason()),
+            TaskResult::Blocked => Fate::Blocked(reason()),
+            _ => return,
+        };
+        self.0.push((finished.label.clone(), fate));
     }
 }
 
@@ -144,9 +153,10 @@ fn fate(run: &Run<'_>, id: TaskId, runs: bool) -> Fate {
 }
 
 fn with_reasons(mut fates: Vec<Forecast>, reasons: Reasons) -> Vec<Forecast> {
-    for (label, reason) in reasons.0 {
-        if let Some(forecast) = fates.iter_mut().find(|forecast| forecast.label == label) {
-            forecast.fate = Fate::Cannot(reason);
+    let mut reasons: HashMap<Label, Fate> = reasons.0.into_iter().collect();
+    for forecast in &mut fates {
+        if let Some(fate) = reasons.remove(&forecast.label) {
+            forecast.fate = fate;
         }
     }
     fates

@@ -132,6 +132,17 @@ impl KeyRecord {
         record
     }
 
+    /// The record of a question about `subjects`, by path.
+    pub fn of_question(subjects: &BTreeMap<String, Artifact>) -> Self {
+        let mut record = Self::default();
+        record.field("question", "", "1");
+        for (role, artifact) in subjects {
+            record.field("input", role, &artifact_text(artifact));
+        }
+        record.bytes.shrink_to_fit();
+        record
+    }
+
     /// Every field with its value, in order.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut rest = &self.bytes[FIELDS..];

@@ -27,6 +27,7 @@ pub mod forecast;
 mod grant;
 pub mod log;
 pub mod names;
+pub mod people;
 pub mod platform;
 pub mod query;
 pub mod roots;

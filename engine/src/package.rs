@@ -16,7 +16,7 @@ use vwfb_rules::task::Provided;
 use vwfb_rules::vars::Vars;
 use vwfb_rules::workspace::WorkspaceDef;
 
-use crate::db::{Db, RuleText, Settings};
+use crate::db::{Choice, Db, RuleText, Settings};
 use crate::names::{is_named, names, waits_directly};
 use crate::system::{Lost, StoredText, Text};
 use crate::target::{declared, provides};
@@ -154,6 +154,12 @@ pub(crate) fn is_broken(db: &dyn Db, file: RuleText) -> bool {
     package_def(db, file).as_ref().is_some_and(Checked::has_errors)
 }
 
+/// What people chose of what `label` makes.
+pub(crate) fn choice<'db>(db: &'db dyn Db, label: &Label) -> Option<&'db Choice> {
+    let choices = Settings::get(db).choices(db);
+    if choices.is_empty() { None } else { choices.get(&label.to_string()) }
+}
+
 /// What a target sees of the world: every look is a query.
 pub(crate) struct QueryScope<'db>(pub(crate) &'db dyn Db);
 
@@ -240,6 +246,14 @@ impl Scope for QueryScope<'_> {
 
     fn placeholder(&self, kind: &str) -> Option<Arc<Placeholder>> {
         workspace(self.0).value.placeholders.get(kind).cloned()
+    }
+
+    fn feedback(&self, label: &Label) -> Option<Arc<str>> {
+        choice(self.0, label)?.feedback.clone()
+    }
+
+    fn take(&self, label: &Label) -> u32 {
+        choice(self.0, label).map_or(0, |choice| choice.take)
     }
 
     fn rule_file(&self, path: &WsPath) -> Option<Arc<RuleFile>> {

@@ -6,6 +6,7 @@
 mod grow;
 mod keys;
 mod losses;
+mod question;
 mod record;
 
 use std::collections::BTreeSet;
@@ -27,9 +28,12 @@ use crate::db::{Database, Target};
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use crate::graph::TaskGraph;
 use crate::key::KeyRecord;
+use crate::people::People;
 use crate::plan::{Plan, Step, TaskId};
 use crate::state::{Attempt, State};
 
+pub(crate) use question::Closed;
+pub use question::Met;
 pub(crate) use record::Ended;
 
 /// Something of the machine, not of the work, stops a run.
@@ -55,6 +59,12 @@ pub(crate) struct Ground<'a> {
     pub graph: Arc<TaskGraph>,
     /// What was asked for.
     pub patterns: &'a [Pattern],
+    /// What people said.
+    pub people: &'a People,
+    /// The output folder, relative to the workspace.
+    pub output_folder: String,
+    /// When the run began, in milliseconds since 1970.
+    pub now_ms: i64,
 }
 
 /// What is known of a graph's tasks before a run.
@@ -121,6 +131,14 @@ pub(crate) struct Run<'a> {
     expanded: BTreeSet<TaskId>,
     /// What is known to be wrong with the workspace.
     told: BTreeSet<Diagnostic>,
+    /// The checkpoints that have their keys and are not looked at yet.
+    questions: Vec<TaskId>,
+    /// The checkpoints that were looked at.
+    pub(crate) met: Vec<Met>,
+    /// The checkpoints that are not open.
+    pub(crate) closed: Vec<Closed>,
+    /// Whether a rejection ends the run.
+    pub(crate) aborted: bool,
 }
 
 /// How many keys the store is asked for at once: enough to share one transaction, and few results in
@@ -160,6 +178,10 @@ impl<'a> Run<'a> {
             new_attempts: Vec::new(),
             expanded: BTreeSet::new(),
             told: BTreeSet::new(),
+            questions: Vec::new(),
+            met: Vec::new(),
+            closed: Vec::new(),
+            aborted: false,
             ground,
         }
     }
@@ -254,6 +276,7 @@ impl<'a> Run<'a> {
                         asked.extend(self.settle_same_key(id));
                     }
                 }
+                self.settle_questions()?;
             }
             self.claim()?;
             if asked.is_empty() {
@@ -377,6 +400,7 @@ impl<'a> Run<'a> {
         self.new_attempts.push((label.to_string(), attempt));
         let cause: Arc<str> = match result {
             TaskResult::Cancelled => format!("`{label}` was cancelled").into(),
+            TaskResult::Waiting => format!("`{label}` waits for a person").into(),
             _ => format!("`{label}` failed").into(),
         };
         self.finished_without_result(id, result, failed);

@@ -11,7 +11,7 @@ mod files;
 mod merge;
 mod patch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
@@ -23,6 +23,7 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 use vwfb_cas::Digest;
 use vwfb_cas::profile::{Phase, Timed};
+use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 
 pub(crate) use facts::{Difference, Facts, Held, World};
@@ -30,9 +31,10 @@ pub(crate) use merge::merge;
 use patch::Patch;
 
 use crate::answers::Answers;
-use crate::columns::{Reader, Writer};
+use crate::columns::{Reader, Strings, Writer};
 use crate::db::Database;
 use crate::graph::TaskGraph;
+use crate::people::Said;
 use crate::plan::TaskId;
 
 /// Begins every file; another layout gets another number.
@@ -43,7 +45,7 @@ const MAGIC: &[u8] = b"vwfb-snapshot 8\n";
 const HEAD: usize = MAGIC.len() + 32 + 32 + 8;
 
 /// Begins every file with what differs.
-const PATCH_MAGIC: &[u8] = b"vwfb-snapshot-patch 3\n";
+const PATCH_MAGIC: &[u8] = b"vwfb-snapshot-patch 4\n";
 
 /// The extension of the file with what differs from a snapshot's own.
 const PATCH: &str = "patch";
@@ -66,6 +68,8 @@ pub(crate) struct Snapshot {
     pub(crate) mark: Option<i64>,
     /// What makes looking at tools quick: their closures, and the stamps of their files.
     pub(crate) tools: Tools,
+    /// What people had said of its targets.
+    pub(crate) said: Said,
     /// The file that it was read from; `None` if it is to be written as a whole.
     pub(crate) base: Option<Base>,
 }
@@ -215,12 +219,12 @@ impl Snapshot {
                 rest
             },
         );
-        let Rest { mark, settled, graph, answers, tools } = rest?;
+        let Rest { mark, settled, graph, answers, tools, said } = rest?;
         if settled.len() != graph.tasks() || !facts.fit(&graph) {
             return None;
         }
         let facts = Arc::new(facts);
-        let mut snapshot = Self { graph, answers, settled, facts, mark, tools, base };
+        let mut snapshot = Self { graph, answers, settled, facts, mark, tools, said, base };
         if let Some(from) = &mut differing {
             snapshot.patch(from)?;
             with_tools(&snapshot.tools, &snapshot.facts);
@@ -251,6 +255,7 @@ impl Snapshot {
         self.graph.write(&mut body);
         self.answers.write(&mut body);
         self.tools.write(&mut body);
+        write_said(&mut body, &self.said);
         let checksum = place.checksum_of(&body.0);
         let identity = place.identity.as_bytes();
         let length = (body.0.len() as u64).to_le_bytes();
@@ -258,6 +263,17 @@ impl Snapshot {
         // One that stays fits no file any more.
         let _left = fs::remove_file(place.patch());
         drop_oldest(place.folder())
+    }
+
+    /// The tasks of which people say something else `now`.
+    pub(crate) fn said_otherwise(&self, now: &Said) -> Vec<TaskId> {
+        let labels: BTreeSet<&String> = self.said.keys().chain(now.keys()).collect();
+        let differs = |label: &&&String| self.said.get(**label) != now.get(**label);
+        let labels = labels.iter().filter(differs).filter_map(|label| {
+            let label = Label::parse(label, &WsPath::root()).ok()?;
+            self.graph.find(&label)
+        });
+        labels.collect()
     }
 
     /// The tasks that may have another key than their last success, given what is different and
@@ -287,6 +303,7 @@ struct Rest {
     graph: TaskGraph,
     answers: Answers,
     tools: Tools,
+    said: Said,
 }
 
 impl Rest {
@@ -297,7 +314,8 @@ impl Rest {
         let graph = TaskGraph::read(from)?;
         let answers = Answers::read(from, graph.tasks())?;
         let tools = Tools::read(from)?;
-        from.0.is_empty().then_some(Self { mark, settled, graph, answers, tools })
+        let said = read_said(from)?;
+        from.0.is_empty().then_some(Self { mark, settled, graph, answers, tools, said })
     }
 }
 
@@ -326,6 +344,23 @@ fn write_mark(to: &mut Writer, mark: Option<i64>) {
 fn read_mark(from: &mut Reader<'_>) -> Option<Option<i64>> {
     let mark: Vec<u64> = from.column()?;
     Some(mark.first().map(|mark| mark.cast_signed()))
+}
+
+fn write_said(to: &mut Writer, said: &Said) {
+    let mut texts = Strings::default();
+    for (label, text) in said {
+        texts.push(label);
+        texts.push(text);
+    }
+    to.strings(&texts);
+}
+
+fn read_said(from: &mut Reader<'_>) -> Option<Said> {
+    let texts = from.strings()?;
+    let texts: Vec<&str> = texts.iter().collect();
+    let (pairs, rest) = texts.as_chunks::<2>();
+    let said = pairs.iter().map(|[label, text]| ((*label).to_owned(), (*text).to_owned()));
+    rest.is_empty().then(|| said.collect())
 }
 
 /// Keeps the snapshots of the requests that were made last.

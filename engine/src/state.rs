@@ -140,6 +140,11 @@ impl State {
         self.set_aside.as_deref()
     }
 
+    /// The configuration that it is open for.
+    pub(crate) const fn config(&self) -> Digest {
+        self.config
+    }
+
     /// The database file, absolute.
     pub(crate) fn path(&self) -> &Path {
         &self.path

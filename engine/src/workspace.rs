@@ -1,6 +1,7 @@
 //! One open workspace: its database, store and memory, and what can be asked of it.
 
 mod build;
+mod decide;
 mod prepare;
 
 use std::borrow::Cow;
@@ -21,6 +22,7 @@ use crate::forecast::{Forecast, expand_known, forecast};
 use crate::graph::TaskGraph;
 use crate::names::{Expansion, expansion, is_open, waits_for};
 use crate::package::workspace;
+use crate::people::{People, PeopleError, Said};
 use crate::platform::{cpu_level, platform};
 use crate::query::RealisedGraph;
 use crate::roots::{gone_workspaces, publish, publish_all};
@@ -32,8 +34,9 @@ use crate::tools::Tools;
 use crate::why::{Why, why};
 
 pub use crate::package::{BUILD_FILE, WORKSPACE_FILE};
-pub use crate::run::EnvironmentError;
+pub use crate::run::{EnvironmentError, Met};
 pub use build::{Built, Request};
+pub use decide::{DecideError, Decided, Saying};
 pub use prepare::{Evaluate, Prepared};
 
 /// Where and how to open a workspace.
@@ -56,6 +59,9 @@ pub enum OpenWorkspaceError {
     /// The workspace's own memory cannot be opened.
     #[error(transparent)]
     State(#[from] StateError),
+    /// What people said cannot be read.
+    #[error(transparent)]
+    People(#[from] PeopleError),
 }
 
 /// An open workspace.
@@ -64,6 +70,9 @@ pub struct Workspace {
     db: Database,
     store: Arc<Store>,
     state: Arc<State>,
+    people: Arc<People>,
+    /// What people had said when they were last heard.
+    said: Said,
     stamps: Arc<Stamps>,
     tools: Arc<Tools>,
     disk: Arc<Disk>,
@@ -93,6 +102,7 @@ impl Workspace {
             false => (Ok(store()?), state()),
         };
         let (store, state) = (Arc::new(store?), Arc::new(state?));
+        let people = Arc::new(People::open(&folder)?);
         let stamps = Arc::new(Stamps::new(Arc::clone(&state) as Arc<dyn Recorded>));
         let tools = Arc::new(Tools::new(place.root.clone(), Arc::clone(&stamps)));
         let disk = Arc::new(Disk::new(
@@ -112,11 +122,17 @@ impl Workspace {
             place.overrides.clone(),
             machine,
         );
+        let mut db = db;
+        let choices = people.choices()?;
+        let said = people.said(&choices)?;
+        db.set_choices(choices);
         Ok(Self {
+            said,
             place,
             db,
             store,
             state,
+            people,
             stamps,
             tools,
             disk,
@@ -145,6 +161,11 @@ impl Workspace {
     /// Its memory.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// What people said.
+    pub fn people(&self) -> &People {
+        &self.people
     }
 
     /// The toolchains it has met.
@@ -306,7 +327,11 @@ impl Workspace {
 impl Workspace {
     fn ground<'a>(&'a mut self, prepared: &'a Prepared) -> Ground<'a> {
         let (graph, patterns) = (Arc::clone(&prepared.graph), &*prepared.patterns);
-        Ground { db: &mut self.db, store: &self.store, state: &self.state, graph, patterns }
+        let output_folder = self.relative_output_folder().to_string_lossy().into_owned();
+        let now_ms = self.clock.now().0;
+        let (store, state, people) = (&self.store, &*self.state, &*self.people);
+        let db = &mut self.db;
+        Ground { db, store, state, graph, patterns, people, output_folder, now_ms }
     }
 
     fn relative_output_folder(&self) -> PathBuf {

@@ -1,8 +1,9 @@
-//! The core rules, which need more than a `rule` node can say: `task`, `write_file`, `filegroup`
-//! and `alias`.
+//! The core rules, which need more than a `rule` node can say: `task`, `write_file`, `filegroup`,
+//! `alias` and `checkpoint`.
 
 use std::sync::{Arc, LazyLock};
 
+use crate::checkpoint::{OnReject, OnTimeout};
 use crate::diagnostic::Anchor;
 use crate::interpolate::{Part, Template};
 use crate::label::WsPath;
@@ -14,14 +15,17 @@ use crate::syntax::{Float, Node, Scalar, Value};
 /// The rule that gives another name to something.
 pub(crate) const ALIAS: &str = "alias";
 
+/// The rule that asks people.
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+
 /// The core rules.
-pub fn core_rules() -> [Arc<RuleDef>; 4] {
-    [task(), write_file(), filegroup(), alias()].map(Arc::new)
+pub fn core_rules() -> [Arc<RuleDef>; 5] {
+    [task(), write_file(), filegroup(), alias(), checkpoint()].map(Arc::new)
 }
 
 /// Whether `name` is a core rule's.
 pub(crate) fn is_core(name: &str) -> bool {
-    matches!(name, "task" | "write_file" | "filegroup" | ALIAS)
+    matches!(name, "task" | "write_file" | "filegroup" | ALIAS | CHECKPOINT)
 }
 
 /// The attributes that every target takes, apart from `env` and `resource`.
@@ -104,6 +108,46 @@ fn alias() -> RuleDef {
         doc: Some("Gives a target or file another name.".into()),
         attrs: vec![AttrDef { optional: false, ..actual }],
         ..rule(ALIAS, Body::Forward)
+    }
+}
+
+fn checkpoint() -> RuleDef {
+    let list = |attr: AttrDef| AttrDef { shape: Shape::List, ..attr };
+    let choice = |attr: AttrDef, names: Vec<&str>| AttrDef {
+        optional: false,
+        default: Some(vec![Value {
+            scalar: Scalar::Text(names[0].to_owned()),
+            annotation: None,
+            anchor: place(),
+        }]),
+        values: names.into_iter().map(str::to_owned).collect(),
+        ..attr
+    };
+    let of = attr("of", AttrType::Artifact, "What people decide on, each by itself.");
+    let auto =
+        "What must hold of a field of a subject's metrics for it to need nobody: `rate=\"<0.1\"`.";
+    RuleDef {
+        doc: Some(
+            "Asks a person about `of`; what waits for it by `after` is made once all of it is approved."
+                .into(),
+        ),
+        attrs: vec![
+            AttrDef { optional: false, ..list(of) },
+            attr("message", AttrType::Text, "What people are told."),
+            attr("preview", AttrType::Label, "A target to look at before deciding."),
+            choice(
+                attr("on-reject", AttrType::Enum, "What a rejection does: nothing until the subject changes, another take of what made it, or the end of the build."),
+                OnReject::ALL.map(|(_, name)| name).to_vec(),
+            ),
+            choice(
+                attr("on-timeout", AttrType::Enum, "What it comes to where nobody decides within `timeout`."),
+                OnTimeout::ALL.map(|(_, name)| name).to_vec(),
+            ),
+            list(attr("regenerate", AttrType::Label, "The targets to make another take of, if not those nearest to the subject.")),
+            list(attr("metrics", AttrType::Artifact, "JSON files, one for all subjects or one for each.")),
+            AttrDef { shape: Shape::Map, ..attr("auto-approve", AttrType::Text, auto) },
+        ],
+        ..rule(CHECKPOINT, Body::Decide)
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod binding;
 pub mod block;
+pub mod checkpoint;
 pub mod codes;
 mod core_rules;
 pub mod declare;

@@ -28,7 +28,7 @@ pub struct PackageDef {
 
 /// The nodes of a `BUILD.kdl` that are no targets or more than one, and those that later versions
 /// will have.
-pub(crate) const RESERVED_NODES: [&str; 13] = [
+pub(crate) const RESERVED_NODES: [&str; 12] = [
     "use",
     "vars",
     "params",
@@ -41,7 +41,6 @@ pub(crate) const RESERVED_NODES: [&str; 13] = [
     "axis",
     "where",
     "exclude",
-    "checkpoint",
 ];
 
 /// The package that `text` declares, and what is wrong with it.

@@ -7,11 +7,12 @@ mod roles;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use expand::Expansion;
+use expand::{Expansion, seed};
 use files::{Files, Found};
 use roles::Slot;
 
-use crate::codes::{MISSING_ATTRIBUTE, RESOURCE_TOO_LARGE, TOO_MANY_FILES};
+use crate::checkpoint::{Checkpoint, Condition, OnReject, OnTimeout};
+use crate::codes::{BAD_NODE, MISSING_ATTRIBUTE, RESOURCE_TOO_LARGE, TOO_MANY_FILES};
 use crate::core_rules::ALIAS;
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Checked, Diagnostic, Severity};
@@ -19,9 +20,9 @@ use crate::frame::traced;
 use crate::interpolate::Template;
 use crate::label::{Label, Reference};
 use crate::read::Problems;
-use crate::rule::{Body, Shape};
+use crate::rule::{AttrType, Body, RuleDef, Shape};
 use crate::scope::Scope;
-use crate::task::{Command, InputRef, Provided, Results, TaskDef};
+use crate::task::{Command, InputRef, Provided, TaskDef};
 use crate::tools;
 use crate::value::{AttrValue, FileName, FileUse};
 use crate::workspace::WorkspaceDef;
@@ -29,7 +30,9 @@ use crate::workspace::WorkspaceDef;
 /// The targets that `declared` names, inputs and `after` alike, in the order of its rule.
 pub fn references(declared: &Declared) -> Vec<(Label, Anchor)> {
     let mut references = Vec::new();
-    for attr in &declared.rule.attrs {
+    // What a checkpoint lets people look at, or makes again, may need it in turn.
+    let asks = declared.rule.body == Body::Decide;
+    for attr in declared.rule.attrs.iter().filter(|it| !asks || it.ty != AttrType::Label) {
         if let Some(value) = declared.attrs.get(&attr.name) {
             add_references(value, &mut references);
         }
@@ -133,23 +136,24 @@ pub fn task(
     if !declared.runs() {
         return Checked { value: None, problems: traced(problems) };
     }
-    let value = resolved(declared, workspace, found, &mut problems);
+    let value = resolved(declared, (workspace, scope), found, &mut problems);
     let wrong = problems.0.iter().any(|problem| problem.severity == Severity::Error);
     Checked { value: value.filter(|_| !blocked && !wrong), problems: traced(problems) }
 }
 
 fn resolved(
     declared: &Declared,
-    workspace: &WorkspaceDef,
+    (workspace, scope): (&WorkspaceDef, &dyn Scope),
     found: BTreeMap<String, Vec<Found>>,
     problems: &mut Problems,
 ) -> Option<TaskDef> {
     let slots = roles::slots(declared, found);
     let inputs = roles::inputs(declared, &slots, problems);
-    let expansion = Expansion { declared, slots: &slots };
+    let expansion = Expansion { declared, slots: &slots, scope };
     let rule = &declared.rule;
     let stdio = &rule.stdio;
     let (env, secrets) = environment(declared, &expansion);
+    check_metrics(declared, &slots, problems);
     let tools = tools::allowed(&declared.tools, workspace, &mut problems.0);
     check_resources(declared, workspace, problems);
     let out_role = |template: &Option<Template>| {
@@ -159,7 +163,7 @@ fn resolved(
         label: declared.label.clone(),
         rule: rule.name.clone(),
         rule_version: rule.version,
-        command: command(declared, &expansion)?,
+        command: command(declared, &expansion, problems)?,
         inputs,
         outputs: Arc::clone(&declared.outputs),
         env,
@@ -176,20 +180,36 @@ fn resolved(
         network: rule.network,
         cpu_level: rule.cpu_level,
         results: rule.results,
-        seed: seed(declared),
+        seed: seed(declared, scope),
+        reads_feedback: reads_feedback(&declared.rule, &declared.env),
         expensive: rule.expensive,
         tags: declared.tags.clone(),
     })
 }
 
-fn seed(declared: &Declared) -> Option<i64> {
-    match declared.attrs.get("seed") {
-        Some(AttrValue::Int(seed)) if declared.rule.results == Results::Seeded => Some(*seed),
-        _ => None,
+/// Whether what a person says changes what `rule` runs, with `env` beside its own.
+fn reads_feedback(rule: &RuleDef, env: &BTreeMap<String, Template>) -> bool {
+    if rule.attr("feedback").is_some() {
+        return false;
     }
+    let reads = |template: &Template| {
+        template.fields().any(|path| matches!(path, [name] if name == "feedback"))
+    };
+    let in_body = match &rule.body {
+        Body::Run { args, .. } => args.iter().any(|group| {
+            group.condition.as_deref() == Some("feedback") || group.args.iter().any(reads)
+        }),
+        Body::Script { text, .. } => reads(text),
+        _ => false,
+    };
+    in_body || rule.env.values().chain(env.values()).any(reads)
 }
 
-fn command(declared: &Declared, expansion: &Expansion<'_>) -> Option<Command> {
+fn command(
+    declared: &Declared,
+    expansion: &Expansion<'_>,
+    problems: &mut Problems,
+) -> Option<Command> {
     match &declared.rule.body {
         Body::Run { program, args, .. } => {
             let args = args
@@ -215,8 +235,60 @@ fn command(declared: &Declared, expansion: &Expansion<'_>) -> Option<Command> {
             let executable = declared.attrs.get("executable") == Some(&AttrValue::Bool(true));
             Some(Command::WriteFile { text, executable })
         }
+        Body::Decide => Some(Command::Decide(Arc::new(checkpoint(declared, problems)))),
         Body::Forward | Body::Free => None,
     }
+}
+
+fn checkpoint(declared: &Declared, problems: &mut Problems) -> Checkpoint {
+    let text = |name: &str| declared.attrs.get(name).and_then(AttrValue::text).unwrap_or_default();
+    let label = |value: &AttrValue| match value {
+        AttrValue::Label(label, _) => Some(label.clone()),
+        _ => None,
+    };
+    let regenerate = match declared.attrs.get("regenerate") {
+        Some(AttrValue::List(values)) => values.iter().filter_map(label).collect(),
+        _ => Vec::new(),
+    };
+    let mut auto_approve = Vec::new();
+    if let Some(AttrValue::Map(conditions)) = declared.attrs.get("auto-approve") {
+        for (field, condition) in conditions {
+            let text = condition.text().unwrap_or_default();
+            let read = Condition::read(field, &text, &declared.anchor);
+            auto_approve.extend(problems.take(read));
+        }
+    }
+    Checkpoint {
+        message: text("message"),
+        preview: declared.attrs.get("preview").and_then(label),
+        on_reject: OnReject::named(&text("on-reject")).unwrap_or(OnReject::Retry),
+        on_timeout: OnTimeout::named(&text("on-timeout")).unwrap_or(OnTimeout::Reject),
+        regenerate,
+        auto_approve,
+    }
+}
+
+/// Notes metrics that are neither one for all subjects nor one for each.
+fn check_metrics(
+    declared: &Declared,
+    slots: &BTreeMap<String, Vec<Slot>>,
+    problems: &mut Problems,
+) {
+    let count = |name: &str| slots.get(name).map_or(0, Vec::len);
+    if declared.rule.body != Body::Decide {
+        return;
+    }
+    let (subjects, metrics) = (count("of"), count("metrics"));
+    let has_conditions = declared.attrs.contains_key("auto-approve");
+    let fault = match (has_conditions, metrics) {
+        (false, 0) => return,
+        (true, _) if metrics == 1 || metrics == subjects => return,
+        (true, 0) => "`auto-approve` needs `metrics` to look at".to_owned(),
+        (false, _) => "`metrics` is for `auto-approve`, which is not given".to_owned(),
+        (true, _) => format!("there are {metrics} `metrics` for {subjects} subjects"),
+    };
+    let problem = Diagnostic::error(BAD_NODE, fault).at(&declared.anchor);
+    problems.push(problem.hint("give one JSON file for all subjects, or one for each of them"));
 }
 
 /// The environment by value, and the variables that secrets fill.

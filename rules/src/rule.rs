@@ -265,6 +265,8 @@ pub enum Body {
     },
     /// Writes the attribute `text` to the only output, executable if `executable` says so.
     WriteFile,
+    /// Asks a person about the files of its attribute `of` (`checkpoint`).
+    Decide,
     /// Nothing: passes on the files of its attribute (`filegroup`, `alias`).
     Forward,
     /// What each target says itself (`task`).

@@ -35,7 +35,7 @@ pub(crate) fn check(rule: &RuleDef, bound: &Bound) -> Vec<Diagnostic> {
             }
         }
         Body::Script { text, .. } => checker.script(text),
-        Body::WriteFile | Body::Forward | Body::Free => {}
+        Body::WriteFile | Body::Decide | Body::Forward | Body::Free => {}
     }
     checker.problems
 }
@@ -63,6 +63,8 @@ enum Meaning<'r> {
     Attr(&'r AttrDef),
     /// A part of a file's name.
     FileName,
+    /// What a person said is to be better; empty where nobody did.
+    Feedback,
 }
 
 struct Checker<'r> {
@@ -164,7 +166,7 @@ impl<'r> Checker<'r> {
     }
 
     fn condition(&mut self, name: &str, template: Option<&Template>) {
-        if self.rule.attr(name).is_none() {
+        if self.rule.attr(name).is_none() && name != "feedback" {
             let anchor = template.map_or(&self.rule.anchor, |template| &template.anchor);
             let message = format!("`if` names no attribute: `{name}`");
             let names = self.rule.attrs.iter().map(|attr| attr.name.as_str());
@@ -193,6 +195,7 @@ impl<'r> Checker<'r> {
         }
         match path {
             [name] if name == "name" => Some(Meaning::Text),
+            [name] if name == "feedback" => Some(Meaning::Feedback),
             [out] if out == "out" => Some(Meaning::Outs(rule.default_outs().len())),
             [out, name] if out == "out" => self.out(name, path, template),
             [vars, ..] if vars == "vars" => {
@@ -231,7 +234,12 @@ impl<'r> Checker<'r> {
     }
 
     fn nothing(&mut self, path: &[String], template: &Template) -> Option<Meaning<'r>> {
-        let names = self.rule.attrs.iter().map(|attr| attr.name.as_str()).chain(["name", "out"]);
+        let names = self
+            .rule
+            .attrs
+            .iter()
+            .map(|attr| attr.name.as_str())
+            .chain(["name", "out", "feedback"]);
         let hint = did_you_mean(&path[0], names)
             .unwrap_or_else(|| "write `{{` and `}}` for braces themselves".into());
         self.unknown(path, template, &hint)
@@ -264,9 +272,11 @@ impl<'r> Checker<'r> {
                 (place == Place::Path).then_some(FILE_IN_TEXT)
             }
             Meaning::FileName => (place == Place::Path).then_some(FILE_IN_TEXT),
-            Meaning::Outs(_) if place == Place::Path => Some(UNKNOWN_INTERPOLATION),
+            Meaning::Outs(_) | Meaning::Feedback if place == Place::Path => {
+                Some(UNKNOWN_INTERPOLATION)
+            }
             Meaning::Outs(count) => (*count != 1 && !repeats).then_some(LIST_IN_TEXT),
-            Meaning::Attr(_) | Meaning::Text => None,
+            Meaning::Attr(_) | Meaning::Text | Meaning::Feedback => None,
         };
         let Some(code) = fault else { return };
         let field = written(path);

@@ -81,6 +81,14 @@ pub trait Scope {
     fn placeholder(&self, _kind: &str) -> Option<Arc<Placeholder>> {
         None
     }
+    /// What a person said is to be better of what the target makes.
+    fn feedback(&self, _label: &Label) -> Option<Arc<str>> {
+        None
+    }
+    /// Which take of the target's results is in use; 0 is the first.
+    fn take(&self, _label: &Label) -> u32 {
+        0
+    }
     /// The rule file at `path`, `@std/...` included; `None` if there is none.
     fn rule_file(&self, path: &WsPath) -> Option<Arc<RuleFile>>;
 }

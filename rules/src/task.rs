@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::checkpoint::Checkpoint;
 use crate::label::{Label, WsPath};
 
 /// Where an input's bytes come from.
@@ -85,6 +86,8 @@ pub enum Command {
         /// Whether the file may be executed.
         executable: bool,
     },
+    /// Asks a person; nothing runs.
+    Decide(Arc<Checkpoint>),
 }
 
 /// A declared set of programs with the data they need.
@@ -144,6 +147,8 @@ pub struct TaskDef {
     pub results: Results,
     /// The seed of a seeded rule.
     pub seed: Option<i64>,
+    /// Whether what a person says of its results changes what it runs.
+    pub reads_feedback: bool,
     /// Whether a preview must not start it.
     pub expensive: bool,
     /// Free words for queries.

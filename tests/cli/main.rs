@@ -6,6 +6,7 @@
 mod world;
 
 mod build;
+mod checkpoints;
 mod docs;
 mod events;
 mod exits;

@@ -62,6 +62,14 @@ impl Lines {
                 self.0.push_str(if *executable { "write executable\n" } else { "write\n" });
                 self.block(text);
             }
+            Command::Decide(checkpoint) => {
+                self.0.push_str("ask\n");
+                self.block(&checkpoint.message);
+                self.add("on-reject", format!("{:?}", checkpoint.on_reject).to_lowercase());
+                for condition in &checkpoint.auto_approve {
+                    self.add("auto-approve", format!("{}{condition}", condition.field));
+                }
+            }
         }
     }
 

@@ -60,7 +60,7 @@ fn of_task(declared: &Declared) -> impl Iterator<Item = (&'static str, QueryValu
             Some(("run", QueryValue::texts(words)))
         }
         Body::Script { text, .. } => Some(("script", QueryValue::text(text.to_string()))),
-        Body::WriteFile | Body::Forward | Body::Free => None,
+        Body::WriteFile | Body::Decide | Body::Forward | Body::Free => None,
     };
     let always = [("out", QueryValue::texts(outs)), ("tool", QueryValue::texts(tools))];
     always.into_iter().chain(body)

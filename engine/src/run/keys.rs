@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vwfb_exec::action::Action;
+use vwfb_rules::task::Command;
 
 use super::{Failed, Run};
-use crate::action::{Unkeyed, action, keyed};
+use crate::action::{Unkeyed, action, keyed, record as recorded};
 use crate::ahead;
 use crate::db::Target;
 use crate::event::TaskResult;
@@ -50,7 +51,12 @@ impl Run<'_> {
             }
         };
         let key = keyed.key;
+        let asks = matches!(keyed.def.command, Command::Decide(_));
         self.keyed[id.0] = Some(keyed);
+        if asks {
+            self.questions.push(id);
+            return None;
+        }
         if self.plan.answer(id) != Some(key) {
             let graph = Arc::clone(&self.ground.graph);
             for need in graph.shape().inputs(id) {
@@ -110,8 +116,8 @@ impl Run<'_> {
     pub(crate) fn key_record(&mut self, id: TaskId) -> Option<KeyRecord> {
         let (keyed, record) = (Arc::clone(self.keyed(id)), self.records.remove(&id));
         let record = record.or_else(|| {
-            let made = action(self.ground.db, &keyed.def).ok();
-            made.map(|(action, _)| KeyRecord::of(&action))
+            let made = recorded(self.ground.db, &keyed.def).ok();
+            made.map(|(record, _)| record)
         });
         // Where what it reads was seen to change since, the record is not of this key.
         record.filter(|record| record.key() == keyed.key)

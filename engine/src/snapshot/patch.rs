@@ -6,7 +6,10 @@
 
 use std::io::{self, Read as _};
 
-use super::{Base, PATCH_MAGIC, Place, Snapshot, Tools, open_regular, read_mark, write_mark};
+use super::{
+    Base, PATCH_MAGIC, Place, Snapshot, Tools, open_regular, read_mark, read_said, write_mark,
+    write_said,
+};
 use crate::columns::{Reader, Writer, narrow};
 
 /// A snapshot is written anew when what differs is more than this part of it, as every build reads
@@ -60,6 +63,7 @@ impl Snapshot {
         if from.column::<1, u8>()? == [1] {
             self.tools = Tools { changed: true, ..Tools::read(from)? };
         }
+        self.said = read_said(from)?;
         from.0.is_empty().then_some(())
     }
 
@@ -79,6 +83,7 @@ impl Snapshot {
         if self.tools.changed {
             self.tools.write(&mut body);
         }
+        write_said(&mut body, &self.said);
         if body.0.len() > LITTLE.max(base.length / PART) {
             return Ok(false);
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Workspace;
 use super::prepare::{Prepared, Resumed, open_folder};
 use crate::build::{Build, Hands, Options, Placed};
-use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
+use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult, Waiting};
 use crate::graph::TaskGraph;
 use crate::outputs::OutputFolder;
 use crate::plan::TaskId;
@@ -33,6 +33,8 @@ pub struct Built {
     pub provisional: Vec<Provisional>,
     /// Whether these were refused.
     pub refused: bool,
+    /// The checkpoints that wait for people.
+    pub waiting: Vec<Waiting>,
 }
 
 /// How to build, and who runs it.
@@ -91,6 +93,9 @@ impl Workspace {
         };
         for provisional in built.iter().flat_map(|built| &built.provisional) {
             reporter.event(&Event::Provisional(Box::new(provisional.clone())));
+        }
+        for waiting in built.iter().flat_map(|built| &built.waiting) {
+            reporter.event(&Event::Waiting(Box::new(waiting.clone())));
         }
         // A run that the machine stopped has its record and its last event too.
         let exit_code = (request.exit_code)(built.as_ref());

@@ -111,6 +111,8 @@ impl Workspace {
         let mut difference = facts.look(&self.db, &snapshot.graph, held, &world)?;
         let rewritten = merge(&self.db, &mut snapshot.graph, &difference.packages, patterns)?;
         let mut suspects = snapshot.suspects(&difference, &rewritten);
+        let otherwise = snapshot.said_otherwise(&self.said);
+        otherwise.iter().for_each(|id| suspects[id.0] = true);
         let mark = self.state.successes_mark().ok()?;
         let in_step = snapshot.mark == Some(mark);
         if !in_step {
@@ -150,7 +152,10 @@ impl Workspace {
             drop(made);
             self.db.set_outcome(target, outcome);
         }
-        let stale = difference.refreshed || !in_step || !self.disk.listings().is_empty();
+        let stale = difference.refreshed
+            || !otherwise.is_empty()
+            || !in_step
+            || !self.disk.listings().is_empty();
         let Snapshot { graph, answers, facts, tools, base, .. } = snapshot;
         let known = Known { answers, suspects: Some(suspects), mark: Some(mark) };
         Some((graph, Resumed { known, facts, tools, base, difference, stale }))
@@ -220,7 +225,8 @@ impl Workspace {
         // Then the old one would never be mended.
         let Some(facts) = facts else { return place.forget() };
         let graph = Arc::unwrap_or_clone(graph);
-        let snapshot = Snapshot { graph, answers, settled, facts, mark, tools, base };
+        let said = self.said.clone();
+        let snapshot = Snapshot { graph, answers, settled, facts, mark, tools, said, base };
         let _without = snapshot.save(&place);
     }
 }

@@ -187,7 +187,7 @@ fn templates(rule: &RuleDef) -> Vec<&Template> {
     match &rule.body {
         Body::Run { args, .. } => templates.extend(args.iter().flat_map(|group| &group.args)),
         Body::Script { text, .. } => templates.push(text),
-        Body::WriteFile | Body::Forward | Body::Free => {}
+        Body::WriteFile | Body::Decide | Body::Forward | Body::Free => {}
     }
     templates
 }

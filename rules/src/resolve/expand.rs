@@ -6,7 +6,9 @@ use super::roles::Slot;
 use crate::declare::Declared;
 use crate::interpolate::{Part, Template};
 use crate::rule::Shape;
+use crate::scope::Scope;
 use crate::shell;
+use crate::task::Results;
 use crate::value::AttrValue;
 
 /// What one interpolation stands for. That rules interpolate only what there is, and lists only
@@ -22,12 +24,16 @@ enum Words {
 pub(super) struct Expansion<'a> {
     pub(super) declared: &'a Declared,
     pub(super) slots: &'a BTreeMap<String, Vec<Slot>>,
+    pub(super) scope: &'a dyn Scope,
 }
 
 impl Expansion<'_> {
     /// Whether the attribute `condition` is set and neither `#false` nor empty.
     pub(super) fn holds(&self, condition: Option<&str>) -> bool {
         let Some(name) = condition else { return true };
+        if self.is_feedback(name) {
+            return self.scope.feedback(&self.declared.label).is_some();
+        }
         match self.declared.attrs.get(name) {
             None | Some(AttrValue::Bool(false)) => false,
             Some(AttrValue::List(values)) => !values.is_empty(),
@@ -109,6 +115,9 @@ impl Expansion<'_> {
 
     fn field(&self, path: &[String]) -> Words {
         let rule = &self.declared.rule;
+        if let Some(seed) = seed(self.declared, self.scope).filter(|_| path[0] == "seed") {
+            return Words::One(seed.to_string());
+        }
         if let Some(attr) = rule.attr(&path[0]) {
             let single = attr.shape == Shape::Single;
             return match (self.declared.attrs.get(&attr.name), path.get(1)) {
@@ -120,6 +129,10 @@ impl Expansion<'_> {
         }
         match path {
             [name] if name == "name" => Words::One(self.declared.label.target()),
+            [name] if self.is_feedback(name) => {
+                let feedback = self.scope.feedback(&self.declared.label);
+                Words::One(feedback.as_deref().unwrap_or_default().to_owned())
+            }
             [_] => self.outs(&rule.default_outs()),
             [_, out] => match rule.groups.iter().find(|group| group.name == *out) {
                 Some(group) => {
@@ -130,6 +143,11 @@ impl Expansion<'_> {
             },
             _ => Words::Unset,
         }
+    }
+
+    /// Whether `name` is what a person said, and no attribute.
+    fn is_feedback(&self, name: &str) -> bool {
+        name == "feedback" && self.declared.rule.attr(name).is_none()
     }
 
     fn files(&self, attr: &str, shape: Shape, part: Option<&String>) -> Words {
@@ -158,6 +176,16 @@ impl Expansion<'_> {
             1 => roles.pop().map_or(Words::Unset, Words::One),
             _ => Words::Many(roles),
         }
+    }
+}
+
+/// The seed of a seeded rule: the one that is given, and another for each take.
+pub(super) fn seed(declared: &Declared, scope: &dyn Scope) -> Option<i64> {
+    match declared.attrs.get("seed") {
+        Some(AttrValue::Int(seed)) if declared.rule.results == Results::Seeded => {
+            Some(seed.wrapping_add(i64::from(scope.take(&declared.label))))
+        }
+        _ => None,
     }
 }
 

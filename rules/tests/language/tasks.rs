@@ -30,6 +30,7 @@ fn argv(task: &TaskDef) -> Vec<String> {
             std::iter::once(program).chain(args).cloned().collect()
         }
         Command::WriteFile { text, .. } => vec![text.clone()],
+        Command::Decide(checkpoint) => vec![checkpoint.message.clone()],
     }
 }
 
