@@ -3,6 +3,8 @@
 mod args;
 mod error;
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the command comes with versions"))]
+mod compare;
 mod labels;
 mod locate;
 mod session;
