@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use vwfb_rules::label::Label;
 use vwfb_rules::vars::VarOverride;
 
 use crate::units;
@@ -66,6 +67,10 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Say which component of which key changed since a target's last success
     Why(WhyArgs),
+    /// Say in one screen what is done, provisional, stale, waiting, failed and chosen, and what is next
+    Status(StatusArgs),
+    /// Make the best film that there is right now, of what is made, what was, and placeholders
+    Preview(PreviewArgs),
     /// Approve what a checkpoint asks about, as it was last shown
     Approve(ApproveArgs),
     /// Reject what a checkpoint asks about, and say what is to be better
@@ -74,7 +79,25 @@ pub(crate) enum Command {
     Review(ReviewArgs),
     /// List every decision that was made
     Decisions(DecisionsArgs),
-    /// Take back the last decision
+    /// List the results that a target had: number, time, who or what made it, and which is in use
+    Versions(VersionsArgs),
+    /// Compare two results of a target: a text diff; for media what ffmpeg can tell
+    Diff(DiffArgs),
+    /// Take a changed file as a result of a target, which its task never overwrites
+    Edit(EditArgs),
+    /// Pin a target to its present result, or to a version: LABEL@N
+    Pin(VersionArgs),
+    /// Let a pinned or edited target be what its task makes again
+    Unpin(VersionArgs),
+    /// Go back to a version: the same as to pin it
+    Restore(VersionArgs),
+    /// Make another take of what a seeded or sampled target makes, and use it
+    Redo(RedoArgs),
+    /// List the takes of a target that were made from what there is now
+    Takes(VersionsArgs),
+    /// Use one of the takes of a target: LABEL@N
+    Pick(VersionArgs),
+    /// Take back the last pin, edit or decision
     Undo(UndoArgs),
     /// Print what a fan-out or the use of a template became
     Expand(ExpandArgs),
@@ -169,6 +192,31 @@ pub(crate) struct BuildArgs {
     /// Whether to tell where the time went.
     #[command(flatten)]
     pub(crate) timings: TimingArgs,
+}
+
+impl BuildArgs {
+    /// Those of a plain build of one target.
+    pub(crate) fn only(label: &Label, vars: &VarArgs) -> Self {
+        Self::of(&[label.to_string()], vars)
+    }
+
+    /// Those of a plain build of some targets.
+    pub(crate) fn of(targets: &[String], vars: &VarArgs) -> Self {
+        Self {
+            targets: targets.to_vec(),
+            vars: vars.clone(),
+            jobs: None,
+            fail_fast: false,
+            keep_going: false,
+            only_final: false,
+            sandbox: Sandbox::Auto,
+            events: None,
+            keep_failed: false,
+            dry_run: false,
+            snapshot: SnapshotArgs::default(),
+            timings: TimingArgs::default(),
+        }
+    }
 }
 
 /// Whether what did not change is evaluated too.
@@ -276,6 +324,40 @@ pub(crate) struct WhyArgs {
     pub(crate) timings: TimingArgs,
 }
 
+/// `vwfb status`
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Targets; //... by default
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `vwfb preview`
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArgs {
+    /// Targets: //package:target, :target, //package, //...
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Use nothing that was made from what there was before
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Start expensive tasks too: speech and what is generated
+    #[arg(long)]
+    pub(crate) run_expensive: bool,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// `vwfb approve`
 #[derive(Debug, Args)]
 pub(crate) struct ApproveArgs {
@@ -339,7 +421,84 @@ pub(crate) struct DecisionsArgs {
 
 /// `vwfb undo`
 #[derive(Debug, Args)]
-pub(crate) struct UndoArgs {}
+pub(crate) struct UndoArgs {
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+}
+
+/// `vwfb versions` and `vwfb takes`
+#[derive(Debug, Args)]
+pub(crate) struct VersionsArgs {
+    /// A target: //package:target or :target
+    #[arg(value_name = "LABEL")]
+    pub(crate) label: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+}
+
+/// `vwfb pin`, `unpin`, `restore` and `pick`
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// A target, with the number of a version: //package:target@3
+    #[arg(value_name = "LABEL[@N]")]
+    pub(crate) label: String,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+}
+
+/// `vwfb diff`
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// A target, with the number of a version
+    #[arg(value_name = "LABEL@N")]
+    pub(crate) before: String,
+    /// Another one; the result in use by default
+    #[arg(value_name = "LABEL@N")]
+    pub(crate) after: Option<String>,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+}
+
+/// `vwfb edit`
+#[derive(Debug, Args)]
+pub(crate) struct EditArgs {
+    /// A target: //package:target or :target
+    #[arg(value_name = "LABEL")]
+    pub(crate) label: String,
+    /// The changed file; by default those in vwfb-out/ that are changed, and on a terminal an editor
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) from: Option<PathBuf>,
+    /// Which output FILE is; the first by default
+    #[arg(long, value_name = "NAME", requires = "from", value_hint = ValueHint::Other)]
+    pub(crate) output: Option<String>,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+}
+
+/// `vwfb redo`
+#[derive(Debug, Args)]
+pub(crate) struct RedoArgs {
+    /// A target: //package:target or :target
+    #[arg(value_name = "LABEL")]
+    pub(crate) label: String,
+    /// How many takes to make
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000), value_hint = ValueHint::Other)]
+    pub(crate) number: u32,
+    /// Go on using the present one
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+}
 
 /// `vwfb expand`
 #[derive(Debug, Args)]

@@ -41,6 +41,7 @@ impl Board {
             Event::Diagnostic(_)
             | Event::Provisional(_)
             | Event::Waiting(_)
+            | Event::Conflict { .. }
             | Event::TaskReady { .. } => {}
         }
     }

@@ -127,6 +127,7 @@ fn build(
             jobs: jobs(args),
             fail_fast: args.fail_fast,
             only_final: args.only_final,
+            preview: None,
             confined: level.confines_files(),
             resources: workspace.resources(),
         },
@@ -142,6 +143,13 @@ fn build(
     drop(progress);
     report.summary();
     let built = built?;
+    for rescued in &built.rescued {
+        let word = ctx.ui.styled(Style::Warning, "kept");
+        let (path, kept) = (rescued.path.display(), rescued.kept.display());
+        ctx.ui.say(format_args!(
+            "{word} {path} was changed by hand: it is {kept} now; take it with `vwfb edit LABEL --from {kept}`"
+        ));
+    }
     if built.refused {
         refuse(&ctx.ui, &built.provisional);
     }
@@ -181,7 +189,7 @@ fn jobs(args: &BuildArgs) -> usize {
     args.jobs.map_or_else(cores, usize::from)
 }
 
-fn exec_options(args: &BuildArgs, level: Level, root: &Path) -> ExecOptions {
+pub(crate) fn exec_options(args: &BuildArgs, level: Level, root: &Path) -> ExecOptions {
     ExecOptions {
         // Not the path that it was started by: a new vwfb may have been installed there since.
         launcher: "/proc/self/exe".into(),
@@ -193,7 +201,7 @@ fn exec_options(args: &BuildArgs, level: Level, root: &Path) -> ExecOptions {
 }
 
 /// Prints where the outputs are, each once, the first output of the last target last.
-fn print_outputs(ui: &Ui, placed: &Placed) -> Result<(), CommandError> {
+pub(crate) fn print_outputs(ui: &Ui, placed: &Placed) -> Result<(), CommandError> {
     let mut told = HashSet::with_capacity(placed.len());
     let mut paths: Vec<&str> = placed.paths().rev().filter(|path| told.insert(*path)).collect();
     paths.reverse();

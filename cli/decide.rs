@@ -1,4 +1,4 @@
-//! `vwfb approve`, `vwfb reject` and `vwfb undo`: what a person says at a checkpoint.
+//! `vwfb approve` and `vwfb reject`: what a person says at a checkpoint.
 
 use vwfb_engine::people::Verdict;
 use vwfb_engine::workspace::{Decided, Evaluate, Saying};
@@ -45,23 +45,6 @@ fn decide(
     let decided = session.workspace.decide(&prepared, &label, &saying)?;
     session.close();
     tell(&ctx.ui, (&label, verdict), &decided, &options(ctx, &args.vars));
-    Ok(Exit::SUCCESS)
-}
-
-/// Takes back the last decision.
-pub(crate) fn undo(ctx: &Context) -> Result<Exit, CommandError> {
-    let mut session = Session::open(ctx, &VarArgs::default())?;
-    let undone = session.workspace.undo_decision(&who())?;
-    session.close();
-    if undone.is_empty() {
-        ctx.ui.status("there is no decision to take back");
-        return Ok(Exit::FAILED);
-    }
-    for decision in undone {
-        let (verdict, who) = (decision.verdict.as_str(), &decision.who);
-        let (checkpoint, subject) = (&decision.checkpoint, &decision.subject);
-        ctx.ui.status(format_args!("taken back: {verdict} {subject} at {checkpoint} by {who}"));
-    }
     Ok(Exit::SUCCESS)
 }
 

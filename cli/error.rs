@@ -9,9 +9,13 @@ use vwfb_engine::event::TaskResult;
 use vwfb_engine::people::PeopleError;
 use vwfb_engine::query::QueryError;
 use vwfb_engine::state::StateError;
-use vwfb_engine::workspace::{Built, DecideError, EnvironmentError, OpenWorkspaceError};
+use vwfb_engine::workspace::{
+    Built, ChooseError, DecideError, EnvironmentError, OpenWorkspaceError,
+};
 use vwfb_exec::SandboxMissing;
-use vwfb_rules::label::LabelError;
+use vwfb_rules::label::{Label, LabelError};
+
+use crate::compare::CompareError;
 
 /// A process's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,6 +187,26 @@ pub(crate) enum CommandError {
     /// A decision is not taken.
     #[error(transparent)]
     Decide(#[from] DecideError),
+    /// A result cannot be chosen.
+    #[error(transparent)]
+    Choose(#[from] ChooseError),
+    /// Two versions cannot be compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
+    /// A version is not named.
+    #[error("`{text}` names no version")]
+    NoNumber {
+        /// What was named.
+        text: String,
+    },
+    /// There is no changed file.
+    #[error("no file of `{label}` is changed")]
+    NothingEdited {
+        /// The target.
+        label: Label,
+        /// Where its files are.
+        places: Vec<PathBuf>,
+    },
     /// A build or plan cannot go on.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
@@ -254,7 +278,21 @@ impl CommandError {
             | Self::Folder { .. }
             | Self::Decide(DecideError::NoCheckpoint(_) | DecideError::NotAsked { .. })
             | Self::CleanLabels => Exit::USAGE,
-            Self::Decide(DecideError::NothingWaits(_)) => Exit::FAILED,
+            Self::Choose(
+                ChooseError::NoTask(_)
+                | ChooseError::NoOutput { .. }
+                | ChooseError::Unknown { .. }
+                | ChooseError::Deterministic(_),
+            )
+            | Self::NoNumber { .. } => Exit::USAGE,
+            Self::Decide(DecideError::NothingWaits(_))
+            | Self::NothingEdited { .. }
+            | Self::Choose(
+                ChooseError::NoVersion(_)
+                | ChooseError::NotPinned(_)
+                | ChooseError::OtherInputs { .. },
+            ) => Exit::FAILED,
+            Self::Choose(ChooseError::PinsFile(_)) => Exit::INPUT,
             Self::Decide(DecideError::Unmade(_) | DecideError::Changed { .. }) => Exit::WAITING,
             Self::NoWorkspace { .. }
             | Self::FolderName { .. }
@@ -264,7 +302,9 @@ impl CommandError {
             | Self::Open(_)
             | Self::OpenStore(_)
             | Self::People(_)
-            | Self::Decide(DecideError::People(_) | DecideError::Environment(_))
+            | Self::Decide(_)
+            | Self::Choose(_)
+            | Self::Compare(_)
             | Self::State(_)
             | Self::Environment(_)
             | Self::Sandbox(_)
@@ -317,6 +357,25 @@ impl CommandError {
             Self::CleanLabels => "`vwfb clean` alone removes `vwfb-out`",
             Self::Decide(DecideError::Unmade(_) | DecideError::Changed { .. }) => {
                 "a decision is about exact bytes: build again, look at what it shows, then decide"
+            }
+            Self::NoNumber { .. } => {
+                "write the number of a version behind it, as `//package:target@3`; `vwfb versions` \
+                 lists them"
+            }
+            Self::Choose(ChooseError::OtherInputs { .. }) => {
+                "`vwfb takes` lists those that were; `vwfb restore` goes back to any version"
+            }
+            Self::Choose(ChooseError::NoVersion(_) | ChooseError::Unknown { .. }) => {
+                "`vwfb versions` lists them; a build makes the first"
+            }
+            Self::Choose(ChooseError::Deterministic(_)) => {
+                "`results \"seeded\"` or `\"sampled\"` in its rule says that it has takes"
+            }
+            Self::NothingEdited { places, .. } => {
+                let places: Vec<String> =
+                    places.iter().map(|place| format!("`{}`", place.display())).collect();
+                let places = places.join(", ");
+                return Some(format!("change {places} first, or name a file with `--from`"));
             }
             Self::Decide(DecideError::NothingWaits(_)) => "`vwfb review` lists what waits",
             Self::Decide(DecideError::NotAsked { asked, .. }) => {

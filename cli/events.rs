@@ -214,6 +214,9 @@ fn line<'a>(event: &'a Event, sources: &Sources) -> Line<'a> {
             reasons: Some(provisional.reasons.iter().map(|(it, _)| it.to_string()).collect()),
             ..Line::default()
         },
+        Event::Conflict { label } => {
+            Line { event: "conflict", label: Some(label.to_string()), ..Line::default() }
+        }
         Event::Waiting(waiting) => Line {
             event: "waiting",
             label: Some(waiting.label.to_string()),

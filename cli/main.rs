@@ -3,7 +3,6 @@
 mod args;
 mod error;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the command comes with versions"))]
 mod compare;
 mod labels;
 mod locate;
@@ -15,15 +14,18 @@ mod units;
 mod again;
 mod board;
 mod events;
+mod preview;
 mod progress;
 mod report;
 mod review;
 mod signals;
+mod status;
 mod timings;
 
 mod build;
 mod cache;
 mod check;
+mod choose;
 mod clean;
 mod completions;
 mod decide;
@@ -37,6 +39,7 @@ mod log;
 mod plan;
 mod query;
 mod version;
+mod versions;
 mod why;
 
 mod bug;
@@ -110,9 +113,20 @@ fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, CommandError> {
         Command::Query(args) => timings::around(ctx, &args.timings, || query::run(ctx, args)),
         Command::Check(args) => timings::around(ctx, &args.timings, || check::run(ctx, args)),
         Command::Why(args) => timings::around(ctx, &args.timings, || why::run(ctx, args)),
+        Command::Status(args) => status::run(ctx, args),
+        Command::Preview(args) => preview::run(ctx, args),
         Command::Approve(args) => decide::approve(ctx, args),
         Command::Reject(args) => decide::reject(ctx, args),
-        Command::Undo(_) => decide::undo(ctx),
+        Command::Undo(args) => choose::undo(ctx, &args.vars),
+        Command::Versions(args) => versions::run(ctx, args),
+        Command::Takes(args) => versions::takes(ctx, args),
+        Command::Diff(args) => versions::diff(ctx, args),
+        Command::Pin(args) => choose::pin(ctx, args),
+        Command::Unpin(args) => choose::unpin(ctx, args),
+        Command::Restore(args) => choose::restore(ctx, args),
+        Command::Edit(args) => choose::edit(ctx, args),
+        Command::Redo(args) => choose::redo(ctx, args),
+        Command::Pick(args) => choose::pick(ctx, args),
         Command::Review(args) => review::run(ctx, args),
         Command::Decisions(args) => decisions::run(ctx, args),
         Command::Expand(args) => expand::run(ctx, args),

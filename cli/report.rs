@@ -35,6 +35,7 @@ pub(crate) struct Report {
     blocked: Vec<(Label, String)>,
     provisional: Vec<Provisional>,
     waiting: Vec<Waiting>,
+    conflicts: Vec<Label>,
     /// The options that a command about the same configuration needs.
     options: String,
     finished: Option<(Counts, Duration)>,
@@ -58,6 +59,7 @@ impl Report {
             blocked: Vec::new(),
             provisional: Vec::new(),
             waiting: Vec::new(),
+            conflicts: Vec::new(),
             options,
             finished: None,
         }
@@ -80,6 +82,14 @@ impl Report {
             ui.status(format_args!("{word} {}: {}", it.label, it.told()));
         }
         more(ui, self.provisional.len(), "provisional");
+        for label in &self.conflicts {
+            let word = ui.styled(Style::Warning, "conflict");
+            let (shown, options) = (quoted(&label.to_string()), &self.options);
+            ui.say(format_args!(
+                "{word} {label}: its task would make something else now; what was chosen is kept\n  \
+                 compare  vwfb versions {shown}{options}\n  let go   vwfb unpin {shown}{options}"
+            ));
+        }
         for waiting in &self.waiting {
             ui.say(question(ui, waiting, &self.options));
         }
@@ -155,6 +165,7 @@ impl Reporter for Report {
             Event::Provisional(provisional) => {
                 self.provisional.push(Provisional::clone(provisional));
             }
+            Event::Conflict { label } => self.conflicts.push(label.clone()),
             Event::Waiting(waiting) => self.waiting.push(Waiting::clone(waiting)),
             Event::RunFinished { counts, duration, .. } => {
                 self.finished = Some((*counts, *duration));

@@ -13,6 +13,7 @@ use vwfb_rules::task::{self as rule, InputRef, Results, TaskDef};
 use crate::db::{Db, Settings, Target};
 use crate::key::KeyRecord;
 use crate::package::QueryScope;
+use crate::pins::pinned;
 use crate::system::Content;
 use crate::target::task;
 
@@ -67,6 +68,14 @@ pub enum Unkeyed {
         /// What the system said.
         why: Arc<str>,
     },
+    /// Its pin does not name all its outputs.
+    #[error("the pin of `{label}` has no output `{output}`: unpin it, or pin it again")]
+    Pin {
+        /// The target.
+        label: Label,
+        /// The output.
+        output: String,
+    },
     /// A tool has no fingerprint.
     #[error("{0}")]
     Tool(Arc<str>),
@@ -94,6 +103,13 @@ type Sources = Vec<(WsPath, Artifact)>;
 /// # Errors
 /// See [`Unkeyed`].
 pub(crate) fn record(db: &dyn Db, def: &TaskDef) -> Result<(KeyRecord, Sources), Unkeyed> {
+    if let Some(pinned) = pinned(db, &def.label) {
+        let lacks = def.outputs.iter().find(|out| !pinned.outcome.contains_key(&out.name));
+        if let Some(out) = lacks {
+            return Err(Unkeyed::Pin { label: def.label.clone(), output: out.name.clone() });
+        }
+        return Ok((KeyRecord::of_pin(&pinned.outcome), Vec::new()));
+    }
     if let rule::Command::Decide(_) = def.command {
         let (inputs, sources) = inputs(db, def)?;
         return Ok((KeyRecord::of_question(&inputs), sources));

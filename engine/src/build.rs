@@ -23,7 +23,7 @@ use crate::grant::grants;
 use crate::graph::{Offer, TaskGraph};
 use crate::log;
 use crate::plan::{Step, TaskId};
-use crate::run::{Ended, EnvironmentError, Failed, Run};
+use crate::run::{Ended, EnvironmentError, Failed, Preview, Run};
 use crate::standing::provisional;
 use crate::workers::{Ending, Inbox, Job, Message, Pool, Shared, Verdict, verdict};
 use crate::workspace::Built;
@@ -37,6 +37,8 @@ pub struct Options {
     pub fail_fast: bool,
     /// Whether what is not final is refused.
     pub only_final: bool,
+    /// What it may use and start, if it is a preview.
+    pub preview: Option<Preview>,
     /// Whether tasks are held to their declared files.
     pub confined: bool,
     /// The named capacities of this machine; a resource that is not here has capacity 1.
@@ -184,10 +186,12 @@ impl<'a> Build<'a> {
         loop {
             let unknown = self.run.settle_some(ASKED_AT_ONCE)?;
             let grows = unknown.is_empty() && !self.stopping && self.run.expand()?;
-            let has_asked_all = unknown.is_empty() && !grows;
+            let stands_in = self.run.stand_in_for_some()?;
+            let has_asked_all = unknown.is_empty() && !grows && !stands_in;
             for id in unknown {
                 self.queue(id);
             }
+            let has_asked_all = has_asked_all && self.run.without.is_empty();
             if self.options.fail_fast && self.run.counts.of(TaskResult::Failed) > 0 {
                 self.stop_rest();
             }
@@ -242,6 +246,11 @@ impl<'a> Build<'a> {
     fn queue(&mut self, id: TaskId) {
         if self.stopping {
             return self.run.end(id, TaskResult::Cancelled, cancelled());
+        }
+        if self.run.is_left_out(id) {
+            self.run.plan.hold(id);
+            self.run.without.push(id);
+            return;
         }
         let label = self.run.label(id);
         self.run.emit(&Event::TaskReady { label });

@@ -20,6 +20,7 @@ use crate::names::{Named, named, names, names_ahead, outermost, placed, ways_to}
 use crate::package::{
     package_def, package_file, package_vars, rule_file, rule_table, targets, workspace,
 };
+use crate::pins::pins;
 use crate::system::Text;
 use crate::target::{declared, provides, references, task};
 use crate::unknown::unknown;
@@ -165,6 +166,7 @@ impl<'db> Check<'db> {
         let workspace = workspace(self.db);
         self.add(&workspace.problems);
         self.workspace_is_broken = workspace.has_errors();
+        self.add(&pins(self.db).problems);
         let overrides = Settings::get(self.db).overrides(self.db);
         let sets = !overrides.vars.is_empty() || !overrides.params.is_empty();
         let given = overrides.profile.is_some() || sets;

@@ -18,6 +18,7 @@ use vwfb_rules::scope::SourceKind;
 use vwfb_rules::task::ToolDef;
 use vwfb_rules::vars::Overrides;
 
+use crate::pins::Pinning;
 use crate::system::{Content, System, Text};
 
 /// What a run changes are outcomes and, where a source is seen to change, contents. All else keeps
@@ -111,6 +112,9 @@ pub(crate) struct Settings {
     /// What people chose, by label.
     #[returns(ref)]
     pub(crate) choices: Arc<Choices>,
+    /// Which pins count.
+    #[returns(ref)]
+    pub(crate) pinning: Pinning,
 }
 
 /// What people chose of the results of targets, by label.
@@ -360,8 +364,9 @@ impl Database {
             ran,
             held: Vec::new(),
         };
-        let _singleton =
-            Settings::builder(overrides, machine, Arc::default()).durability(STEADY).new(&db);
+        let _singleton = Settings::builder(overrides, machine, Arc::default(), Pinning::default())
+            .durability(STEADY)
+            .new(&db);
         db
     }
 
@@ -427,6 +432,30 @@ impl Database {
         let settings = Settings::get(self);
         if **settings.choices(self) != choices {
             settings.set_choices(self).to(Arc::new(choices));
+        }
+    }
+
+    /// Which pins count.
+    pub(crate) fn pinning(&self) -> &Pinning {
+        Settings::get(self).pinning(self)
+    }
+
+    /// Looks again at the text of a rule file, which was just written.
+    pub(crate) fn refresh_text(&mut self, path: &WsPath) {
+        let fact = lock(&self.facts.texts).get(path).copied();
+        if let Some(fact) = fact {
+            let now = self.facts.text(path);
+            if *fact.text(self) != now {
+                fact.set_text(self).to(now);
+            }
+        }
+    }
+
+    /// Says which pins count.
+    pub(crate) fn set_pinning(&mut self, pinning: Pinning) {
+        let settings = Settings::get(self);
+        if *settings.pinning(self) != pinning {
+            settings.set_pinning(self).to(pinning);
         }
     }
 

@@ -49,6 +49,11 @@ pub enum Event {
     Provisional(Box<Provisional>),
     /// A checkpoint waits for a person.
     Waiting(Box<Waiting>),
+    /// The task of a pinned target would make something else now than when it was pinned.
+    Conflict {
+        /// The target.
+        label: Label,
+    },
     /// The run is over.
     RunFinished {
         /// What became of its tasks.
@@ -125,6 +130,10 @@ pub enum TaskResult {
     CutOff,
     /// Its key is that of its last success, and so is everything before it.
     Unchanged,
+    /// Its outputs are what a person chose.
+    Pinned,
+    /// Something stands in for its result, in a preview.
+    StandIn,
     /// A checkpoint whose subjects are all approved.
     Approved,
     /// A checkpoint that waits for a person, or where one rejected something.
@@ -139,11 +148,13 @@ pub enum TaskResult {
 
 impl TaskResult {
     /// Every result, in the order of a summary.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Ran,
         Self::Cached,
         Self::CutOff,
         Self::Unchanged,
+        Self::Pinned,
+        Self::StandIn,
         Self::Approved,
         Self::Waiting,
         Self::Failed,
@@ -158,6 +169,8 @@ impl TaskResult {
             Self::Cached => "cached",
             Self::CutOff => "cut-off",
             Self::Unchanged => "unchanged",
+            Self::Pinned => "pinned",
+            Self::StandIn => "stand-in",
             Self::Approved => "approved",
             Self::Waiting => "waiting",
             Self::Failed => "failed",
@@ -168,7 +181,7 @@ impl TaskResult {
 
     /// Whether the task has its outputs.
     pub const fn succeeded(self) -> bool {
-        matches!(self, Self::Ran | Self::Cached | Self::CutOff | Self::Unchanged | Self::Approved)
+        !matches!(self, Self::Waiting | Self::Failed | Self::Blocked | Self::Cancelled)
     }
 }
 

@@ -143,6 +143,22 @@ impl KeyRecord {
         record
     }
 
+    /// The record of a pin to `outputs`.
+    pub fn of_pin(outputs: &BTreeMap<String, Artifact>) -> Self {
+        let mut record = Self::default();
+        record.field("pin", "", "1");
+        for (name, artifact) in outputs {
+            record.field("output", name, &artifact_text(artifact));
+        }
+        record.bytes.shrink_to_fit();
+        record
+    }
+
+    /// Whether it is of a pin.
+    pub fn is_pin(&self) -> bool {
+        self.fields().next().is_some_and(|(name, _)| name == "pin")
+    }
+
     /// Every field with its value, in order.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut rest = &self.bytes[FIELDS..];

@@ -6,6 +6,7 @@
 
 mod database;
 mod decision;
+mod pin_log;
 mod takes;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ pub use decision::{
     AUTO_APPROVE, Asked, Decision, NewDecision, Question, TIMEOUT, Verdict, Verdicts,
 };
 
+pub use pin_log::PinChange;
 pub(crate) use takes::Said;
 pub use takes::Takes;
 

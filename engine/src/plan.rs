@@ -306,6 +306,22 @@ impl Plan {
         blocked
     }
 
+    /// Keeps a task from being started or blocked, as if a worker had it.
+    pub fn hold(&mut self, id: TaskId) {
+        self.set(id, Step::Running);
+    }
+
+    /// Makes a task ready to be settled with `key`, whatever it waits for.
+    pub fn take_back(&mut self, id: TaskId, key: ActionKey) {
+        self.answers[id.0] = Some(key);
+        self.set(id, Step::Running);
+    }
+
+    /// Ends a task without a result, and nothing behind it.
+    pub fn end_alone(&mut self, id: TaskId, result: TaskResult) {
+        self.set(id, Step::Ended(result));
+    }
+
     /// Ends every task that has not begun, as cancelled.
     pub fn cancel_rest(&mut self) -> Vec<TaskId> {
         let rest: Vec<TaskId> = self

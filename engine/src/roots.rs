@@ -3,29 +3,38 @@
 use std::path::Path;
 
 use vwfb_cas::profile::{Phase, Timed};
-use vwfb_cas::{ActionKey, Roots, Store};
+use vwfb_cas::{ActionKey, Artifact, Roots, Store};
 
 use crate::run::EnvironmentError;
 use crate::state::{STATE_FILE, State};
 
 /// Tells the store which results the workspace of `state` stands on: the last success of every
 /// label in every configuration. A store that was told of these already is not told again.
-pub(crate) fn publish(store: &Store, state: &State) -> Result<(), EnvironmentError> {
+/// Beside them it stands on what people `chose`.
+pub(crate) fn publish(
+    store: &Store,
+    state: &State,
+    chose: impl FnOnce() -> Vec<Artifact>,
+) -> Result<(), EnvironmentError> {
     let _telling = Timed::new(Phase::Store);
     // A store that was made anew knows nobody.
     let known = || store.has_roots(&name(state)).map_err(|error| EnvironmentError::of(&error));
     if is_told(store, state)? && known()? {
         return Ok(());
     }
-    publish_all(store, state)
+    publish_all(store, state, chose())
 }
 
 /// Tells it in any case, and so takes back what the workspace does not stand on any more.
-pub(crate) fn publish_all(store: &Store, state: &State) -> Result<(), EnvironmentError> {
+pub(crate) fn publish_all(
+    store: &Store,
+    state: &State,
+    artifacts: Vec<Artifact>,
+) -> Result<(), EnvironmentError> {
     let _telling = Timed::new(Phase::Store);
     let mark = state.successes_mark().map_err(|error| EnvironmentError::of(&error))?;
     let keys = state.current_keys().map_err(|error| EnvironmentError::of(&error))?;
-    let roots = Roots { keys, artifacts: Vec::new() };
+    let roots = Roots { keys, artifacts };
     let published = store.publish_roots(&name(state), &roots);
     published.map_err(|error| EnvironmentError::of(&error))?;
     told(store, state, mark)
@@ -43,6 +52,16 @@ pub(crate) fn publish_new(
     let added = store.add_roots(&name(state), keys);
     added.map_err(|error| EnvironmentError::of(&error))?;
     told(store, state, mark)
+}
+
+/// Tells the store that the workspace stands on the results `keys` too; it is told of all again at the
+/// end of the run.
+pub(crate) fn add(
+    store: &Store,
+    state: &State,
+    keys: &[ActionKey],
+) -> Result<(), EnvironmentError> {
+    store.add_roots(&name(state), keys).map_err(|error| EnvironmentError::of(&error))
 }
 
 /// By the path of its memory: where that is gone, nobody needs what it named.

@@ -8,8 +8,9 @@ mod keys;
 mod losses;
 mod question;
 mod record;
+mod stand_in;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use vwfb_cas::{ActionKey, ActionResult, Artifact, Store};
 use vwfb_rules::diagnostic::Diagnostic;
 use vwfb_rules::label::Label;
 use vwfb_rules::pattern::Pattern;
-use vwfb_rules::task::TaskDef;
+use vwfb_rules::task::{Results, TaskDef};
 
 use crate::action::{Keyed, keyed};
 use crate::answers::{Answer, Answers};
@@ -27,14 +28,17 @@ use crate::chain::chain;
 use crate::db::{Database, Target};
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use crate::graph::TaskGraph;
+use crate::keep::Keep;
 use crate::key::KeyRecord;
 use crate::people::People;
 use crate::plan::{Plan, Step, TaskId};
+use crate::standing::Reason;
 use crate::state::{Attempt, State};
 
 pub(crate) use question::Closed;
 pub use question::Met;
 pub(crate) use record::Ended;
+pub use stand_in::Preview;
 
 /// Something of the machine, not of the work, stops a run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +65,8 @@ pub(crate) struct Ground<'a> {
     pub patterns: &'a [Pattern],
     /// What people said.
     pub people: &'a People,
+    /// The bytes that cannot be made again.
+    pub keep: &'a Keep,
     /// The output folder, relative to the workspace.
     pub output_folder: String,
     /// When the run began, in milliseconds since 1970.
@@ -112,6 +118,8 @@ pub(crate) struct Run<'a> {
     recorded_keys: Vec<ActionKey>,
     /// Whether a task's outcome is not what it was before this run.
     moved: Vec<bool>,
+    /// Whether a task's last success is another than before this run.
+    replaces: Vec<bool>,
     /// Whether the database has a task's outcome.
     brought: Vec<bool>,
     /// Whether a source that a task reads changed in this run.
@@ -139,6 +147,14 @@ pub(crate) struct Run<'a> {
     pub(crate) closed: Vec<Closed>,
     /// Whether a rejection ends the run.
     pub(crate) aborted: bool,
+    /// What it may use and start, if it is a preview.
+    pub(crate) preview: Option<Preview>,
+    /// The tasks of a preview that have no result of their own.
+    pub(crate) without: Vec<TaskId>,
+    /// Placeholder -> whose outputs it stands in for.
+    stand_ins: BTreeMap<TaskId, Vec<(TaskId, String)>>,
+    /// Why tasks are not final that something stands in for.
+    pub(crate) reasons: BTreeMap<TaskId, Reason>,
 }
 
 /// How many keys the store is asked for at once: enough to share one transaction, and few results in
@@ -168,6 +184,7 @@ impl<'a> Run<'a> {
             mark,
             recorded_keys: Vec::new(),
             moved: vec![false; count],
+            replaces: vec![false; count],
             brought: vec![false; count],
             doubtful: vec![false; count],
             is_steady: true,
@@ -182,6 +199,10 @@ impl<'a> Run<'a> {
             met: Vec::new(),
             closed: Vec::new(),
             aborted: false,
+            preview: None,
+            without: Vec::new(),
+            stand_ins: BTreeMap::new(),
+            reasons: BTreeMap::new(),
             ground,
         }
     }
@@ -346,6 +367,10 @@ impl<'a> Run<'a> {
         took: Duration,
     ) {
         let outcome = Arc::new(result.outputs);
+        let before = self.answers.outcome(id);
+        let resampled =
+            self.answers.key(id) != Some(self.keyed(id).key) && !self.is_deterministic(id);
+        self.replaces[id.0] |= before.is_some_and(|before| resampled || before != outcome);
         self.moved[id.0] |= self.answers.outcome(id).as_ref() != Some(&outcome);
         let target = self.target(id);
         match self.plan.must_run(id) {
@@ -368,6 +393,13 @@ impl<'a> Run<'a> {
     }
 
     fn settled(&mut self, id: TaskId, result: TaskResult, took: Duration) {
+        self.settle(id, result, took);
+        if self.stand_ins.contains_key(&id) {
+            self.stood_in(id);
+        }
+    }
+
+    fn settle(&mut self, id: TaskId, result: TaskResult, took: Duration) {
         let known = self.keyed[id.0].as_ref().map(|keyed| keyed.key).or(self.plan.answer(id));
         let key = known.expect("a task settles with a key");
         self.plan.settle(id, key, result);
@@ -389,6 +421,12 @@ impl<'a> Run<'a> {
 
     /// Ends a task without a result, and blocks what is behind it.
     pub(crate) fn end(&mut self, id: TaskId, result: TaskResult, failed: Failed) {
+        if self.preview.is_some() && result == TaskResult::Failed {
+            self.finished_without_result(id, result, failed);
+            self.plan.hold(id);
+            self.without.push(id);
+            return;
+        }
         let blocked = self.plan.end(id, result);
         let label = self.label(id);
         let attempt = Attempt {
@@ -429,6 +467,10 @@ impl<'a> Run<'a> {
             hint: failed.hint,
             reproduce: failed.reproduce,
         })));
+    }
+
+    fn is_deterministic(&self, id: TaskId) -> bool {
+        self.keyed(id).def.results == Results::Deterministic
     }
 
     fn is_sampled(&self, id: TaskId) -> bool {

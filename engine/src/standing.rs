@@ -17,12 +17,21 @@ use crate::plan::TaskId;
 pub enum Reason {
     /// A file of the workspace is missing, and something stands in for it.
     Missing(String),
+    /// A target is not made, and a placeholder stands in for it.
+    Placeholder(Label),
+    /// A target is what it last came to, and not what it would be now.
+    LastGood(Label),
+    /// Nobody approved what a checkpoint asks about.
+    Unapproved(Label),
 }
 
 impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Missing(path) => f.write_str(path),
+            Self::Placeholder(label) => write!(f, "{label}"),
+            Self::LastGood(label) => write!(f, "{label} as it last was"),
+            Self::Unapproved(label) => write!(f, "{label} not approved"),
         }
     }
 }
@@ -88,13 +97,23 @@ pub struct Standings {
 impl Standings {
     /// Of the targets of `graph`.
     pub fn of(graph: &TaskGraph) -> Self {
+        Self::with(graph, &BTreeMap::new())
+    }
+
+    /// Of the targets of `graph`, where something stands in for some tasks for these reasons.
+    pub(crate) fn with(graph: &TaskGraph, stand_ins: &BTreeMap<TaskId, Reason>) -> Self {
         let targets = graph.missing.len();
-        if (0..targets).all(|id| graph.missing.get(id).is_empty()) {
+        if stand_ins.is_empty() && (0..targets).all(|id| graph.missing.get(id).is_empty()) {
             return Self::default();
         }
         let mut all: Vec<Standing> = Vec::with_capacity(targets);
         // What a target names comes before it.
         for id in 0..targets {
+            let reason = graph.task(TargetId(id)).and_then(|task| stand_ins.get(&task));
+            if let Some(reason) = reason {
+                all.push(Arc::new(BTreeSet::from([reason.clone()])));
+                continue;
+            }
             let own = graph.missing.get(id).iter();
             let own = own.map(|path| Reason::Missing(graph.texts.get(*path).to_owned()));
             let own: BTreeSet<Reason> = own.collect();

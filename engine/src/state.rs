@@ -7,6 +7,7 @@ mod keys;
 mod outcome;
 mod recall;
 mod success;
+mod versions;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,10 +19,14 @@ use vwfb_cas::{ActionKey, BlobId, Digest, FileRef};
 
 use crate::event::{Counts, TaskResult};
 
-use database::{FileIdentity, connect, identity, is_damage, set_aside, write_gitignore};
+use database::{
+    ConnectError, FileIdentity, connect, identity, is_damage, set_aside, write_gitignore,
+};
 use success::{insert_success, success};
 
+pub use recall::RunRecord;
 pub use success::{NewSuccess, Success};
+pub use versions::Version;
 
 /// The name of the database in `.vwfb`.
 pub(crate) const STATE_FILE: &str = "state.db";
@@ -61,6 +66,21 @@ pub enum StateError {
         /// What SQLite said.
         #[source]
         source: rusqlite::Error,
+    },
+    /// A newer vwfb wrote it.
+    #[error(
+        "the workspace's state in `{}` was written by a newer vwfb (format {found}, and this one \
+         knows {known}): use that one, or move `.vwfb/state.db` away, which loses the history of \
+         versions",
+        path.display()
+    )]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format that is known.
+        known: i64,
     },
     /// SQLite refused.
     #[error("cannot use the workspace's state in `{}`", path.display())]
@@ -119,7 +139,7 @@ impl State {
         let path = folder.join(STATE_FILE);
         let before = identity(&path);
         let (connection, set_aside) = match connect(&path) {
-            Err(error) if is_damage(&error) => {
+            Err(ConnectError::Sql(error)) if is_damage(&error) => {
                 let set_aside = set_aside(&path, before)?;
                 (connect(&path), Some(set_aside))
             }
@@ -131,7 +151,10 @@ impl State {
                 let connection = Mutex::new(connection);
                 Ok(Self { path, opened, config, set_aside, damaged, connection })
             }
-            Err(source) => Err(StateError::Sql { path, source }),
+            Err(ConnectError::Sql(source)) => Err(StateError::Sql { path, source }),
+            Err(ConnectError::Newer(found)) => {
+                Err(StateError::Newer { path, found, known: database::VERSION })
+            }
         }
     }
 

@@ -1,8 +1,11 @@
 //! One open workspace: its database, store and memory, and what can be asked of it.
 
 mod build;
+mod choose;
 mod decide;
 mod prepare;
+mod preview;
+mod status;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,9 +23,11 @@ use crate::db::{Database, Db, Machine};
 use crate::disk::Disk;
 use crate::forecast::{Forecast, expand_known, forecast};
 use crate::graph::TaskGraph;
+use crate::keep::Keep;
 use crate::names::{Expansion, expansion, is_open, waits_for};
 use crate::package::workspace;
 use crate::people::{People, PeopleError, Said};
+use crate::pins::Pinning;
 use crate::platform::{cpu_level, platform};
 use crate::query::RealisedGraph;
 use crate::roots::{gone_workspaces, publish, publish_all};
@@ -33,11 +38,15 @@ use crate::system::Text;
 use crate::tools::Tools;
 use crate::why::{Why, why};
 
+pub use crate::outputs::Rescued;
 pub use crate::package::{BUILD_FILE, WORKSPACE_FILE};
-pub use crate::run::{EnvironmentError, Met};
+pub use crate::run::{EnvironmentError, Met, Preview};
 pub use build::{Built, Request};
+pub use choose::{ChooseError, History, Undone};
 pub use decide::{DecideError, Decided, Saying};
 pub use prepare::{Evaluate, Prepared};
+pub use preview::{Previewed, Segment};
+pub use status::{Status, Told};
 
 /// Where and how to open a workspace.
 #[derive(Debug, Clone)]
@@ -71,6 +80,7 @@ pub struct Workspace {
     store: Arc<Store>,
     state: Arc<State>,
     people: Arc<People>,
+    keep: Keep,
     /// What people had said when they were last heard.
     said: Said,
     stamps: Arc<Stamps>,
@@ -103,6 +113,7 @@ impl Workspace {
         };
         let (store, state) = (Arc::new(store?), Arc::new(state?));
         let people = Arc::new(People::open(&folder)?);
+        let keep = Keep::new(&folder, Arc::clone(&store));
         let stamps = Arc::new(Stamps::new(Arc::clone(&state) as Arc<dyn Recorded>));
         let tools = Arc::new(Tools::new(place.root.clone(), Arc::clone(&stamps)));
         let disk = Arc::new(Disk::new(
@@ -126,6 +137,8 @@ impl Workspace {
         let choices = people.choices()?;
         let said = people.said(&choices)?;
         db.set_choices(choices);
+        let named = (config != configuration(&Overrides::default())).then(|| config.to_hex());
+        db.set_pinning(Pinning { config: named, ignored: false });
         Ok(Self {
             said,
             place,
@@ -133,6 +146,7 @@ impl Workspace {
             store,
             state,
             people,
+            keep,
             stamps,
             tools,
             disk,
@@ -330,8 +344,8 @@ impl Workspace {
         let output_folder = self.relative_output_folder().to_string_lossy().into_owned();
         let now_ms = self.clock.now().0;
         let (store, state, people) = (&self.store, &*self.state, &*self.people);
-        let db = &mut self.db;
-        Ground { db, store, state, graph, patterns, people, output_folder, now_ms }
+        let (db, keep) = (&mut self.db, &self.keep);
+        Ground { keep, db, store, state, graph, patterns, people, output_folder, now_ms }
     }
 
     fn relative_output_folder(&self) -> PathBuf {
@@ -350,7 +364,7 @@ impl Workspace {
     }
 
     fn publish_roots(&self) -> Result<(), EnvironmentError> {
-        publish(&self.store, &self.state)
+        publish(&self.store, &self.state, || self.chosen())
     }
 
     /// Tells the store of everything that this workspace stands on, and so of what it does not
@@ -359,7 +373,7 @@ impl Workspace {
     /// # Errors
     /// If the store or the workspace's memory cannot be used.
     pub fn tell_roots(&self) -> Result<(), EnvironmentError> {
-        publish_all(&self.store, &self.state)
+        publish_all(&self.store, &self.state, self.chosen())
     }
 
     /// Makes ready for a gc: forgets what no target of this workspace stands for any more and,

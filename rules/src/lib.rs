@@ -27,6 +27,7 @@ pub mod package;
 mod parse;
 mod path;
 pub mod pattern;
+pub mod pins;
 pub mod placeholder;
 mod read;
 pub mod render;

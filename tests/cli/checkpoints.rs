@@ -189,7 +189,7 @@ task "print" { srcs ":draft"; after ":read"; out "print.txt"; script "cat {srcs}
     let told = world.ok(&["decisions"]).prints("auto-approve  approve  //p:read");
     let _told = told.prints("note: `word_error_rate` is 0.05");
     // A person still has the last word, and only a person's is taken back.
-    let _none = world.run(&["undo"]).exits(1).says("there is no decision to take back");
+    let _none = world.run(&["undo"]).exits(1).says("there is nothing to take back");
     let _rejected = world.ok(&["reject", "//p:read", "//p:draft"]);
     let _built = world.run(&["build", "//p:print"]).exits(5);
 }

@@ -51,7 +51,7 @@ fn a_run_begins_with_its_targets_and_ends_with_its_counts() {
     assert_eq!(
         last["counts"],
         serde_json::json!({
-            "ran": 0, "cached": 0, "cut-off": 0, "unchanged": 2, "approved": 0, "waiting": 0,
+            "ran": 0, "cached": 0, "cut-off": 0, "unchanged": 2, "pinned": 0, "stand-in": 0, "approved": 0, "waiting": 0,
             "failed": 0, "blocked": 0, "cancelled": 0,
         })
     );

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it set up")]
 
+mod versions;
 mod world;
 
 mod build;
@@ -14,6 +15,7 @@ mod fan_out;
 mod guard;
 mod inspect;
 mod placeholders;
+mod preview;
 mod queries;
 mod shells;
 mod signals;

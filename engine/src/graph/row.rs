@@ -10,6 +10,7 @@ use vwfb_rules::task::{InputRef, Results, TaskDef};
 use crate::db::{Db, Target};
 use crate::names::{Named, named, placed};
 use crate::package::QueryScope;
+use crate::pins::pinned;
 use crate::target::{declared, provides, references, task};
 use crate::written::Short;
 
@@ -29,6 +30,7 @@ pub(crate) struct Row {
     pub(crate) waits: Option<Label>,
 }
 
+#[derive(Default)]
 pub(crate) struct TaskRow {
     pub(crate) inputs: BTreeSet<Label>,
     pub(crate) gates: BTreeSet<Label>,
@@ -51,9 +53,15 @@ impl Row {
             }
         }
         offers.sort_by_key(|(default, _)| !default);
+        // What people chose needs nothing.
+        let is_pinned = pinned(db, label).is_some();
+        let mut references = in_order(references(db, target).iter().map(|(label, _)| label));
+        references.retain(|_| !is_pinned);
+        let mut missing = missing_of(db, target);
+        missing.retain(|_| !is_pinned);
         let outputs = declared(db, target).value.as_ref().map(|declared| &declared.outputs);
         Self {
-            refs: in_order(references(db, target).iter().map(|(label, _)| label)),
+            refs: references,
             face: *face.0.finalize().as_bytes(),
             written: placed(db, target).map(|placed| placed.def.digest()).unwrap_or_default(),
             makes: outputs
@@ -63,7 +71,7 @@ impl Row {
                 .collect(),
             offers: offers.into_iter().map(|(_, offer)| offer).collect(),
             task: task(db, target).value.as_ref().map(|def| TaskRow::of(db, def)),
-            missing: missing_of(db, target),
+            missing,
             waits: waits_on(db, target),
         }
     }
@@ -106,6 +114,10 @@ fn in_order<'a>(labels: impl Iterator<Item = &'a Label>) -> Vec<Label> {
 
 impl TaskRow {
     fn of(db: &dyn Db, def: &TaskDef) -> Self {
+        if pinned(db, &def.label).is_some() {
+            let sampled = def.results == Results::Sampled;
+            return Self { sampled, ..Self::default() };
+        }
         let mut row = Self {
             inputs: BTreeSet::new(),
             gates: def.after.iter().flat_map(|gate| makers(db, gate)).collect(),

@@ -11,7 +11,8 @@ const VERSION: i64 = 1;
 const SCHEMA: &str = "
 CREATE TABLE decisions (id INTEGER PRIMARY KEY AUTOINCREMENT, checkpoint TEXT NOT NULL,
     subject TEXT NOT NULL, digest BLOB NOT NULL, verdict TEXT NOT NULL, feedback TEXT, note TEXT,
-    who TEXT NOT NULL, at_ms INTEGER NOT NULL, undoes INTEGER REFERENCES decisions (id));
+    who TEXT NOT NULL, at_ms INTEGER NOT NULL, kind INTEGER, size INTEGER,
+    undoes INTEGER REFERENCES decisions (id));
 CREATE INDEX decisions_of ON decisions (checkpoint);
 CREATE TABLE asked (checkpoint TEXT NOT NULL, config BLOB NOT NULL, subject TEXT NOT NULL,
     digest BLOB NOT NULL, path TEXT NOT NULL, since_ms INTEGER NOT NULL,
@@ -20,6 +21,10 @@ CREATE TABLE takes (label TEXT PRIMARY KEY, in_use INTEGER NOT NULL, last INTEGE
     WITHOUT ROWID;
 CREATE TABLE retakes (decision INTEGER NOT NULL REFERENCES decisions (id), label TEXT NOT NULL,
     before INTEGER NOT NULL, PRIMARY KEY (decision, label)) WITHOUT ROWID;
+CREATE TABLE pin_log (id INTEGER PRIMARY KEY AUTOINCREMENT, label TEXT NOT NULL, config TEXT,
+    before TEXT, at_ms INTEGER NOT NULL, who TEXT NOT NULL, undone INTEGER NOT NULL DEFAULT FALSE);
+CREATE TABLE told (label TEXT NOT NULL, news TEXT NOT NULL, PRIMARY KEY (label, news))
+    WITHOUT ROWID;
 ";
 
 /// Why it cannot be opened.

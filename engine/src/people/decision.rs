@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, Row, params};
-use vwfb_cas::Digest;
+use vwfb_cas::{Artifact, BlobId, Digest, FileRef, TreeId};
 use vwfb_rules::label::Label;
 
 use super::{People, PeopleError};
@@ -75,6 +75,8 @@ pub struct NewDecision {
     pub subject: String,
     /// As in [`Decision`].
     pub digest: Digest,
+    /// The bytes, which no gc may take from now on.
+    pub artifact: Option<Artifact>,
     /// As in [`Decision`].
     pub verdict: Verdict,
     /// As in [`Decision`].
@@ -170,7 +172,7 @@ impl People {
             for decision in new {
                 db.prepare_cached(
                     "INSERT INTO decisions (checkpoint, subject, digest, verdict, feedback, note,
-                     who, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                     who, at_ms, kind, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 )?
                 .execute(params![
                     checkpoint.to_string(),
@@ -181,11 +183,47 @@ impl People {
                     decision.note,
                     decision.who,
                     now_ms,
+                    decision.artifact.map(kind),
+                    decision.artifact.map(size),
                 ])?;
                 first.get_or_insert_with(|| db.last_insert_rowid());
             }
             Ok(first.unwrap_or_default())
         })
+    }
+
+    /// The bytes of all that was decided on.
+    ///
+    /// # Errors
+    /// See [`People::decisions`].
+    pub(crate) fn decided(&self) -> Result<Vec<Artifact>, PeopleError> {
+        self.with(Vec::new(), |db| {
+            let select = "SELECT DISTINCT digest, kind, size FROM decisions WHERE kind NOT NULL";
+            let mut statement = db.prepare(select)?;
+            let rows = statement.query_map([], |row| {
+                let (digest, kind, size) = (digest(row, 0)?, row.get(1)?, row.get::<_, i64>(2)?);
+                let (blob, executable) = (BlobId(digest), kind == EXECUTABLE);
+                Ok(match kind {
+                    TREE => Artifact::Tree(TreeId(digest)),
+                    _ => Artifact::File(FileRef { blob, size: size.unsigned_abs(), executable }),
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// When a person last decided something that was not taken back, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// See [`People::decisions`].
+    pub fn last_decision(&self) -> Result<Option<i64>, PeopleError> {
+        let all = self.decisions()?;
+        let undone: Vec<i64> = all.iter().filter_map(|it| it.undoes).collect();
+        let holds = |it: &&Decision| {
+            let is_open = it.verdict != Verdict::Undo && !undone.contains(&it.id);
+            is_open && !NOBODY.contains(&it.who.as_str())
+        };
+        Ok(all.iter().rev().find(holds).map(|it| it.at_ms))
     }
 
     /// Takes back the last decisions that were made together and not taken back yet, by a person.
@@ -334,6 +372,25 @@ fn select(
     rows.collect()
 }
 
+const FILE: i64 = 0;
+const EXECUTABLE: i64 = 1;
+const TREE: i64 = 2;
+
+const fn kind(artifact: Artifact) -> i64 {
+    match artifact {
+        Artifact::File(FileRef { executable: true, .. }) => EXECUTABLE,
+        Artifact::File(_) => FILE,
+        Artifact::Tree(_) => TREE,
+    }
+}
+
+const fn size(artifact: Artifact) -> i64 {
+    match artifact {
+        Artifact::File(file) => file.size.cast_signed(),
+        Artifact::Tree(_) => 0,
+    }
+}
+
 fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
     let bytes: Vec<u8> = row.get(column)?;
     let bytes = bytes.try_into().map_err(|_| damaged(column))?;
@@ -359,6 +416,7 @@ mod tests {
         NewDecision {
             subject: subject.into(),
             digest: Digest::of(subject.as_bytes()),
+            artifact: None,
             verdict,
             feedback: (verdict == Verdict::Reject).then(|| "slower".into()),
             note: None,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use vwfb_cas::Artifact;
+use vwfb_rules::label::Label;
 
 use super::{EnvironmentError, Run};
 use crate::check::{Loaded, load};
@@ -86,6 +87,16 @@ impl Run<'_> {
         self.grow(Arc::new(grown))
     }
 
+    /// Takes in further targets, which nobody asked for.
+    pub(super) fn grow_by(&mut self, labels: &[Label]) -> Result<(), EnvironmentError> {
+        let graph = &self.ground.graph;
+        let requested: Vec<Label> = graph.requested().map(|id| graph.target_label(id)).collect();
+        let roots: Vec<Label> = requested.iter().chain(labels).cloned().collect();
+        let mut grown = graph.grown(&*self.ground.db, &roots);
+        grown.requested.truncate(grown.requested.len() - labels.len());
+        self.grow(Arc::new(grown))
+    }
+
     /// Says of fan-outs that were never expanded that they are blocked, or cancelled if the run was.
     pub(crate) fn end_waiting(&mut self, is_stopping: bool) {
         let graph = Arc::clone(&self.ground.graph);
@@ -126,6 +137,7 @@ impl Run<'_> {
         self.keyed.resize(count, None);
         self.moved.resize(count, false);
         self.brought.resize(count, false);
+        self.replaces.resize(count, false);
         self.doubtful.resize(count, false);
         let answers = &self.answers;
         let keys = (before..count).map(|id| answers.key(TaskId(id)));

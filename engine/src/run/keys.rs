@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use vwfb_cas::ActionResult;
 use vwfb_exec::action::Action;
 use vwfb_rules::task::Command;
 
 use super::{Failed, Run};
 use crate::action::{Unkeyed, action, keyed, record as recorded};
 use crate::ahead;
-use crate::db::Target;
+use crate::chain::chain;
+use crate::db::{Outcome, Target};
 use crate::event::TaskResult;
 use crate::key::KeyRecord;
+use crate::pins::{Pinned, pinned};
 use crate::plan::{Step, TaskId};
 
 impl Run<'_> {
@@ -58,6 +61,10 @@ impl Run<'_> {
             return None;
         }
         if self.plan.answer(id) != Some(key) {
+            if let Some(pinned) = pinned(self.ground.db, &self.label(id)) {
+                self.adopt_pin(id, &pinned);
+                return None;
+            }
             let graph = Arc::clone(&self.ground.graph);
             for need in graph.shape().inputs(id) {
                 self.claim_outputs(need);
@@ -67,6 +74,28 @@ impl Run<'_> {
         self.settled(id, self.plan.unchanged_or_cut_off(id), Duration::ZERO);
         self.claim_outputs(id);
         None
+    }
+
+    /// Settles a task as people chose.
+    fn adopt_pin(&mut self, id: TaskId, pinned: &Pinned) {
+        for artifact in pinned.outcome.values() {
+            let why = match self.ground.keep.bring(artifact) {
+                Ok(true) => continue,
+                Ok(false) => format!("`{}` is in neither store nor keep", artifact.digest()),
+                Err(error) => chain(&error),
+            };
+            let failed = Failed {
+                hint: Some(
+                    "restore `.vwfb/keep/` from a backup, or `vwfb unpin` the target".into(),
+                ),
+                ..Failed::because(format!("its pinned bytes are gone: {why}").into())
+            };
+            self.environment_failed = true;
+            return self.fail(id, failed);
+        }
+        let (outputs, log) = (Outcome::clone(&pinned.outcome), None);
+        let result = ActionResult { outputs, log, duration_ms: 0, observed_inputs: None };
+        self.adopt(id, result, TaskResult::Pinned, Duration::ZERO);
     }
 
     /// Whether nothing that makes up a task's key differs from its last success, so that the key
@@ -132,6 +161,7 @@ impl Run<'_> {
     const fn blame(&mut self, unkeyed: &Unkeyed) {
         match unkeyed {
             Unkeyed::NotInTree { .. } => {}
+            Unkeyed::Pin { .. } => self.input_failed = true,
             Unkeyed::SourceGone(_) | Unkeyed::SourceUnreadable { .. } => self.input_failed = true,
             Unkeyed::NoTask(_) | Unkeyed::Open(_) | Unkeyed::Lost(_) | Unkeyed::Tool(_) => {
                 self.environment_failed = true;

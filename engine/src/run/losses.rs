@@ -53,7 +53,7 @@ impl Run<'_> {
         if self.is_sampled(producer) {
             return Err(format!(
                 "the stored result of `{label}` is lost, and another run would not make the same; \
-                 `vwfb clean --expunge {label}` gives it up, and the next build makes a new one"
+                 `vwfb redo {label}` makes one"
             ));
         }
         match self.plan.unsettle(producer) {

@@ -16,6 +16,7 @@ use crate::db::Db;
 use crate::event::{TaskResult, Waiting};
 use crate::people::{AUTO_APPROVE, NewDecision, Question, TIMEOUT, Verdict, Verdicts};
 use crate::plan::TaskId;
+use crate::standing::Reason;
 use crate::system::StoredText;
 use crate::target::task;
 
@@ -34,6 +35,8 @@ pub struct Met {
     pub label: Label,
     /// What it asks about, in the order of its text.
     pub subjects: Vec<(Question, Option<Verdict>)>,
+    /// The bytes of each.
+    pub artifacts: BTreeMap<String, Artifact>,
     /// What people are told.
     pub message: String,
     /// The target to look at before deciding.
@@ -69,10 +72,12 @@ impl State<'_> {
     }
 
     fn met(&self) -> Met {
+        let named = |it: &Subject| (it.question.subject.clone(), it.artifact);
         let with_verdict = |it: &Subject| (it.question.clone(), self.verdict(it));
         Met {
             label: self.label.clone(),
             subjects: self.subjects.iter().map(with_verdict).collect(),
+            artifacts: self.subjects.iter().map(named).collect(),
             message: self.checkpoint.message.clone(),
             preview: self.checkpoint.preview.clone(),
         }
@@ -102,7 +107,13 @@ impl Run<'_> {
             let (new, notes) = self.without_people(&state, &def, &inputs)?;
             let is_open = self.decide(&mut state, &new)?;
             self.met.push(state.met());
-            if is_open {
+            if self.preview.is_some() {
+                if is_open {
+                    self.open_gate(id);
+                } else {
+                    self.settle_as(id, Arc::default(), Reason::Unapproved(def.label.clone()));
+                }
+            } else if is_open {
                 self.ask(&state, &[])?;
                 self.open_gate(id);
             } else {
@@ -149,6 +160,7 @@ impl Run<'_> {
         let decision = |subject: &Subject, verdict, who: &str, note| NewDecision {
             subject: subject.question.subject.clone(),
             digest: subject.question.digest,
+            artifact: Some(subject.artifact),
             verdict,
             feedback: None,
             note: Some(note),

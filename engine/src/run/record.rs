@@ -11,7 +11,7 @@ use crate::answers::Answers;
 use crate::graph::TaskGraph;
 use crate::key::KeyRecord;
 use crate::plan::{Step, TaskId};
-use crate::roots::publish;
+use crate::roots::add;
 use crate::state::NewSuccess;
 
 /// How often what a run learns is written down while it goes on.
@@ -68,20 +68,28 @@ impl Run<'_> {
 
     /// Writes down what this run learnt since the last call.
     pub(crate) fn record(&mut self) -> Result<(), EnvironmentError> {
+        // What a preview comes to is not what a build would.
+        if self.preview.is_some() {
+            self.new_successes.clear();
+            self.new_attempts.clear();
+            return Ok(());
+        }
         if self.new_attempts.is_empty() && self.new_successes.is_empty() {
             return Ok(());
         }
         self.recorded = Instant::now();
         let new = std::mem::take(&mut self.new_successes);
         let records: Vec<_> = new.iter().map(|(id, _)| self.key_record(*id)).collect();
+        let pinned: Vec<bool> =
+            records.iter().map(|it| it.as_ref().is_some_and(KeyRecord::is_pin)).collect();
         let records: Vec<_> =
             records.iter().map(|record| record.as_ref().map(KeyRecord::encode)).collect();
         let labels: Vec<Label> = new.iter().map(|(id, _)| self.label(*id)).collect();
         let outcomes: Vec<_> = new.iter().map(|(id, _)| self.answers.outcome(*id)).collect();
         let successes: Vec<NewSuccess<'_>> = new
             .iter()
-            .zip(records.iter().zip(labels.iter().zip(&outcomes)))
-            .filter_map(|((id, follows), (record, (label, outcome)))| {
+            .zip(records.iter().zip(&pinned).zip(labels.iter().zip(&outcomes)))
+            .filter_map(|((id, follows), ((record, pinned), (label, outcome)))| {
                 Some(NewSuccess {
                     label,
                     key: self.keyed(*id).key,
@@ -89,6 +97,8 @@ impl Run<'_> {
                     outcome: outcome.as_deref()?,
                     duration_ms: self.answers.duration(*id),
                     follows: *follows,
+                    replaces: self.replaces[id.0],
+                    pinned: *pinned,
                 })
             })
             .collect();
@@ -103,8 +113,10 @@ impl Run<'_> {
         attempts.map_err(|error| EnvironmentError::of(&error))?;
         self.new_attempts.clear();
         // A sample cannot be made again, so it is this workspace's from now on.
-        if new.iter().any(|(id, _)| self.is_sampled(*id)) {
-            publish(self.ground.store, state)?;
+        let sampled = new.iter().map(|(id, _)| *id).filter(|id| self.is_sampled(*id));
+        let sampled: Vec<ActionKey> = sampled.map(|id| self.keyed(id).key).collect();
+        if !sampled.is_empty() {
+            add(self.ground.store, state, &sampled)?;
         }
         Ok(())
     }

@@ -8,8 +8,9 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::StateError;
 
-/// The format of `state.db`. It is rebuildable, so another version is emptied, not converted.
-const VERSION: i64 = 5;
+/// The format of `state.db`. All but the history of versions can be found out again, so of an older
+/// one the rest is emptied, not converted.
+pub(super) const VERSION: i64 = 6;
 
 const SCHEMA: &str = "
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished_ms INTEGER,
@@ -17,7 +18,7 @@ CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished
     exit_code INTEGER);
 CREATE TABLE successes (label TEXT NOT NULL, config BLOB NOT NULL, key BLOB NOT NULL,
     outcome BLOB NOT NULL, duration_ms INTEGER NOT NULL, run INTEGER NOT NULL,
-    previous_key BLOB, own INTEGER NOT NULL, PRIMARY KEY (label, config)) WITHOUT ROWID;
+    previous_key BLOB, own INTEGER NOT NULL, pinned INTEGER NOT NULL, PRIMARY KEY (label, config)) WITHOUT ROWID;
 CREATE TABLE records (key BLOB PRIMARY KEY, record BLOB NOT NULL, label TEXT NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE attempts (label TEXT NOT NULL, config BLOB NOT NULL, run INTEGER NOT NULL,
@@ -27,6 +28,10 @@ CREATE TABLE stamps (path TEXT PRIMARY KEY, stamp BLOB NOT NULL, digest BLOB NOT
     WITHOUT ROWID;
 CREATE TABLE marks (successes INTEGER NOT NULL, published INTEGER NOT NULL, store TEXT NOT NULL);
 INSERT INTO marks SELECT abs(random() / 4), 0, '';
+CREATE TABLE IF NOT EXISTS versions (label TEXT NOT NULL, config BLOB NOT NULL,
+    number INTEGER NOT NULL, key BLOB, outcome BLOB NOT NULL, run INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL, who TEXT,
+    PRIMARY KEY (label, config, number)) WITHOUT ROWID;
 CREATE TABLE closures (fingerprint BLOB NOT NULL, path TEXT NOT NULL, digest BLOB NOT NULL,
     PRIMARY KEY (fingerprint, path)) WITHOUT ROWID;
 ";
@@ -74,13 +79,30 @@ pub(super) fn set_aside(path: &Path, damaged: Option<FileIdentity>) -> Result<Pa
     Ok(to)
 }
 
-pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+/// Why the database cannot be opened.
+pub(super) enum ConnectError {
+    /// SQLite refused.
+    Sql(rusqlite::Error),
+    /// A newer vwfb wrote it: the format.
+    Newer(i64),
+}
+
+impl From<rusqlite::Error> for ConnectError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+pub(super) fn connect(path: &Path) -> Result<Connection, ConnectError> {
     let mut db = Connection::open(path)?;
     db.busy_timeout(Duration::from_secs(60))?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version > VERSION {
+        return Err(ConnectError::Newer(version));
+    }
     if version != VERSION {
         for table in ["runs", "successes", "records", "attempts", "stamps", "closures", "marks"] {
             transaction.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;

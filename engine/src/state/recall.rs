@@ -48,3 +48,55 @@ impl State {
         Ok(self.successes_of(&[label.to_owned()])?.remove(label))
     }
 }
+
+/// One run, as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRecord {
+    /// Its number in this workspace.
+    pub number: u64,
+    /// What was asked for.
+    pub targets: String,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: i64,
+    /// How the process ended, if it did.
+    pub exit_code: Option<u8>,
+}
+
+impl State {
+    /// The last run in any configuration.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn last_run(&self) -> Result<Option<RunRecord>, StateError> {
+        self.with(|db| {
+            let select =
+                "SELECT id, targets, started_ms, exit_code FROM runs ORDER BY id DESC LIMIT 1";
+            let found = db.query_row(select, [], |row| {
+                let number: i64 = row.get(0)?;
+                let (targets, started_ms, exit_code) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                Ok(RunRecord { number: number.unsigned_abs(), targets, started_ms, exit_code })
+            });
+            found.optional()
+        })
+    }
+
+    /// Why each label failed that did when it was last tried in this configuration.
+    ///
+    /// # Errors
+    /// See [`State::begin_run`].
+    pub fn failures(&self) -> Result<HashMap<String, String>, StateError> {
+        self.with(|db| {
+            let mut statement = db.prepare(
+                "SELECT label, reason, run FROM attempts WHERE config = ?1 AND result = 'failed'",
+            )?;
+            let config = self.config();
+            let rows = statement.query_map([config.as_bytes().as_slice()], |row| {
+                let reason: Option<String> = row.get(1)?;
+                let run: i64 = row.get(2)?;
+                let reason = reason.unwrap_or_else(|| "it failed".to_owned());
+                Ok((row.get(0)?, format!("{reason} (run {run})")))
+            })?;
+            rows.collect()
+        })
+    }
+}

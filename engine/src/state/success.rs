@@ -6,6 +6,7 @@ use vwfb_rules::label::Label;
 
 use super::digest;
 use super::outcome::{decode_outcome, encode_outcome};
+use super::versions::supersede;
 use crate::db::Outcome;
 
 /// The last success of a label's task.
@@ -38,6 +39,10 @@ pub struct NewSuccess<'a> {
     pub outcome: &'a Outcome,
     /// How long its process ran.
     pub duration_ms: u64,
+    /// Whether the label came to something else before.
+    pub replaces: bool,
+    /// Whether people chose it.
+    pub pinned: bool,
     /// The key of the success before it, if nothing differs from that but outputs of tasks that
     /// got another key in this run too.
     pub follows: Option<ActionKey>,
@@ -51,11 +56,14 @@ pub(super) fn insert_success(
     success: &NewSuccess<'_>,
 ) -> rusqlite::Result<()> {
     let key = success.key.digest();
+    if success.replaces {
+        supersede(db, config, &success.label.to_string())?;
+    }
     db.prepare_cached(
-        "INSERT INTO successes VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, TRUE)
+        "INSERT INTO successes VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, TRUE, ?8)
          ON CONFLICT DO UPDATE SET previous_key = iif(key = ?3, previous_key, key),
              run = iif(key = ?3, run, ?6), own = iif(key = ?3, own, key IS NOT ?7),
-             key = ?3, outcome = ?4, duration_ms = ?5",
+             key = ?3, outcome = ?4, duration_ms = ?5, pinned = ?8",
     )?
     .execute(params![
         success.label.to_string(),
@@ -65,6 +73,7 @@ pub(super) fn insert_success(
         success.duration_ms.cast_signed(),
         run.cast_signed(),
         success.follows.as_ref().map(|key| key.digest().as_bytes().to_vec()),
+        success.pinned,
     ])?;
     db.prepare_cached(
         "INSERT INTO records VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET label = ?3",

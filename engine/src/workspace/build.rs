@@ -8,12 +8,14 @@ use super::prepare::{Prepared, Resumed, open_folder};
 use crate::build::{Build, Hands, Options, Placed};
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult, Waiting};
 use crate::graph::TaskGraph;
-use crate::outputs::OutputFolder;
+use crate::outputs::{OutputFolder, Rescued};
 use crate::plan::TaskId;
 use crate::roots::publish_new;
 use crate::run::{Ended, EnvironmentError, Known, Run};
 use crate::snapshot::World;
 use crate::standing::{Provisional, provisional};
+use vwfb_rules::label::Label;
+
 use crate::workers::{Inbox, Runner, Shared};
 
 /// What a build came to.
@@ -35,6 +37,10 @@ pub struct Built {
     pub refused: bool,
     /// The checkpoints that wait for people.
     pub waiting: Vec<Waiting>,
+    /// What people had changed in the output folder.
+    pub rescued: Vec<Rescued>,
+    /// The pinned targets that would be something else now, those that nobody was told of.
+    pub conflicts: Vec<Label>,
 }
 
 /// How to build, and who runs it.
@@ -91,6 +97,13 @@ impl Workspace {
             }
             _ => self.build_prepared(prepared, request, reporter, run, &mut counts),
         };
+        let built = built.and_then(|built| {
+            let conflicts = self.conflicts()?;
+            Ok(Built { conflicts, ..built })
+        });
+        for label in built.iter().flat_map(|built| &built.conflicts) {
+            reporter.event(&Event::Conflict { label: label.clone() });
+        }
         for provisional in built.iter().flat_map(|built| &built.provisional) {
             reporter.event(&Event::Provisional(Box::new(provisional.clone())));
         }
@@ -169,7 +182,8 @@ impl Workspace {
         }
         let provisional = provisional(&state.graph);
         let refused = request.options.only_final && !provisional.is_empty();
-        let built = Built { placed: placed?, provisional, refused, ..built };
+        let rescued = placer.rescued();
+        let built = Built { placed: placed?, provisional, refused, rescued, ..built };
         let tasks = state.graph.expanded.iter().map(|task| TaskId(*task as usize));
         self.expanded_from.extend(tasks.map(|id| state.graph.label(id)));
         self.save(prepared, state);

@@ -12,10 +12,12 @@ use super::prepare::Prepared;
 use crate::db::Db;
 use crate::event::{Event, Reporter};
 use crate::graph::TaskGraph;
+use crate::keep::KeepError;
 use crate::names::members_of;
 use crate::people::{NewDecision, PeopleError, Question, Verdict};
 use crate::plan::TaskId;
 use crate::run::{EnvironmentError, Known, Met, Run};
+use crate::state::StateError;
 use crate::target::task;
 
 /// What somebody says at a checkpoint.
@@ -78,6 +80,12 @@ pub enum DecideError {
     /// Everything is decided on already.
     #[error("nothing waits at `{0}`")]
     NothingWaits(Label),
+    /// What was decided on cannot be kept.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
+    /// The workspace's memory cannot be written.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The records cannot be used.
     #[error(transparent)]
     People(#[from] PeopleError),
@@ -86,7 +94,8 @@ pub enum DecideError {
     Environment(#[from] EnvironmentError),
 }
 
-struct Silent;
+/// Hears nothing.
+pub(super) struct Silent;
 
 impl Reporter for Silent {
     fn event(&mut self, _event: &Event) {}
@@ -145,12 +154,19 @@ impl Workspace {
             .map(|question| NewDecision {
                 subject: question.subject.clone(),
                 digest: question.digest,
+                artifact: met.artifacts.get(&question.subject).copied(),
                 verdict: saying.verdict,
                 feedback: saying.feedback.clone().filter(|_| saying.verdict == Verdict::Reject),
                 note: saying.note.clone(),
                 who: saying.who.clone(),
             })
             .collect();
+        // What was decided on is there also when the store is not.
+        for artifact in new.iter().filter_map(|it| it.artifact.as_ref()) {
+            if self.store.has(artifact).unwrap_or(false) {
+                self.keep.keep(artifact)?;
+            }
+        }
         let first = self.people.decide(label, self.clock.now().0, &new)?;
         let subjects = new.iter().map(|it| it.subject.clone()).collect();
         let mut decided = Decided { subjects, ..Decided::default() };
@@ -171,6 +187,8 @@ impl Workspace {
         if saying.verdict == Verdict::Reject {
             self.follow_up(prepared, (&checkpoint, first), &mut decided)?;
         }
+        self.state.mark_roots()?;
+        self.publish_roots()?;
         self.choose()?;
         Ok(decided)
     }

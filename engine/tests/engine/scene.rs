@@ -72,6 +72,7 @@ impl Scene {
             jobs: 2,
             fail_fast: false,
             only_final: false,
+            preview: None,
             confined: true,
             resources: BTreeMap::new(),
         };

@@ -1,0 +1,173 @@
+//! The best that there is right now: what is made where it is, what it last was where it is not, and
+//! placeholders elsewhere. Nothing of it is recorded.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use vwfb_cas::Artifact;
+use vwfb_rules::label::Label;
+use vwfb_rules::placeholder::missing;
+use vwfb_rules::task::{InputRef, TaskDef};
+
+use super::prepare::Prepared;
+use super::{EnvironmentError, Request, Workspace};
+use crate::build::{Build, Hands, Placed};
+use crate::db::Db;
+use crate::event::{Counts, Reporter};
+use crate::graph::TaskGraph;
+use crate::outputs::OutputFolder;
+use crate::package::QueryScope;
+use crate::plan::TaskId;
+use crate::run::{Known, Run};
+use crate::standing::{Reason, Standing, Standings};
+use crate::target::declared;
+use crate::workers::Shared;
+
+/// A part of what is previewed: an element of the list that it is joined from.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// The target that makes it, or the file.
+    pub name: String,
+    /// Why it is not final.
+    pub standing: Standing,
+    /// Its bytes; none if it is left out.
+    pub artifact: Option<Artifact>,
+}
+
+/// What a preview came to.
+#[derive(Debug, Default)]
+pub struct Previewed {
+    /// Where its outputs are.
+    pub placed: Placed,
+    /// What it is joined from, in order.
+    pub segments: Vec<Segment>,
+    /// What became of the tasks.
+    pub counts: Counts,
+    /// The signal that stopped it.
+    pub interrupted: Option<i32>,
+}
+
+/// The folder for previews, beside those of profiles.
+const FOLDER: &str = "+preview";
+
+impl Workspace {
+    /// Makes the best of what `prepared` asks for that there is right now, in `vwfb-out/+preview/`.
+    ///
+    /// # Errors
+    /// If something of the machine keeps it from going on at all.
+    pub fn preview(
+        &mut self,
+        prepared: &Prepared,
+        request: &Request<'_>,
+        reporter: &mut dyn Reporter,
+    ) -> Result<Previewed, EnvironmentError> {
+        let folder = self.relative_output_folder().join(FOLDER);
+        let (store, stamps) = (Arc::clone(&self.store), Arc::clone(&self.stamps));
+        let placer = OutputFolder::new(&self.place.root, folder, store, stamps);
+        let placer = placer.map_err(|error| EnvironmentError::of(&error))?;
+        let shared = Arc::new(Shared {
+            store: Arc::clone(&self.store),
+            sources: Arc::clone(&self.disk) as Arc<dyn crate::workers::Sources>,
+            runner: Arc::clone(&request.runner),
+        });
+        let hands = Hands { shared, placer: &placer, inbox: request.inbox };
+        let known = Known::of(&self.state, &prepared.graph)?;
+        let mut run = Run::begin(self.ground(prepared), reporter, known);
+        run.preview = request.options.preview;
+        let mut build = Build::begin(run, request.options, hands);
+        let placed = build.finish(&Vec::new)?;
+        let segments = segments(&build.run);
+        let (counts, interrupted) = (build.run.counts, build.interrupted);
+        drop(build.over());
+        self.record_stamps()?;
+        Ok(Previewed { placed, segments, counts, interrupted })
+    }
+}
+
+/// What the first requested target is joined from: the elements of the first list of several made
+/// files on the way back from it; itself if there is none.
+fn segments(run: &Run<'_>) -> Vec<Segment> {
+    let graph = Arc::clone(&run.ground.graph);
+    let standings = Standings::with(&graph, &run.reasons);
+    let Some(first) = graph.requested().next() else { return Vec::new() };
+    let mut offered: Vec<TaskId> = graph.offers(first).map(|offer| offer.task).collect();
+    offered.dedup();
+    if offered.len() > 1 {
+        return offered.iter().map(|id| of_task(run, &graph, &standings, *id)).collect();
+    }
+    let mut at = graph.task(first).or_else(|| graph.offers(first).next().map(|offer| offer.task));
+    let mut whole = Vec::new();
+    while let Some(id) = at {
+        // What stands in for it is not joined from anything.
+        if run.reasons.contains_key(&id) {
+            whole = vec![of_task(run, &graph, &standings, id)];
+            break;
+        }
+        let def = run.def(id);
+        let elements = elements(&def);
+        if elements.len() > 1 {
+            return joined(run, (&graph, &standings), &def, &elements);
+        }
+        whole = vec![of_task(run, &graph, &standings, id)];
+        let mut makers: Vec<TaskId> = graph.shape().inputs(id).collect();
+        makers.dedup();
+        at = match (elements.as_slice(), makers.as_slice()) {
+            ([InputRef::Output { label, .. }], _) => graph.find(label),
+            (_, [only]) => Some(*only),
+            _ => None,
+        };
+    }
+    whole
+}
+
+/// The files that a task reads as elements of one list, in order: those of its longest.
+fn elements(def: &TaskDef) -> Vec<InputRef> {
+    let mut lists: BTreeMap<&str, Vec<InputRef>> = BTreeMap::new();
+    for (role, from) in &def.inputs {
+        let list = role.strip_prefix("in/").and_then(|role| role.split_once('/'));
+        if let Some((list, _)) = list {
+            lists.entry(list).or_default().push(from.clone());
+        }
+    }
+    lists.into_values().max_by_key(Vec::len).unwrap_or_default()
+}
+
+fn joined(
+    run: &Run<'_>,
+    (graph, standings): (&TaskGraph, &Standings),
+    def: &TaskDef,
+    elements: &[InputRef],
+) -> Vec<Segment> {
+    let db: &dyn Db = &*run.ground.db;
+    let mut segments = Vec::new();
+    if let Some(declared) = declared(db, db.target(&def.label)).value.as_deref() {
+        let skipped =
+            missing(declared, &QueryScope(db)).into_iter().filter(|it| it.label.is_none());
+        segments.extend(skipped.map(|it| Segment {
+            name: it.path.to_string(),
+            standing: Arc::new([Reason::Missing(it.path.to_string())].into()),
+            artifact: None,
+        }));
+    }
+    for element in elements {
+        segments.push(match element {
+            InputRef::Output { label, output, .. } => {
+                let id = graph.find(label);
+                let standing = id.map(|id| standings.of_task(graph, id)).unwrap_or_default();
+                let artifact = id.and_then(|id| run.answers.artifact(id, output));
+                Segment { name: label.to_string(), standing, artifact }
+            }
+            InputRef::Source(path) => {
+                Segment { name: path.to_string(), standing: Standing::default(), artifact: None }
+            }
+        });
+    }
+    segments
+}
+
+fn of_task(run: &Run<'_>, graph: &TaskGraph, standings: &Standings, id: TaskId) -> Segment {
+    let label: Label = graph.label(id);
+    let outcome = run.answers.outcome(id);
+    let artifact = outcome.and_then(|outcome| outcome.values().next().copied());
+    Segment { name: label.to_string(), standing: standings.of_task(graph, id), artifact }
+}
