@@ -406,7 +406,7 @@ impl<'d> Wanted<'d> {
                 let media = Media::new(made.media.as_deref()?)?;
                 Some(Self {
                     name: declared.label.to_string(),
-                    placeholder: Arc::new(usual(&media)?),
+                    placeholder: Arc::new(usual(&media, &declared.label)?),
                     media,
                     extension: made.path.extension().map(str::to_lowercase),
                     extent: &out.extent,
@@ -533,11 +533,13 @@ pub fn makers() -> WsPath {
     WsPath::new(MAKERS).expect("the name of a built-in file is a path")
 }
 
-/// What stands for a file of `media` where nothing else is said.
-fn usual(media: &Media) -> Option<Placeholder> {
+/// What stands for an output of `media` of the target `label`.
+fn usual(media: &Media, label: &Label) -> Option<Placeholder> {
     match media.kind() {
         "image" | "video" => Some(Placeholder::Color(USUAL_COLOR.to_owned())),
         "audio" => Some(Placeholder::Silence(None)),
+        "text" => Some(Placeholder::Text(format!("(not made: {label})"))),
+        // What programs read has no room for words.
         _ if media.is_text() => Some(Placeholder::Text(String::new())),
         _ => None,
     }

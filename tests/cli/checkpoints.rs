@@ -111,6 +111,9 @@ fn a_rejection_makes_another_take_of_just_that_with_what_is_to_be_better() {
     let rejected = world.ok(&["reject", "//p:listen", AUDIO_A, "--feedback", "slower"]);
     let rejected = rejected.says(&format!("another take of {AUDIO_A} is made by the next build"));
     let _told = rejected.says(&format!("{AUDIO_A} reads the feedback"));
+    // The other one is there to be decided on all the same.
+    let _approved = world.ok(&["approve", "//p:listen", AUDIO_B]);
+    let _undone = world.ok(&["undo"]).says(&format!("taken back: approve {AUDIO_B}#txt"));
     assert_eq!(ran(&world.results(&["//p:film"])), [AUDIO_A]);
     assert_eq!(world.read("vwfb-out/p/clips/a/audio.txt"), "one 1 slower\n");
     let _approved = world.ok(&["approve", "//p:listen"]);
@@ -131,7 +134,10 @@ fn a_rejection_makes_another_take_of_just_that_with_what_is_to_be_better() {
     let verdicts: Vec<&str> = decisions.iter().map(|it| it["verdict"].as_str().unwrap()).collect();
     assert_eq!(
         verdicts,
-        ["reject", "approve", "approve", "undo", "undo", "undo", "approve", "approve"]
+        [
+            "reject", "approve", "undo", "approve", "approve", "undo", "undo", "undo", "approve",
+            "approve"
+        ]
     );
     assert_eq!(decisions[0]["feedback"], "slower");
 }

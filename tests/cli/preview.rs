@@ -53,7 +53,8 @@ fn a_preview_starts_nothing_that_is_expensive_and_records_nothing() {
     assert_eq!(told.stdout, "[root]/vwfb-out/+preview/p/film.txt\n");
     let told = told.says("SKIPPED").says("PLACEHOLDER").says("0 of 3 segments real; missing: ");
     let _told = told.says("p/intro.txt, //p:clips[a].audio, //p:clips[b].audio");
-    assert_eq!(world.read(PREVIEW), "");
+    let not_made = |item: &str| format!("shown (not made: //p:clips[{item}].audio)\n");
+    assert_eq!(world.read(PREVIEW), format!("{}{}", not_made("a"), not_made("b")));
     assert_eq!(world.ok(&["versions", "//p:clips[a].audio"]).stdout, "");
     let status = world.ok(&["status"]).stdout;
     assert!(status.contains("not made     //p:clips[a].audio\n"), "{status}");
@@ -76,7 +77,8 @@ fn what_is_stale_is_shown_as_it_last_was() {
     assert_eq!(world.read(PREVIEW), "shown spoken one\nshown spoken two\n");
     let fresh = segments(&world, &["--fresh"]);
     assert_eq!(fresh[1..], ["REAL //p:clips[a].shown", "PLACEHOLDER //p:clips[b].shown"]);
-    assert_eq!(world.read(PREVIEW), "shown spoken one\n");
+    let stands_in = "shown spoken one\nshown (not made: //p:clips[b].audio)\n";
+    assert_eq!(world.read(PREVIEW), stands_in);
     world.write("p/intro.txt", "hear!\n");
     let _all = segments(&world, &[]);
     assert_eq!(world.read(PREVIEW), "hear!\nshown spoken one\nshown spoken two\n");
@@ -93,7 +95,7 @@ fn what_fails_is_stood_in_for_too() {
     let _built = world.run(&["build", "//p:film"]).exits(1);
     let told = world.ok(&["preview", "//p:film"]).says("failed //p:clips[b].shown");
     let _told = told.says("1 of 3 segments real");
-    assert_eq!(world.read(PREVIEW), "spoken one\n");
+    assert_eq!(world.read(PREVIEW), "spoken one\n(not made: //p:clips[b].shown)\n");
     let status = world.ok(&["status"]).stdout;
     let failed = "failed       //p:clips[b].shown: `sh` failed with exit code 3 (run 1)\n";
     assert!(status.contains(failed), "{status}");

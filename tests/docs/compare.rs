@@ -49,7 +49,7 @@ fn masked(line: &str) -> String {
     for (index, word) in words.iter().enumerate() {
         let unit = words.get(index + 1).map(|next| next.trim_end_matches(PUNCTUATION));
         let number = word.trim_start_matches('(').parse::<f64>().is_ok();
-        if is_digest(word) {
+        if is_digest(word) || is_time(word) {
             shown[index] = "_";
         } else if number && unit.is_some_and(|unit| UNITS.contains(&unit)) {
             (shown[index], shown[index + 1]) = ("_", "_");
@@ -69,6 +69,13 @@ fn masked(line: &str) -> String {
 fn is_digest(word: &str) -> bool {
     let word = word.trim_end_matches(PUNCTUATION);
     word.len() >= 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether `word` is a time such as `2026-11-22T02:37:31Z`.
+fn is_time(word: &str) -> bool {
+    let word = word.trim_end_matches(PUNCTUATION);
+    let shape = |byte: u8| if byte.is_ascii_digit() { b'0' } else { byte };
+    word.bytes().map(shape).eq(*b"0000-00-00T00:00:00Z")
 }
 
 #[cfg(test)]
@@ -98,6 +105,7 @@ mod tests {
         assert!(same("ran 4 in 9 s", "ran 4 in 1 min 12 s"));
         assert!(same("file 26e70f0a4387 (took 7 ms)", "file 123456789012 (took 1.5 s)"));
         assert!(same("size   13.6 MiB", "size   2 KiB"));
+        assert!(same("at 2026-11-22T02:37:31Z by me", "at 2027-01-02T12:07:00Z by me"));
     }
 
     #[test]

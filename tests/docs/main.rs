@@ -13,8 +13,9 @@ use page::{Block, Command, Page};
 use session::Session;
 
 /// The pages that show commands; those of one list are run in one home folder, in this order.
-const PAGES: [&[&str]; 2] = [
+const PAGES: [&[&str]; 3] = [
     &["README.md"],
+    &["docs/guide/week.md"],
     &["docs/guide/tutorial.md", "docs/guide/why-plan-query.md", "docs/guide/store-and-sandbox.md"],
 ];
 
@@ -29,6 +30,11 @@ fn the_readme_does_what_it_says() {
 
 #[test]
 fn the_guide_does_what_it_says() {
+    run(PAGES[2]);
+}
+
+#[test]
+fn the_week_goes_as_it_says() {
     run(PAGES[1]);
 }
 

@@ -15,9 +15,9 @@ use crate::action::read;
 use crate::db::Db;
 use crate::event::{TaskResult, Waiting};
 use crate::people::{AUTO_APPROVE, NewDecision, Question, TIMEOUT, Verdict, Verdicts};
-use crate::plan::TaskId;
+use crate::plan::{Step, TaskId};
 use crate::standing::Reason;
-use crate::system::StoredText;
+use crate::system::{Content, StoredText};
 use crate::target::task;
 
 /// A checkpoint that a run came upon and that is not open.
@@ -33,6 +33,8 @@ pub(crate) struct Closed {
 pub struct Met {
     /// The checkpoint.
     pub label: Label,
+    /// Whether all that it asks about is made from what there is now.
+    pub is_whole: bool,
     /// What it asks about, in the order of its text.
     pub subjects: Vec<(Question, Option<Verdict>)>,
     /// The bytes of each.
@@ -76,6 +78,7 @@ impl State<'_> {
         let with_verdict = |it: &Subject| (it.question.clone(), self.verdict(it));
         Met {
             label: self.label.clone(),
+            is_whole: true,
             subjects: self.subjects.iter().map(with_verdict).collect(),
             artifacts: self.subjects.iter().map(named).collect(),
             message: self.checkpoint.message.clone(),
@@ -121,6 +124,31 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The checkpoint `label` with those of its subjects that are made from what there is now, where
+    /// others are not.
+    pub(crate) fn partly_met(&self, label: &Label) -> Result<Option<Met>, EnvironmentError> {
+        let Some(id) = self.ground.graph.find(label) else { return Ok(None) };
+        let def = self.def(id);
+        let Command::Decide(checkpoint) = &def.command else { return Ok(None) };
+        let db: &dyn Db = &*self.ground.db;
+        let made = |from: &InputRef| match from {
+            InputRef::Source(path) => match db.path_content(path) {
+                Content::Present(artifact) => Some(*artifact),
+                Content::Absent | Content::Unreadable(_) => None,
+            },
+            InputRef::Output { label, output, .. } => {
+                let maker = self.ground.graph.find(label)?;
+                let is_settled = matches!(self.plan.step(maker), Step::Settled(_));
+                is_settled.then(|| self.answers.artifact(maker, output))?
+            }
+        };
+        let inputs = def.inputs.iter().filter_map(|(role, from)| Some((role.clone(), made(from)?)));
+        let subjects = self.subjects(&def, &inputs.collect());
+        let verdicts = self.verdicts(label)?;
+        let met = State { label, checkpoint, subjects, verdicts }.met();
+        Ok(Some(Met { is_whole: false, ..met }))
     }
 
     fn verdicts(&self, label: &Label) -> Result<Verdicts, EnvironmentError> {

@@ -112,6 +112,15 @@ impl Workspace {
     /// # Errors
     /// If the store or the workspace's memory cannot be read.
     pub fn questions(&mut self, prepared: &Prepared) -> Result<Vec<Met>, EnvironmentError> {
+        self.questions_with(prepared, None)
+    }
+
+    /// The same, with the checkpoint `label` also if only some of its subjects are made.
+    fn questions_with(
+        &mut self,
+        prepared: &Prepared,
+        label: Option<&Label>,
+    ) -> Result<Vec<Met>, EnvironmentError> {
         let known = Known::of(&self.state, &prepared.graph)?;
         let mut silent = Silent;
         let mut run = Run::begin(self.ground(prepared), &mut silent, known);
@@ -119,7 +128,11 @@ impl Workspace {
         while run.expand()? {
             run.settle_known()?;
         }
-        Ok(std::mem::take(&mut run.met))
+        let mut met = std::mem::take(&mut run.met);
+        if let Some(label) = label.filter(|label| met.iter().all(|it| it.label != **label)) {
+            met.extend(run.partly_met(label)?);
+        }
+        Ok(met)
     }
 
     /// Takes what somebody says at the checkpoint `label`, which `prepared` has.
@@ -133,7 +146,10 @@ impl Workspace {
         saying: &Saying<'_>,
     ) -> Result<Decided, DecideError> {
         let checkpoint = self.checkpoint(label)?;
-        let met = self.questions(prepared)?.into_iter().find(|met| met.label == *label);
+        let met = self.questions_with(prepared, Some(label))?;
+        let met = met.into_iter().find(|met| met.label == *label);
+        // One subject can be decided on while another is not made.
+        let met = met.filter(|met| met.is_whole || !saying.about.is_empty());
         let met = met.ok_or_else(|| DecideError::Unmade(label.clone()))?;
         let chosen = chosen(&met, saying)?;
         let asked = self.people.asked(label, self.state.config())?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use vwfb_cas::Artifact;
 use vwfb_rules::label::Label;
 use vwfb_rules::placeholder::missing;
-use vwfb_rules::task::{InputRef, TaskDef};
+use vwfb_rules::task::{Command, InputRef, TaskDef};
 
 use super::prepare::Prepared;
 use super::{EnvironmentError, Request, Workspace};
@@ -120,12 +120,20 @@ fn segments(run: &Run<'_>) -> Vec<Segment> {
     whole
 }
 
-/// The files that a task reads as elements of one list, in order: those of its longest.
+/// The files that a task reads as elements of one list, in order: those of its longest. A `task` has
+/// one list, of which its command says the order.
 fn elements(def: &TaskDef) -> Vec<InputRef> {
+    let command = match &def.command {
+        Command::Process { args, .. } => args.join(" "),
+        Command::WriteFile { .. } | Command::Decide(_) => String::new(),
+    };
+    let mut roles: Vec<(&String, &InputRef)> = def.inputs.iter().collect();
+    roles.sort_by_key(|(role, _)| command.find(role.as_str()).unwrap_or(usize::MAX));
     let mut lists: BTreeMap<&str, Vec<InputRef>> = BTreeMap::new();
-    for (role, from) in &def.inputs {
+    for (role, from) in roles {
         let list = role.strip_prefix("in/").and_then(|role| role.split_once('/'));
-        if let Some((list, _)) = list {
+        let list = if def.rule == "task" { Some("srcs") } else { list.map(|(list, _)| list) };
+        if let Some(list) = list {
             lists.entry(list).or_default().push(from.clone());
         }
     }
