@@ -105,6 +105,26 @@ fn what_nobody_was_shown_cannot_be_approved() {
 }
 
 #[test]
+fn what_a_fan_out_makes_of_made_files_can_be_decided_on() {
+    let text = SPOKEN.replace(
+        "over=\"lines.txt\" as=\"line\" split=\"lines\" key=\"name\"",
+        "over=\":texts\" as=\"line\"",
+    );
+    let text = text.replace("text=\"{line}\"", "text=\"{line.content}\"");
+    let split = r#"task "texts" { out "texts" type="tree"; script "mkdir -p {out}; echo 1 > {out}/a.txt; echo 2 > {out}/b.txt" }"#;
+    let world = World::with(&format!("{split}\n{text}"));
+    let unmade = world.run(&["approve", "//p:listen"]).exits(5);
+    let _told = unmade.says("is not made from what there is now");
+    let _built = world.run(&["build", "//p:film"]).exits(5);
+    let rejected = world.ok(&["reject", "//p:listen", AUDIO_A, "--feedback", "slower"]);
+    let _told = rejected.says(&format!("another take of {AUDIO_A} is made by the next build"));
+    assert_eq!(ran(&world.results(&["//p:film"])), [AUDIO_A]);
+    let _approved = world.ok(&["approve", "//p:listen"]);
+    let _built = world.ok(&["build", "//p:film"]);
+    assert_eq!(world.read("vwfb-out/p/film.txt"), "1 1 slower\n2 0 \n");
+}
+
+#[test]
 fn a_rejection_makes_another_take_of_just_that_with_what_is_to_be_better() {
     let world = spoken();
     let _built = world.run(&["build", "//p:film"]).exits(5);

@@ -112,15 +112,16 @@ impl Workspace {
     /// # Errors
     /// If the store or the workspace's memory cannot be read.
     pub fn questions(&mut self, prepared: &Prepared) -> Result<Vec<Met>, EnvironmentError> {
-        self.questions_with(prepared, None)
+        self.asked_now(prepared, None).map(|(met, _)| met)
     }
 
-    /// The same, with the checkpoint `label` also if only some of its subjects are made.
-    fn questions_with(
+    /// The same, with the checkpoint `label` also if only some of its subjects are made, and the graph
+    /// with what fan-outs expand to by what is made.
+    fn asked_now(
         &mut self,
         prepared: &Prepared,
         label: Option<&Label>,
-    ) -> Result<Vec<Met>, EnvironmentError> {
+    ) -> Result<(Vec<Met>, Arc<TaskGraph>), EnvironmentError> {
         let known = Known::of(&self.state, &prepared.graph)?;
         let mut silent = Silent;
         let mut run = Run::begin(self.ground(prepared), &mut silent, known);
@@ -132,7 +133,7 @@ impl Workspace {
         if let Some(label) = label.filter(|label| met.iter().all(|it| it.label != **label)) {
             met.extend(run.partly_met(label)?);
         }
-        Ok(met)
+        Ok((met, Arc::clone(&run.ground.graph)))
     }
 
     /// Takes what somebody says at the checkpoint `label`, which `prepared` has.
@@ -145,8 +146,9 @@ impl Workspace {
         label: &Label,
         saying: &Saying<'_>,
     ) -> Result<Decided, DecideError> {
-        let checkpoint = self.checkpoint(label)?;
-        let met = self.questions_with(prepared, Some(label))?;
+        // A checkpoint on what a fan-out makes is known when that is expanded.
+        let (met, graph) = self.asked_now(prepared, Some(label))?;
+        let checkpoint = self.checkpoint(label, &graph)?;
         let met = met.into_iter().find(|met| met.label == *label);
         // One subject can be decided on while another is not made.
         let met = met.filter(|met| met.is_whole || !saying.about.is_empty());
@@ -201,7 +203,7 @@ impl Workspace {
         decided.rejected =
             met.subjects.iter().filter(stays).map(|(it, _)| it.subject.clone()).collect();
         if saying.verdict == Verdict::Reject {
-            self.follow_up(prepared, (&checkpoint, first), &mut decided)?;
+            self.follow_up(&graph, (&checkpoint, first), &mut decided)?;
         }
         self.state.mark_roots()?;
         self.publish_roots()?;
@@ -230,11 +232,12 @@ impl Workspace {
         Ok(())
     }
 
-    fn checkpoint(&self, label: &Label) -> Result<Arc<Checkpoint>, DecideError> {
+    fn checkpoint(&self, label: &Label, graph: &TaskGraph) -> Result<Arc<Checkpoint>, DecideError> {
         let db: &dyn Db = &self.db;
         let def = task(db, db.target(label)).value.as_ref();
         match def.map(|def| &def.command) {
             Some(Command::Decide(checkpoint)) => Ok(Arc::clone(checkpoint)),
+            None if !graph.is_expanded() => Err(DecideError::Unmade(label.clone())),
             _ => Err(DecideError::NoCheckpoint(label.clone())),
         }
     }
@@ -242,14 +245,13 @@ impl Workspace {
     /// What a rejection leads to: other takes, and readers of what is to be better.
     fn follow_up(
         &self,
-        prepared: &Prepared,
+        graph: &TaskGraph,
         (checkpoint, decision): (&Checkpoint, i64),
         decided: &mut Decided,
     ) -> Result<(), DecideError> {
         let db: &dyn Db = &self.db;
         let named: BTreeSet<Label> =
             checkpoint.regenerate.iter().flat_map(|label| members_of(db, label)).collect();
-        let graph = &prepared.graph;
         for subject in &decided.subjects {
             let Ok(reference) = Reference::parse(subject, &WsPath::root()) else { continue };
             let Some(id) = graph.find(&reference.label) else { continue };
