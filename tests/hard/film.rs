@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::review::approved;
 use crate::world::{World, contents};
 
 /// The film, in the small size.
@@ -16,7 +17,7 @@ fn examples() -> &'static Path {
 }
 
 /// A workspace that is a copy of the examples.
-fn copied() -> World {
+pub(crate) fn copied() -> World {
     let world = World::empty();
     copy(examples(), world.root());
     world
@@ -39,7 +40,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// What a program prints on both streams; it must succeed.
-fn printed(program: &str, args: &[&str], file: &Path) -> String {
+pub(crate) fn printed(program: &str, args: &[&str], file: &Path) -> String {
     let output = Command::new(program).args(args).arg(file).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
@@ -55,7 +56,7 @@ fn probed(file: &Path, stream: &str, entries: &str) -> Vec<String> {
     printed("ffprobe", &args, file).lines().map(str::to_owned).collect()
 }
 
-fn frames(file: &Path) -> u64 {
+pub(crate) fn frames(file: &Path) -> u64 {
     probed(file, "v:0", "nb_read_frames")[0].parse().unwrap()
 }
 
@@ -159,7 +160,7 @@ fn two_clean_builds_of_every_example_make_the_same_bytes() {
     let folders = packages(examples(), "");
     assert!(folders.len() >= 2, "{folders:?}");
     let made = [&one, &two].map(|world| {
-        let _built = world.ok(&["build", "//...", "--profile", "draft", "-j2"]);
+        approved(world, &["//...", "--profile", "draft", "-j2"]);
         contents(&world.path("vwfb-out/+draft"))
     });
     let names = made[0].keys().collect::<Vec<_>>();

@@ -12,4 +12,5 @@ mod crash;
 mod film;
 mod fuzz;
 mod hostile;
+mod review;
 mod sandbox;
