@@ -85,7 +85,11 @@ fn provides_in_cycle(_db: &dyn Db, _id: salsa::Id, _target: Target) -> Option<Ar
 pub(crate) fn references(db: &dyn Db, target: Target) -> Vec<(Label, Anchor)> {
     count(Counter::QueriesExecuted, 1);
     let members: Arc<[Label]> = match named(db, target) {
-        Some(Named::Family(members)) => members,
+        // What is missing among its items is missing in it, though it has no child for that.
+        Some(Named::Family(members)) => {
+            let sources = sources_of(db, target.label(db)).into_iter();
+            members.iter().cloned().chain(sources).collect()
+        }
         Some(Named::Waiting(on)) => Arc::new([on]),
         // So that what is wrong there is met.
         Some(Named::Broken) => sources_of(db, target.label(db)).into(),

@@ -48,6 +48,28 @@ fn what_is_missing_is_stood_in_for_until_it_arrives() {
 }
 
 #[test]
+fn what_has_no_child_yet_is_missing_all_the_same() {
+    let world = World::with(
+        r#"
+        filegroup "intro" { srcs "intro.txt" placeholder="skip" }
+        each "loud" over=":intro" as="text" {
+            task "loud" { srcs "{text}"; out "loud.txt"; script "tr a-z A-Z < {srcs} > {out}" }
+        }
+        write_file "body" text="body\n"
+        task "whole" { srcs ":loud" ":body"; out "whole.txt"; script "cat {srcs} > {out}" }
+        "#,
+    );
+    let _told = world.ok(&["build", "//p:whole"]).says("provisional //p:whole: p/intro.txt\n");
+    let refused = world.run(&["build", "//p:whole", "--final"]).exits(3);
+    let _told = refused.says("  p/intro.txt: //p:intro waits for it\n");
+    world.write("p/intro.txt", "hear!\n");
+    let arrived = world.results(&["//p:whole"]);
+    assert_eq!(arrived, ["//p:body unchanged", "//p:loud[intro].loud ran", "//p:whole ran"]);
+    let _built = world.ok(&["build", "//p:whole", "--final"]);
+    assert_eq!(world.read("vwfb-out/p/whole.txt"), "HEAR!\nbody\n");
+}
+
+#[test]
 fn only_what_is_final_is_built_if_that_is_asked_for() {
     let world = World::with(NOTES);
     let refused = world.run(&["build", "//p:whole", "--final"]).exits(3);

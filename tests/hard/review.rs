@@ -89,7 +89,7 @@ fn nothing_is_spoken_before_its_text_is_read_or_joined_before_it_is_heard() {
     assert_eq!(last, set(&["body", "final"]));
     let refused = world.run(&[&["build", "--final"], &REVIEW[..]].concat()).exits(3);
     let refused = refused.says("error: `//review:final` is provisional");
-    let _told = refused.says("review/assets/intro.mp4: //review:material waits for it");
+    let _told = refused.says("review/assets/intro.mp4: //review:opening waits for it");
 
     let text = world.read("review/narration.md");
     world.write("review/narration.md", text.replace("You fix one word", "You mend one word"));

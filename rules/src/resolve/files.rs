@@ -91,8 +91,8 @@ impl<'a> Files<'a> {
                 let before = self.skipped.len();
                 let found: Vec<Found> =
                     values.iter().flat_map(|value| self.of_value(attr, value)).collect();
-                // What is not known yet may be more.
-                if found.is_empty() && !self.blocked {
+                // What is not known yet may be more; what only passes files on makes nothing of nothing.
+                if found.is_empty() && !self.blocked && self.declared.runs() {
                     self.problems.0.extend(self.skipped.get(before).map(|it| emptied(attr, it)));
                 }
                 found
