@@ -149,7 +149,7 @@ fn a_lost_sampled_result_is_an_error_and_never_another_sample() {
     scene.write("b.txt", "2");
     let seen = scene.build("//:b");
     seen.expect("unchanged a; failed b");
-    assert!(seen.reasons["b"].contains("vwfb clean --expunge //:a"), "{:?}", seen.reasons);
+    assert!(seen.reasons["b"].contains("vwfb redo //:a"), "{:?}", seen.reasons);
 }
 
 /// A sample, and a task that reads it after a gc in the middle of the build.
