@@ -143,12 +143,11 @@ fn changed(
 ) -> Result<BTreeMap<String, PathBuf>, CommandError> {
     let workspace = &chosen.session.workspace;
     let history = workspace.history(&chosen.label)?;
-    let present = history.versions.iter().find(|it| Some(it.number) == history.in_use);
     let mut changed = BTreeMap::new();
     for (name, place) in places.iter().filter(|(_, place)| place.exists()) {
-        let known = present.and_then(|version| version.outcome.get(name));
-        let is_same = known.is_some_and(|known| workspace.is_in_place(place, known));
-        if !is_same {
+        // What is as it ever was made is nobody's change.
+        let mut known = history.versions.iter().filter_map(|version| version.outcome.get(name));
+        if !known.any(|known| workspace.is_in_place(place, known)) {
             changed.insert(name.clone(), place.clone());
         }
     }

@@ -289,6 +289,7 @@ impl CommandError {
             | Self::NothingEdited { .. }
             | Self::Choose(
                 ChooseError::NoVersion(_)
+                | ChooseError::Pinned(_)
                 | ChooseError::NotPinned(_)
                 | ChooseError::OtherInputs { .. },
             ) => Exit::FAILED,
@@ -362,6 +363,7 @@ impl CommandError {
                 "write the number of a version behind it, as `//package:target@3`; `vwfb versions` \
                  lists them"
             }
+            Self::Choose(ChooseError::Pinned(_)) => "let it go first, with `vwfb unpin`",
             Self::Choose(ChooseError::OtherInputs { .. }) => {
                 "`vwfb takes` lists those that were; `vwfb restore` goes back to any version"
             }

@@ -122,6 +122,9 @@ fn kind(segment: &Segment) -> &'static str {
     }
     let stands_in = |reason: &Reason| matches!(reason, Reason::Missing(_) | Reason::Placeholder(_));
     let last_good = |reason: &Reason| matches!(reason, Reason::LastGood(_));
+    if segment.artifact.is_none() {
+        return "NOT MADE";
+    }
     match &segment.standing {
         standing if standing.iter().any(stands_in) => "PLACEHOLDER",
         standing if standing.iter().any(last_good) => "LAST GOOD",

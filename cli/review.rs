@@ -97,16 +97,16 @@ impl Asking<'_> {
             ui.say(format_args!("{place} {}  {}", question.path, question.subject));
             self.show(&self.session.workspace.root().join(&question.path));
             loop {
-                match self
-                    .answer("approve (a), reject (r), open (o), later (l) or quit (q)? ")?
-                    .as_str()
-                {
+                let ask = "approve (a), reject (r), open (o), later (l) or quit (q)? ";
+                match self.answer(ask)?.as_deref().unwrap_or("q") {
                     "a" => {
                         self.decide(&met.label, question, Verdict::Approve, None)?;
                         break;
                     }
                     "r" => {
-                        let feedback = self.answer("what is to be better? ")?;
+                        let Some(feedback) = self.answer("what is to be better? ")? else {
+                            return Ok(false);
+                        };
                         let feedback = (!feedback.is_empty()).then_some(feedback);
                         self.decide(&met.label, question, Verdict::Reject, feedback)?;
                         break;
@@ -121,13 +121,13 @@ impl Asking<'_> {
         Ok(true)
     }
 
-    /// A line that is typed; `q` where nothing more comes.
-    fn answer(&self, ask: &str) -> Result<String, CommandError> {
+    /// A line that is typed; none where nothing more comes.
+    fn answer(&self, ask: &str) -> Result<Option<String>, CommandError> {
         let failed = |source| CommandError::Stream { stream: "input", source };
         eprint_now(ask);
         let mut line = String::new();
         let read = io::stdin().lock().read_line(&mut line).map_err(failed)?;
-        Ok(if read == 0 { "q".to_owned() } else { line.trim().to_owned() })
+        Ok((read > 0).then(|| line.trim().to_owned()))
     }
 
     /// Shows the beginning of a text.

@@ -59,8 +59,11 @@ impl Keep {
         }
         let failed = |source| KeepError::Io { path: place.clone(), source };
         fs::create_dir_all(&self.folder).map_err(failed)?;
-        self.store.materialise(artifact, &place, Placement::Owned)?;
-        sync(&place).and_then(|()| sync(&self.folder)).map_err(failed)
+        // It has its name when it is durable, and not before.
+        let new = self.folder.join(format!("new-{}", std::process::id()));
+        self.store.materialise(artifact, &new, Placement::Owned)?;
+        let named = sync(&new).and_then(|()| fs::rename(&new, &place));
+        named.and_then(|()| fs::File::open(&self.folder)?.sync_all()).map_err(failed)
     }
 
     /// Sees to it that the store has `artifact`, from what is kept if need be. Says whether it has.
@@ -89,7 +92,7 @@ fn sync(path: &Path) -> io::Result<()> {
     if kind.is_symlink() {
         return Ok(());
     }
-    if kind.is_dir() && path.file_name().is_some_and(|name| name != "keep") {
+    if kind.is_dir() {
         for entry in fs::read_dir(path)? {
             sync(&entry?.path())?;
         }

@@ -2,14 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rustix::fs::{XattrFlags, getxattr, setxattr};
+
 use vwfb_cas::profile::{Counter, count};
-use vwfb_cas::{Artifact, Destination, IoError, MaterialiseError, Store};
+use vwfb_cas::{
+    Artifact, Destination, IoError, MaterialiseError, Placement, PutError, Store, Take,
+};
 
 use crate::build::{Placer, Unplaced};
 use crate::chain::chain;
-use crate::keep::KeepError;
 use crate::stamps::Stamps;
 use crate::trees::{file, tree_id};
 
@@ -29,6 +33,30 @@ pub(crate) struct OutputFolder {
     store: Arc<Store>,
     stamps: Arc<Stamps>,
     rescued: Mutex<Vec<Rescued>>,
+    /// Whether outputs can be marked, as far as that is known.
+    marks_hold: AtomicBool,
+}
+
+/// The extended attribute with the digest of what was put somewhere.
+const MARK: &str = "user.vwfb.digest";
+
+/// The mark of what is at `place`, if it has one.
+fn marked(place: &Path) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; 64];
+    let length = getxattr(place, MARK, &mut bytes[..]).ok()?;
+    bytes.truncate(length);
+    Some(bytes)
+}
+
+/// What a person made cannot be kept.
+#[derive(Debug, thiserror::Error)]
+enum RescueError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Put(#[from] PutError),
+    #[error(transparent)]
+    Materialise(#[from] MaterialiseError),
 }
 
 /// A file in the output folder that a person changed and another output took the place of.
@@ -52,7 +80,18 @@ impl OutputFolder {
         let prepared = OnceLock::new();
         let folder = root.join(&relative);
         let (root, rescued) = (root.to_owned(), Mutex::default());
-        Ok(Self { root, relative, folder, prepared, destination, store, stamps, rescued })
+        let marks_hold = AtomicBool::new(true);
+        Ok(Self {
+            root,
+            relative,
+            folder,
+            prepared,
+            destination,
+            store,
+            stamps,
+            rescued,
+            marks_hold,
+        })
     }
 
     fn is_in_place(&self, destination: &Path, artifact: &Artifact) -> bool {
@@ -70,28 +109,49 @@ impl OutputFolder {
         }
     }
 
-    /// Keeps what a person made of an output before another takes its place: a file whose bytes the
-    /// store has is none.
-    fn rescue(&self, relative: &Path, place: &Path) -> Result<(), KeepError> {
-        let is_file = fs::symlink_metadata(place).is_ok_and(|found| found.is_file());
-        let Some(there) = is_file.then(|| self.stamps.of(place)).and_then(Result::ok) else {
-            return Ok(());
-        };
-        let there = Artifact::File(file(&there));
-        if self.store.has(&there).unwrap_or(true) {
+    /// Keeps what a person made of an output before another takes its place: whatever is not what was
+    /// put there, by the mark that it was given.
+    fn rescue(&self, relative: &Path, place: &Path) -> Result<(), RescueError> {
+        let Some(there) = self.found(place) else { return Ok(()) };
+        if marked(place).as_deref() == Some(there.digest().to_hex().as_bytes()) {
             return Ok(());
         }
-        let failed = |source| KeepError::Io { path: place.to_owned(), source };
+        // Where files can have no marks, it is the store that knows its own.
+        if !self.marks_hold.load(Ordering::Relaxed) && self.store.has(&there).unwrap_or(true) {
+            return Ok(());
+        }
         let folder = self.root.join(".vwfb/edited");
         let name = relative.to_string_lossy().replace('/', "%2F");
-        let digest = &there.digest().to_hex()[..12];
-        let kept = folder.join(format!("{digest}-{name}"));
-        fs::create_dir_all(&folder).map_err(failed)?;
-        fs::copy(place, &kept).map_err(failed)?;
-        fs::File::open(&kept).and_then(|kept| kept.sync_all()).map_err(failed)?;
+        let kept = folder.join(format!("{}-{name}", &there.digest().to_hex()[..12]));
+        fs::create_dir_all(&folder)?;
+        match there {
+            Artifact::File(_) => _ = self.store.put_file(place, Take::Copy)?,
+            Artifact::Tree(_) => _ = self.store.put_tree(place, Take::Copy)?,
+        }
+        self.store.materialise(&there, &kept, Placement::Owned)?;
+        fs::File::open(&kept)?.sync_all()?;
         let rescued = Rescued { path: relative.to_owned(), kept };
         self.rescued.lock().unwrap_or_else(PoisonError::into_inner).push(rescued);
         Ok(())
+    }
+
+    /// What is at `place`; nothing where that is neither file nor folder.
+    fn found(&self, place: &Path) -> Option<Artifact> {
+        let found = fs::symlink_metadata(place).ok()?;
+        if found.is_dir() {
+            return tree_id(place, &self.stamps).ok().map(Artifact::Tree);
+        }
+        let there = found.is_file().then(|| self.stamps.of(place))?.ok()?;
+        Some(Artifact::File(file(&there)))
+    }
+
+    /// Marks what was put at `place` as that.
+    fn mark(&self, place: &Path, artifact: &Artifact) {
+        let digest = artifact.digest().to_hex();
+        let marked = setxattr(place, MARK, digest.as_bytes(), XattrFlags::empty());
+        if marked.is_err() {
+            self.marks_hold.store(false, Ordering::Relaxed);
+        }
     }
 
     /// What people changed and other outputs took the place of.
@@ -145,7 +205,10 @@ impl Placer for OutputFolder {
             ))
         })?;
         match self.store.materialise_into(artifact, &self.destination, &relative) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.mark(&destination, artifact);
+                Ok(())
+            }
             Err(MaterialiseError::Read(error)) if error.lost().is_some() => Err(Unplaced::Lost),
             Err(error) => Err(Unplaced::Failed(chain(&error))),
         }

@@ -14,7 +14,7 @@ use crate::state::{STATE_FILE, State};
 pub(crate) fn publish(
     store: &Store,
     state: &State,
-    chose: impl FnOnce() -> Vec<Artifact>,
+    chose: impl FnOnce() -> Result<Vec<Artifact>, EnvironmentError>,
 ) -> Result<(), EnvironmentError> {
     let _telling = Timed::new(Phase::Store);
     // A store that was made anew knows nobody.
@@ -22,7 +22,7 @@ pub(crate) fn publish(
     if is_told(store, state)? && known()? {
         return Ok(());
     }
-    publish_all(store, state, chose())
+    publish_all(store, state, chose()?)
 }
 
 /// Tells it in any case, and so takes back what the workspace does not stand on any more.

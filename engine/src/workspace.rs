@@ -134,7 +134,7 @@ impl Workspace {
             machine,
         );
         let mut db = db;
-        let choices = people.choices()?;
+        let choices = people.choices(config)?;
         let said = people.said(&choices)?;
         db.set_choices(choices);
         let named = (config != configuration(&Overrides::default())).then(|| config.to_hex());
@@ -373,7 +373,7 @@ impl Workspace {
     /// # Errors
     /// If the store or the workspace's memory cannot be used.
     pub fn tell_roots(&self) -> Result<(), EnvironmentError> {
-        publish_all(&self.store, &self.state, self.chosen())
+        publish_all(&self.store, &self.state, self.chosen()?)
     }
 
     /// Makes ready for a gc: forgets what no target of this workspace stands for any more and,

@@ -35,6 +35,8 @@ pub struct Pin {
     pub base: Option<String>,
     /// Who chose.
     pub who: Option<String>,
+    /// The files that were missing when the outputs were made: they are provisional if there are any.
+    pub missing: Vec<String>,
     /// The outputs, sorted by name.
     pub outs: Vec<PinnedOut>,
 }
@@ -84,12 +86,14 @@ fn pin(node: &Node, problems: &mut Problems) -> Option<Pin> {
     let label = Label::parse(text, &WsPath::root());
     let label = problems.take(label.map_err(|e| bad_label(&e, &node.args[0].anchor)))?;
     let version = read::prop(node, "version").and_then(|value| read::count(value, problems))?;
-    let mut outs = Vec::new();
+    let (mut outs, mut missing) = (Vec::new(), Vec::new());
     for child in &node.children {
-        if child.name == "out" {
+        if child.name == "missing" {
+            missing.extend(read::text_arg(child, "a file", problems).map(str::to_owned));
+        } else if child.name == "out" {
             outs.extend(out(child, problems));
         } else {
-            read::unknown_child("a pin", child, &["out"], problems);
+            read::unknown_child("a pin", child, &["out", "missing"], problems);
         }
     }
     if outs.is_empty() {
@@ -110,6 +114,7 @@ fn pin(node: &Node, problems: &mut Problems) -> Option<Pin> {
         version,
         base,
         who: own("by", problems),
+        missing,
         outs,
     })
 }
@@ -156,6 +161,9 @@ pub fn text<'p>(pins: impl IntoIterator<Item = &'p Pin>) -> String {
             }
         }
         text.push_str(" {\n");
+        for path in &pin.missing {
+            let _ = writeln!(text, "    missing {}", quoted(path));
+        }
         for out in &pin.outs {
             let (name, digest) = (quoted(&out.name), quoted(&out.digest));
             let _ = write!(text, "    out {name} {digest}");
@@ -211,6 +219,7 @@ mod tests {
             version: 3,
             base: Some("ab".repeat(32)),
             who: Some("ada \"the first\"".into()),
+            missing: vec!["p/intro.png".into()],
             outs: vec![out("log", "executable", 7), out("txt", "file", 0)],
         };
         let outs = vec![out("pages", "tree", 0)];

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::codes::{BAD_NODE, DUPLICATE_NAME};
+use crate::codes::{BAD_NODE, DUPLICATE_NAME, RESERVED_NAME};
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
 use crate::label::WsPath;
 use crate::media::KINDS;
@@ -110,6 +110,11 @@ impl WorkspaceDef {
     fn profile(&mut self, node: &Node, problems: &mut Problems) {
         read::only_props(node, &[], problems);
         let Some(name) = read::name_arg(node, "the profile's name", problems) else { return };
+        if name == "preview" {
+            let message = "no profile can be named `preview`";
+            let problem = Diagnostic::error(RESERVED_NAME, message).at(&node.args[0].anchor);
+            return problems.push(problem.hint("`vwfb preview` has a folder of that name"));
+        }
         if let Some(first) = self.profiles.iter().find(|profile| profile.name == name) {
             let problem = Diagnostic::error(DUPLICATE_NAME, format!("two profiles named `{name}`"))
                 .noted(&node.anchor, "again here");

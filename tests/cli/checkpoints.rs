@@ -259,3 +259,41 @@ fn what_is_no_checkpoint_takes_no_decision() {
     let no = world.run(&["approve", "//p:listen", ":film"]).exits(2);
     let _told = no.says(&format!("it asks about {AUDIO_A}#txt, {AUDIO_B}#txt"));
 }
+
+#[test]
+fn an_approval_by_metrics_goes_with_the_metrics() {
+    let text = r#"
+task "draft" { out "draft.txt"; script "echo draft > {out}" }
+task "verify" { srcs "rate.txt"; out "verify.json"; script "printf '{{\"rate\": %s}}' \"$(cat {srcs})\" > {out}" }
+checkpoint "read" { of ":draft"; metrics ":verify"; auto-approve rate="<0.1" }
+task "print" { srcs ":draft"; after ":read"; out "print.txt"; script "cat {srcs} > {out}" }
+"#;
+    let world = World::with(text);
+    world.write("p/rate.txt", "0.05");
+    let _built = world.ok(&["build", "//p:print"]);
+    world.write("p/rate.txt", "9");
+    let _built = world.run(&["build", "//p:print"]).exits(5).says("`rate` is 9, not <0.1");
+    world.write("p/rate.txt", "0.05");
+    let _built = world.ok(&["build", "//p:print"]);
+    assert_eq!(world.ok(&["decisions"]).stdout.lines().count(), 1);
+}
+
+#[test]
+fn the_last_feedback_counts() {
+    let text = r#"
+rule "two" {
+    out "x" path="{name}.x"
+    out "y" path="{name}.y"
+    script "echo {feedback} > {out.x}; echo {feedback} > {out.y}"
+}
+two "s"
+checkpoint "c" { of ":s#x" ":s#y" }
+"#;
+    let world = World::with(text);
+    for (subject, feedback) in [("//p:s#y", "old"), ("//p:s#x", "new")] {
+        let _built = world.run(&["build", "//p:c"]).exits(5);
+        let _rejected = world.ok(&["reject", "//p:c", subject, "--feedback", feedback]);
+    }
+    let _built = world.run(&["build", "//p:c", "//p:s"]).exits(5);
+    assert_eq!(world.read("vwfb-out/p/s.x"), "new\n");
+}

@@ -198,3 +198,78 @@ fn a_file_of_pins_that_is_not_understood_stops_everything() {
     let _told = world.run(&["unpin", "//p:speech"]).exits(3);
     assert!(world.read("vwfb.pins.kdl").contains("sise=6"));
 }
+
+#[test]
+fn what_is_pinned_is_as_final_as_it_was() {
+    let text = r#"
+task "a" { srcs "missing.txt" placeholder="text:not yet"; out "a.txt"; script "cat {srcs} > {out}" }
+task "b" { srcs ":a"; out "b.txt"; script "cat {srcs} > {out}" }
+"#;
+    let world = World::with(text);
+    let _built = world.ok(&["build", "//p:b"]);
+    let _pinned = world.ok(&["pin", "//p:a"]);
+    assert!(world.read("vwfb.pins.kdl").contains("missing \"p/missing.txt\""));
+    let refused = world.run(&["build", "//p:b", "--final"]).exits(3);
+    let _told = refused.says("p/missing.txt: //p:a waits for it");
+    // What a person made is final.
+    world.write("p/mine.txt", "mine\n");
+    let _edited = world.ok(&["edit", "//p:a", "--from", "p/mine.txt"]);
+    let _built = world.ok(&["build", "//p:b", "--final"]);
+    assert_eq!(world.read("vwfb-out/p/b.txt"), "mine\n");
+}
+
+#[test]
+fn what_a_person_put_into_a_tree_or_in_the_place_of_a_file_is_not_lost() {
+    let text = r#"
+task "t" { srcs "s.txt"; out "pages" type="tree"; script "mkdir -p {out}; cat {srcs} > {out}/s.txt" }
+"#;
+    let world = World::with(text);
+    world.write("p/s.txt", "one\n");
+    let _built = world.ok(&["build", "//p:t"]);
+    world.write("vwfb-out/p/pages/mine.txt", "an hour of work\n");
+    world.write("p/s.txt", "two\n");
+    let _told = world.ok(&["build", "//p:t"]).says("kept vwfb-out/p/pages was changed by hand");
+    let kept = std::fs::read_dir(world.path(".vwfb/edited")).unwrap().next().unwrap().unwrap();
+    let text = std::fs::read_to_string(kept.path().join("mine.txt")).unwrap();
+    assert_eq!(text, "an hour of work\n");
+    // What is as it was put there is nobody's work, also where it stands for something older.
+    world.write("p/s.txt", "one\n");
+    let again = world.ok(&["build", "//p:t"]);
+    assert!(!again.stderr.contains("by hand"), "{}", again.stderr);
+}
+
+#[test]
+fn edits_at_the_same_time_are_all_kept() {
+    let text: String =
+        (1..=6).map(|n| format!("write_file \"w{n}\" text=\"made {n}\"\n")).collect();
+    let world = World::with(&text);
+    let _built = world.ok(&["build", "//..."]);
+    let mut all = Vec::new();
+    for n in 1..=6 {
+        world.write(&format!("vwfb-out/p/w{n}.txt"), &format!("by hand {n}"));
+        let mut command = world.command(&["edit", &format!("//p:w{n}"), "--quiet"]);
+        all.push(command.spawn().unwrap());
+    }
+    assert!(all.iter_mut().all(|child| child.wait().unwrap().success()));
+    let _built = world.ok(&["build", "//..."]);
+    for n in 1..=6 {
+        assert_eq!(world.read(&format!("vwfb-out/p/w{n}.txt")), format!("by hand {n}"));
+    }
+}
+
+#[test]
+fn what_was_decided_on_comes_back_where_the_store_has_lost_it() {
+    let text = r#"
+rule "roll" { out "txt" path="{name}.txt"; results "sampled"; script "head -c 8 /dev/urandom | cksum > {out}" }
+roll "dice"
+checkpoint "look" { of ":dice" }
+task "print" { srcs ":dice"; after ":look"; out "print.txt"; script "cat {srcs} > {out}" }
+"#;
+    let world = World::with(text);
+    let _built = world.run(&["build", "//p:print"]).exits(5);
+    let _approved = world.ok(&["approve", "//p:look"]);
+    let first = printed(&world);
+    std::fs::remove_dir_all(world.store()).unwrap();
+    std::fs::remove_dir_all(world.path("vwfb-out")).unwrap();
+    assert_eq!(printed(&world), first);
+}

@@ -54,11 +54,13 @@ impl Row {
         }
         offers.sort_by_key(|(default, _)| !default);
         // What people chose needs nothing.
-        let is_pinned = pinned(db, label).is_some();
+        let pinned = pinned(db, label);
         let mut references = in_order(references(db, target).iter().map(|(label, _)| label));
-        references.retain(|_| !is_pinned);
-        let mut missing = missing_of(db, target);
-        missing.retain(|_| !is_pinned);
+        references.retain(|_| pinned.is_none());
+        let missing = match &pinned {
+            Some(pinned) => pinned.pin.missing.clone(),
+            None => missing_of(db, target),
+        };
         let outputs = declared(db, target).value.as_ref().map(|declared| &declared.outputs);
         Self {
             refs: references,

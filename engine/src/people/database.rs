@@ -17,10 +17,11 @@ CREATE INDEX decisions_of ON decisions (checkpoint);
 CREATE TABLE asked (checkpoint TEXT NOT NULL, config BLOB NOT NULL, subject TEXT NOT NULL,
     digest BLOB NOT NULL, path TEXT NOT NULL, since_ms INTEGER NOT NULL,
     PRIMARY KEY (checkpoint, config, subject)) WITHOUT ROWID;
-CREATE TABLE takes (label TEXT PRIMARY KEY, in_use INTEGER NOT NULL, last INTEGER NOT NULL)
-    WITHOUT ROWID;
+CREATE TABLE takes (label TEXT NOT NULL, config BLOB NOT NULL, in_use INTEGER NOT NULL,
+    last INTEGER NOT NULL, PRIMARY KEY (label, config)) WITHOUT ROWID;
 CREATE TABLE retakes (decision INTEGER NOT NULL REFERENCES decisions (id), label TEXT NOT NULL,
-    before INTEGER NOT NULL, PRIMARY KEY (decision, label)) WITHOUT ROWID;
+    config BLOB NOT NULL, before INTEGER NOT NULL, PRIMARY KEY (decision, label, config))
+    WITHOUT ROWID;
 CREATE TABLE pin_log (id INTEGER PRIMARY KEY AUTOINCREMENT, label TEXT NOT NULL, config TEXT,
     before TEXT, at_ms INTEGER NOT NULL, who TEXT NOT NULL, undone INTEGER NOT NULL DEFAULT FALSE);
 CREATE TABLE told (label TEXT NOT NULL, news TEXT NOT NULL, PRIMARY KEY (label, news))

@@ -1,6 +1,6 @@
 //! Decisions on the subjects of checkpoints, and the questions that were put.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::{Connection, Row, params};
 use vwfb_cas::{Artifact, BlobId, Digest, FileRef, TreeId};
@@ -145,15 +145,14 @@ impl People {
         Ok(Verdicts::of(all))
     }
 
-    /// What was last said to be better of `subject`, in a decision that was not taken back.
+    /// What was said to be better of each subject, in decisions that were not taken back, in order.
     ///
     /// # Errors
     /// See [`People::decisions`].
-    pub fn feedback(&self) -> Result<BTreeMap<String, String>, PeopleError> {
+    pub fn feedback(&self) -> Result<Vec<(String, String)>, PeopleError> {
         let all = self.decisions()?;
-        let undone: Vec<i64> = all.iter().filter_map(|it| it.undoes).collect();
-        let holds = |it: &Decision| !undone.contains(&it.id);
-        let said = all.into_iter().filter(holds);
+        let undone: BTreeSet<i64> = all.iter().filter_map(|it| it.undoes).collect();
+        let said = all.into_iter().filter(|it| !undone.contains(&it.id));
         Ok(said.filter_map(|it| Some((it.subject, it.feedback?))).collect())
     }
 
@@ -248,7 +247,8 @@ impl People {
             for it in &taken_back {
                 db.execute(
                     "UPDATE takes SET in_use = retakes.before FROM retakes
-                     WHERE retakes.decision = ?1 AND retakes.label = takes.label",
+                     WHERE retakes.decision = ?1 AND retakes.label = takes.label
+                         AND retakes.config = takes.config",
                     [it.id],
                 )?;
                 db.execute(
@@ -437,7 +437,7 @@ mod tests {
         people.decide(&label(), 1, &[said("a", Verdict::Approve)]).unwrap();
         people.decide(&label(), 2, &[said("a", Verdict::Reject)]).unwrap();
         assert_eq!(holds(&people), Some(Verdict::Reject));
-        assert_eq!(people.feedback().unwrap()["a"], "slower");
+        assert_eq!(people.feedback().unwrap(), [("a".to_owned(), "slower".to_owned())]);
         assert_eq!(people.undo_decision(3, "bob").unwrap().len(), 1);
         assert_eq!(holds(&People::open(folder.path()).unwrap()), Some(Verdict::Approve));
         assert!(people.feedback().unwrap().is_empty());

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, params};
+use vwfb_cas::Digest;
 use vwfb_rules::label::{Label, Reference, WsPath};
 
 use super::{People, PeopleError};
@@ -25,23 +26,24 @@ impl People {
     /// If the database cannot be written; so for every method here.
     pub fn begin_take(
         &self,
-        label: &Label,
+        (label, config): (&Label, Digest),
         uses: bool,
         decision: Option<i64>,
     ) -> Result<u32, PeopleError> {
+        let config = config.as_bytes().as_slice();
         self.change(|db| {
             if let Some(decision) = decision {
                 db.execute(
-                    "INSERT OR IGNORE INTO retakes VALUES
-                     (?1, ?2, coalesce((SELECT in_use FROM takes WHERE label = ?2), 0))",
-                    params![decision, label.to_string()],
+                    "INSERT OR IGNORE INTO retakes VALUES (?1, ?2, ?3, coalesce(
+                     (SELECT in_use FROM takes WHERE label = ?2 AND config = ?3), 0))",
+                    params![decision, label.to_string(), config],
                 )?;
             }
             db.query_row(
-                "INSERT INTO takes VALUES (?1, iif(?2, 1, 0), 1)
+                "INSERT INTO takes VALUES (?1, ?3, iif(?2, 1, 0), 1)
                  ON CONFLICT DO UPDATE SET last = last + 1, in_use = iif(?2, last + 1, in_use)
                  RETURNING last",
-                params![label.to_string(), uses],
+                params![label.to_string(), uses, config],
                 |row| row.get(0),
             )
         })
@@ -51,12 +53,16 @@ impl People {
     ///
     /// # Errors
     /// See [`People::begin_take`].
-    pub fn use_take(&self, label: &Label, take: u32) -> Result<(), PeopleError> {
+    pub fn use_take(
+        &self,
+        (label, config): (&Label, Digest),
+        take: u32,
+    ) -> Result<(), PeopleError> {
         self.change(|db| {
             db.execute(
-                "INSERT INTO takes VALUES (?1, ?2, ?2)
+                "INSERT INTO takes VALUES (?1, ?3, ?2, ?2)
                  ON CONFLICT DO UPDATE SET in_use = ?2, last = max(last, ?2)",
-                params![label.to_string(), take],
+                params![label.to_string(), take, config.as_bytes().as_slice()],
             )?;
             Ok(())
         })
@@ -66,11 +72,11 @@ impl People {
     ///
     /// # Errors
     /// See [`People::begin_take`].
-    pub fn takes(&self, label: &Label) -> Result<Takes, PeopleError> {
+    pub fn takes(&self, (label, config): (&Label, Digest)) -> Result<Takes, PeopleError> {
         self.with(Takes::default(), |db| {
             let found = db.query_row(
-                "SELECT in_use, last FROM takes WHERE label = ?1",
-                [label.to_string()],
+                "SELECT in_use, last FROM takes WHERE label = ?1 AND config = ?2",
+                params![label.to_string(), config.as_bytes().as_slice()],
                 |row| Ok(Takes { in_use: row.get(0)?, last: row.get(1)? }),
             );
             Ok(found.optional()?.unwrap_or_default())
@@ -81,7 +87,7 @@ impl People {
     ///
     /// # Errors
     /// See [`People::begin_take`].
-    pub fn choices(&self) -> Result<Choices, PeopleError> {
+    pub fn choices(&self, config: Digest) -> Result<Choices, PeopleError> {
         let mut choices = Choices::new();
         for (subject, feedback) in self.feedback()? {
             // A source is nobody's result.
@@ -91,8 +97,10 @@ impl People {
             }
         }
         let takes = self.with(Vec::new(), |db| {
-            let mut statement = db.prepare("SELECT label, in_use FROM takes WHERE in_use > 0")?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let mut statement =
+                db.prepare("SELECT label, in_use FROM takes WHERE in_use > 0 AND config = ?1")?;
+            let config = config.as_bytes().as_slice();
+            let rows = statement.query_map([config], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<rusqlite::Result<Vec<(String, u32)>>>()
         })?;
         for (label, take) in takes {
@@ -135,13 +143,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let people = People::open(folder.path()).unwrap();
         let label = Label::parse("//p:a[x].b", &WsPath::root()).unwrap();
-        assert_eq!(people.takes(&label).unwrap(), Takes::default());
-        assert_eq!(people.begin_take(&label, true, None).unwrap(), 1);
-        assert_eq!(people.begin_take(&label, false, None).unwrap(), 2);
-        assert_eq!(people.takes(&label).unwrap(), Takes { in_use: 1, last: 2 });
-        assert_eq!(people.choices().unwrap()["//p:a[x].b"].take, 1);
-        people.use_take(&label, 0).unwrap();
-        assert!(people.choices().unwrap().is_empty());
-        assert_eq!(people.begin_take(&label, true, None).unwrap(), 3);
+        let (config, other) = (Digest::of(b"config"), Digest::of(b"other"));
+        let place = (&label, config);
+        assert_eq!(people.takes(place).unwrap(), Takes::default());
+        assert_eq!(people.begin_take(place, true, None).unwrap(), 1);
+        assert_eq!(people.begin_take(place, false, None).unwrap(), 2);
+        assert_eq!(people.takes(place).unwrap(), Takes { in_use: 1, last: 2 });
+        assert_eq!(people.choices(config).unwrap()["//p:a[x].b"].take, 1);
+        assert_eq!(people.takes((&label, other)).unwrap(), Takes::default());
+        people.use_take(place, 0).unwrap();
+        assert!(people.choices(config).unwrap().is_empty());
+        assert_eq!(people.begin_take(place, true, None).unwrap(), 3);
     }
 }

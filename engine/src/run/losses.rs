@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vwfb_cas::Artifact;
 use vwfb_rules::label::WsPath;
 use vwfb_rules::task::InputRef;
 
@@ -50,6 +51,11 @@ impl Run<'_> {
     pub(crate) fn take_up(&mut self, producer: TaskId) -> Result<(), String> {
         self.is_steady = false;
         let label = self.label(producer);
+        let outcome = self.answers.outcome(producer).unwrap_or_default();
+        let bring = |artifact: &Artifact| self.ground.keep.bring(artifact).unwrap_or(false);
+        if !outcome.is_empty() && outcome.values().all(bring) {
+            return Ok(());
+        }
         if self.is_sampled(producer) {
             return Err(format!(
                 "the stored result of `{label}` is lost, and another run would not make the same; \

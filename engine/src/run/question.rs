@@ -1,7 +1,7 @@
 //! Checkpoints in a run: what is decided already, what nobody needs to decide, and what people are to
 //! be asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,12 +59,16 @@ struct State<'a> {
     checkpoint: &'a Checkpoint,
     subjects: Vec<Subject>,
     verdicts: Verdicts,
+    /// The subjects whose metrics are good enough.
+    by_metrics: BTreeSet<String>,
 }
 
 impl State<'_> {
     fn verdict(&self, subject: &Subject) -> Option<Verdict> {
-        let on = self.verdicts.on(&subject.question.subject, subject.question.digest);
-        on.map(|decision| decision.verdict)
+        let on = self.verdicts.on(&subject.question.subject, subject.question.digest)?;
+        // What metrics say is asked of them each time.
+        let stands = on.who != AUTO_APPROVE || self.by_metrics.contains(&subject.question.subject);
+        stands.then_some(on.verdict)
     }
 
     /// What nobody has decided on.
@@ -106,7 +110,8 @@ impl Run<'_> {
             };
             let subjects = self.subjects(&def, &inputs);
             let verdicts = self.verdicts(&def.label)?;
-            let mut state = State { label: &def.label, checkpoint, subjects, verdicts };
+            let by_metrics = BTreeSet::new();
+            let mut state = State { label: &def.label, checkpoint, subjects, verdicts, by_metrics };
             let (new, notes) = self.without_people(&state, &def, &inputs)?;
             let is_open = self.decide(&mut state, &new)?;
             self.met.push(state.met());
@@ -147,7 +152,8 @@ impl Run<'_> {
         let inputs = def.inputs.iter().filter_map(|(role, from)| Some((role.clone(), made(from)?)));
         let subjects = self.subjects(&def, &inputs.collect());
         let verdicts = self.verdicts(label)?;
-        let met = State { label, checkpoint, subjects, verdicts }.met();
+        let by_metrics = BTreeSet::new();
+        let met = State { label, checkpoint, subjects, verdicts, by_metrics }.met();
         Ok(Some(Met { is_whole: false, ..met }))
     }
 
@@ -250,6 +256,13 @@ impl Run<'_> {
         state: &mut State<'_>,
         new: &[NewDecision],
     ) -> Result<bool, EnvironmentError> {
+        let by_metrics = new.iter().filter(|it| it.who == AUTO_APPROVE);
+        state.by_metrics = by_metrics.map(|it| it.subject.clone()).collect();
+        let is_known = |it: &&NewDecision| {
+            let known = state.verdicts.on(&it.subject, it.digest);
+            known.is_some_and(|known| known.who == it.who && known.verdict == it.verdict)
+        };
+        let new: Vec<NewDecision> = new.iter().filter(|it| !is_known(it)).cloned().collect();
         if new.is_empty() {
             return Ok(state.is_approved());
         }
@@ -261,7 +274,7 @@ impl Run<'_> {
                 state.subjects.iter().any(|it| state.verdict(it) == Some(Verdict::Reject));
             return Ok(!rejected && new.len() == undecided && new.iter().all(approved));
         }
-        let decided = self.ground.people.decide(state.label, self.ground.now_ms, new);
+        let decided = self.ground.people.decide(state.label, self.ground.now_ms, &new);
         decided.map_err(|error| EnvironmentError::of(&error))?;
         state.verdicts = self.verdicts(state.label)?;
         Ok(state.is_approved())

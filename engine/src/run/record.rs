@@ -12,6 +12,7 @@ use crate::graph::TaskGraph;
 use crate::key::KeyRecord;
 use crate::plan::{Step, TaskId};
 use crate::roots::add;
+use crate::standing::Standings;
 use crate::state::NewSuccess;
 
 /// How often what a run learns is written down while it goes on.
@@ -82,6 +83,8 @@ impl Run<'_> {
         let records: Vec<_> = new.iter().map(|(id, _)| self.key_record(*id)).collect();
         let pinned: Vec<bool> =
             records.iter().map(|it| it.as_ref().is_some_and(KeyRecord::is_pin)).collect();
+        let graph = Arc::clone(&self.ground.graph);
+        let standings = Standings::of(&graph);
         let records: Vec<_> =
             records.iter().map(|record| record.as_ref().map(KeyRecord::encode)).collect();
         let labels: Vec<Label> = new.iter().map(|(id, _)| self.label(*id)).collect();
@@ -99,6 +102,11 @@ impl Run<'_> {
                     follows: *follows,
                     replaces: self.replaces[id.0],
                     pinned: *pinned,
+                    reasons: standings
+                        .of_task(&graph, *id)
+                        .iter()
+                        .map(|it| format!("{it}\n"))
+                        .collect(),
                 })
             })
             .collect();

@@ -18,7 +18,8 @@ CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished
     exit_code INTEGER);
 CREATE TABLE successes (label TEXT NOT NULL, config BLOB NOT NULL, key BLOB NOT NULL,
     outcome BLOB NOT NULL, duration_ms INTEGER NOT NULL, run INTEGER NOT NULL,
-    previous_key BLOB, own INTEGER NOT NULL, pinned INTEGER NOT NULL, PRIMARY KEY (label, config)) WITHOUT ROWID;
+    previous_key BLOB, own INTEGER NOT NULL, pinned INTEGER NOT NULL,
+    reasons TEXT NOT NULL, PRIMARY KEY (label, config)) WITHOUT ROWID;
 CREATE TABLE records (key BLOB PRIMARY KEY, record BLOB NOT NULL, label TEXT NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE attempts (label TEXT NOT NULL, config BLOB NOT NULL, run INTEGER NOT NULL,
@@ -30,7 +31,7 @@ CREATE TABLE marks (successes INTEGER NOT NULL, published INTEGER NOT NULL, stor
 INSERT INTO marks SELECT abs(random() / 4), 0, '';
 CREATE TABLE IF NOT EXISTS versions (label TEXT NOT NULL, config BLOB NOT NULL,
     number INTEGER NOT NULL, key BLOB, outcome BLOB NOT NULL, run INTEGER NOT NULL,
-    at_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL, who TEXT,
+    at_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL, who TEXT, reasons TEXT NOT NULL,
     PRIMARY KEY (label, config, number)) WITHOUT ROWID;
 CREATE TABLE closures (fingerprint BLOB NOT NULL, path TEXT NOT NULL, digest BLOB NOT NULL,
     PRIMARY KEY (fingerprint, path)) WITHOUT ROWID;

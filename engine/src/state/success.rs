@@ -43,6 +43,8 @@ pub struct NewSuccess<'a> {
     pub replaces: bool,
     /// Whether people chose it.
     pub pinned: bool,
+    /// The files that were missing, one a line.
+    pub reasons: String,
     /// The key of the success before it, if nothing differs from that but outputs of tasks that
     /// got another key in this run too.
     pub follows: Option<ActionKey>,
@@ -60,10 +62,10 @@ pub(super) fn insert_success(
         supersede(db, config, &success.label.to_string())?;
     }
     db.prepare_cached(
-        "INSERT INTO successes VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, TRUE, ?8)
+        "INSERT INTO successes VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, TRUE, ?8, ?9)
          ON CONFLICT DO UPDATE SET previous_key = iif(key = ?3, previous_key, key),
              run = iif(key = ?3, run, ?6), own = iif(key = ?3, own, key IS NOT ?7),
-             key = ?3, outcome = ?4, duration_ms = ?5, pinned = ?8",
+             key = ?3, outcome = ?4, duration_ms = ?5, pinned = ?8, reasons = ?9",
     )?
     .execute(params![
         success.label.to_string(),
@@ -74,6 +76,7 @@ pub(super) fn insert_success(
         run.cast_signed(),
         success.follows.as_ref().map(|key| key.digest().as_bytes().to_vec()),
         success.pinned,
+        success.reasons,
     ])?;
     db.prepare_cached(
         "INSERT INTO records VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET label = ?3",

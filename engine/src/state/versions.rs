@@ -28,6 +28,8 @@ pub struct Version {
     pub duration_ms: u64,
     /// The person who made it, if one did.
     pub who: Option<String>,
+    /// The files that were missing when it was made: it is provisional if there are any.
+    pub missing: Vec<String>,
 }
 
 /// Writes down what `label` came to until now, before something else takes its place.
@@ -37,7 +39,7 @@ pub(super) fn supersede(db: &Transaction<'_>, config: Digest, label: &str) -> ru
          SELECT label, config, 1 + coalesce((SELECT max(number) FROM versions AS other
                  WHERE other.label = ?1 AND other.config = ?2), 0),
              key, outcome, run, coalesce((SELECT started_ms FROM runs WHERE id = run), 0),
-             duration_ms, NULL
+             duration_ms, NULL, reasons
          FROM successes WHERE label = ?1 AND config = ?2 AND NOT EXISTS
              (SELECT 1 FROM versions AS other WHERE other.label = ?1 AND other.config = ?2
                  AND other.outcome = successes.outcome
@@ -121,7 +123,7 @@ impl State {
                 None => {
                     let number = versions.last().map_or(0, |last| last.number) + 1;
                     transaction.execute(
-                        "INSERT INTO versions VALUES (?1, ?2, ?3, NULL, ?4, 0, ?5, 0, ?6)",
+                        "INSERT INTO versions VALUES (?1, ?2, ?3, NULL, ?4, 0, ?5, 0, ?6, '')",
                         params![
                             label,
                             config.as_bytes().as_slice(),
@@ -142,7 +144,7 @@ impl State {
 
 fn select(db: &Connection, label: &str, config: Digest) -> rusqlite::Result<Vec<Version>> {
     let mut statement = db.prepare(
-        "SELECT number, outcome, key, run, at_ms, duration_ms, who FROM versions
+        "SELECT number, outcome, key, run, at_ms, duration_ms, who, reasons FROM versions
          WHERE label = ?1 AND config = ?2 ORDER BY number",
     )?;
     let rows = statement.query_map(params![label, config.as_bytes().as_slice()], |row| {
@@ -157,6 +159,7 @@ fn select(db: &Connection, label: &str, config: Digest) -> rusqlite::Result<Vec<
             at_ms: row.get(4)?,
             duration_ms: duration.unsigned_abs(),
             who: row.get(6)?,
+            missing: row.get::<_, String>(7)?.lines().map(str::to_owned).collect(),
         }))
     })?;
     Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())

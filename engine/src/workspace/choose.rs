@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -78,6 +78,9 @@ pub enum ChooseError {
     /// It is not pinned.
     #[error("`{0}` is not pinned")]
     NotPinned(Label),
+    /// It is pinned, so that no take of it is used.
+    #[error("`{0}` is pinned")]
+    Pinned(Label),
     /// An edit names something else than the outputs.
     #[error("`{label}` has no output `{output}`")]
     NoOutput {
@@ -217,8 +220,8 @@ impl Workspace {
         if before.is_none() {
             return Err(ChooseError::NotPinned(label.clone()));
         }
-        self.log_pin(label, before, who)?;
-        self.write_pin(label, self.config(), None)
+        self.write_pin(label, self.config(), None)?;
+        self.log_pin(label, before, who)
     }
 
     /// Takes back the last pin, edit or decision.
@@ -251,10 +254,11 @@ impl Workspace {
     /// # Errors
     /// If its rule is deterministic, or that cannot be recorded.
     pub fn begin_take(&mut self, label: &Label) -> Result<u32, ChooseError> {
+        self.not_pinned(label)?;
         if self.def(label)?.results == Results::Deterministic {
             return Err(ChooseError::Deterministic(label.clone()));
         }
-        let take = self.people.begin_take(label, true, None)?;
+        let take = self.people.begin_take((label, self.state.config()), true, None)?;
         self.choose()?;
         Ok(take)
     }
@@ -264,7 +268,7 @@ impl Workspace {
     /// # Errors
     /// If the records cannot be read.
     pub fn take_in_use(&self, label: &Label) -> Result<u32, ChooseError> {
-        Ok(self.people.takes(label)?.in_use)
+        Ok(self.people.takes((label, self.state.config()))?.in_use)
     }
 
     /// Puts the take `take` of `label` to use.
@@ -272,7 +276,7 @@ impl Workspace {
     /// # Errors
     /// If that cannot be recorded.
     pub fn use_take(&mut self, label: &Label, take: u32) -> Result<(), ChooseError> {
-        self.people.use_take(label, take)?;
+        self.people.use_take((label, self.state.config()), take)?;
         Ok(self.choose()?)
     }
 
@@ -282,12 +286,13 @@ impl Workspace {
     /// # Errors
     /// If the records cannot be read.
     pub fn takes(&mut self, label: &Label) -> Result<Vec<(u32, Version)>, ChooseError> {
+        self.not_pinned(label)?;
         if self.def(label)?.results == Results::Deterministic {
             return Err(ChooseError::Deterministic(label.clone()));
         }
         let versions = self.state.versions(label)?;
-        let last = self.people.takes(label)?.last;
-        let choices = self.people.choices()?;
+        let last = self.people.takes((label, self.state.config()))?.last;
+        let choices = self.people.choices(self.state.config())?;
         let mut found = Vec::new();
         for take in 0..=last {
             let mut with = choices.clone();
@@ -301,6 +306,14 @@ impl Workspace {
         }
         self.db.set_choices(choices);
         Ok(found)
+    }
+
+    /// What is pinned has no takes until it is let go.
+    fn not_pinned(&self, label: &Label) -> Result<(), ChooseError> {
+        match pinned(&self.db, label) {
+            Some(_) => Err(ChooseError::Pinned(label.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Puts the outputs of a version of `label` below `folder`, by their names.
@@ -388,11 +401,23 @@ impl Workspace {
             version: version.number,
             base,
             who: Some(who.to_owned()),
+            missing: if is_edit { Vec::new() } else { version.missing.clone() },
             outs: outs_of(&version.outcome),
         };
         let text = self.pin_text(label)?;
-        self.log_pin(label, text, who)?;
-        self.write_pin(label, self.config(), Some(pin))
+        self.write_pin(label, self.config(), Some(pin))?;
+        self.log_pin(label, text, who)
+    }
+
+    /// Keeps other processes from changing the file of pins until what is returned is dropped.
+    fn lock_pins(&self) -> Result<fs::File, ChooseError> {
+        let path = self.place.root.join(".vwfb/pins.lock");
+        let lock = || -> std::io::Result<fs::File> {
+            let file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        lock().map_err(|source| ChooseError::Io { path: path.clone(), source })
     }
 
     fn log_pin(&self, label: &Label, before: Option<String>, who: &str) -> Result<(), ChooseError> {
@@ -414,7 +439,7 @@ impl Workspace {
         let path = self.place.root.join(PINS_FILE);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(ChooseError::Io { path, source }),
         };
         let checked = pins(pins_file(), &text);
@@ -432,6 +457,8 @@ impl Workspace {
         pin: Option<Pin>,
     ) -> Result<(), ChooseError> {
         let path = self.place.root.join(PINS_FILE);
+        // Who changes it at the same time waits.
+        let _alone = self.lock_pins()?;
         let mut all = self.read_pins()?;
         all.retain(|other| other.label != *label || other.config != config);
         all.extend(pin);
@@ -439,7 +466,10 @@ impl Workspace {
         let new = path.with_extension(format!("kdl.new-{}", std::process::id()));
         let write = || -> std::io::Result<()> {
             if all.is_empty() {
-                return fs::remove_file(&path);
+                return match fs::remove_file(&path) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                    _ => Ok(()),
+                };
             }
             let mut file = fs::File::create(&new)?;
             file.write_all(text(&all).as_bytes())?;
@@ -455,11 +485,11 @@ impl Workspace {
     }
 
     /// What the store must never take of this workspace beside its results.
-    pub(super) fn chosen(&self) -> Vec<Artifact> {
-        let pins = self.read_pins().unwrap_or_default();
+    pub(super) fn chosen(&self) -> Result<Vec<Artifact>, EnvironmentError> {
+        let pins = self.read_pins().map_err(|error| EnvironmentError::of(&error))?;
+        let decided = self.people.decided().map_err(|error| EnvironmentError::of(&error))?;
         let of_pins = pins.iter().flat_map(|pin| outcome_of(pin).into_values());
-        let decided = self.people.decided().unwrap_or_default();
-        of_pins.chain(decided).collect()
+        Ok(of_pins.chain(decided).collect())
     }
 
     /// The pinned targets of which something else would be made now, those that nobody was told of.

@@ -226,7 +226,7 @@ impl Workspace {
 
     /// Tells the queries what people chose.
     pub(super) fn choose(&mut self) -> Result<(), PeopleError> {
-        let choices = self.people.choices()?;
+        let choices = self.people.choices(self.state.config())?;
         self.said = self.people.said(&choices)?;
         self.db.set_choices(choices);
         Ok(())
@@ -268,7 +268,8 @@ impl Workspace {
             }
         }
         for label in &decided.retaken {
-            let _take = self.people.begin_take(label, true, Some(decision))?;
+            let _take =
+                self.people.begin_take((label, self.state.config()), true, Some(decision))?;
         }
         Ok(())
     }

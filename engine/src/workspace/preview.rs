@@ -105,7 +105,9 @@ fn segments(run: &Run<'_>) -> Vec<Segment> {
         }
         let def = run.def(id);
         let elements = elements(&def);
-        if elements.len() > 1 {
+        let target = graph.find_target(&def.label);
+        let leaves_out = target.is_some_and(|target| !graph.missing.get(target.0).is_empty());
+        if elements.len() > 1 || (leaves_out && !elements.is_empty()) {
             return joined(run, (&graph, &standings), &def, &elements);
         }
         whole = vec![of_task(run, &graph, &standings, id)];

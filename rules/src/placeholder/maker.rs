@@ -184,7 +184,6 @@ impl<'d> Wanted<'d> {
         for name in ["pad-before", "pad-after", "fade"] {
             node.text(name, "0s".to_owned());
         }
-        node.text("preset", "ultrafast".to_owned());
         node.0
     }
 
