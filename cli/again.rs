@@ -6,7 +6,9 @@ use vwfb_engine::event::{Event, TaskFinished};
 use vwfb_rules::label::Label;
 use vwfb_rules::vars::VarOverride;
 
-use crate::args::{BuildArgs, GlobalArgs, Sandbox, VarArgs};
+use clap::Parser;
+
+use crate::args::{BuildArgs, Command, CommandLine, GlobalArgs, Sandbox, VarArgs};
 
 /// How a person runs a failed task of this build again.
 #[derive(Debug, Clone)]
@@ -66,23 +68,40 @@ pub(crate) fn place_options(global: &GlobalArgs) -> String {
 }
 
 /// The options that a command about the same configuration needs, each after a space.
-pub(crate) fn var_options(VarArgs { vars, files, profile }: &VarArgs) -> String {
-    let mut options = String::new();
-    let mut add = |name: &str, value: &str| {
-        options.push_str(&format!(" {name} {}", quoted(value)));
-    };
+pub(crate) fn var_options(vars: &VarArgs) -> String {
+    words(vars).iter().map(|word| format!(" {}", quoted(word))).collect()
+}
+
+/// The same as JSON, to be remembered.
+pub(crate) fn var_words(vars: &VarArgs) -> String {
+    serde_json::Value::from(words(vars)).to_string()
+}
+
+/// What [`var_words`] wrote.
+pub(crate) fn remembered(text: &str) -> Option<VarArgs> {
+    let words: Vec<String> = serde_json::from_str(text).ok()?;
+    let all = ["vwfb", "check"].into_iter().map(str::to_owned).chain(words);
+    match CommandLine::try_parse_from(all).ok()?.command {
+        Command::Check(args) => Some(args.vars),
+        _ => None,
+    }
+}
+
+fn words(VarArgs { vars, files, profile }: &VarArgs) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut add = |name: &str, value: String| words.extend([name.to_owned(), value]);
     for file in files {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-        add("--vars", &file.to_string_lossy());
+        add("--vars", file.to_string_lossy().into_owned());
     }
     if let Some(profile) = profile {
-        add("--profile", profile);
+        add("--profile", profile.clone());
     }
     for VarOverride { package, name, value, given: _, origin: _ } in vars {
         let place = package.as_ref().map(|package| format!("//{package}:")).unwrap_or_default();
-        add("--var", &format!("{place}{name}={value}"));
+        add("--var", format!("{place}{name}={value}"));
     }
-    options
+    words
 }
 
 /// `text` as one word of a POSIX shell.
@@ -97,10 +116,7 @@ pub(crate) fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::args::{Command, CommandLine};
 
     #[test]
     fn the_configuration_can_be_asked_for_again() {

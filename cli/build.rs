@@ -133,6 +133,7 @@ fn build(
         },
         runner: Arc::new(runner),
         sandbox: level.to_string(),
+        configuration: crate::again::var_words(&args.vars),
         inbox: &inbox,
         exit_code: |built| built.map_or(Exit::ENVIRONMENT, Exit::of_build).code(),
     };
@@ -143,6 +144,12 @@ fn build(
     drop(progress);
     report.summary();
     let built = built?;
+    if built.aborted {
+        let word = ctx.ui.styled(Style::Error, "error");
+        ctx.ui.say(format_args!(
+            "{word}: the build ended because something was rejected; `vwfb approve` or `vwfb undo` goes on"
+        ));
+    }
     for rescued in &built.rescued {
         let word = ctx.ui.styled(Style::Warning, "kept");
         let (path, kept) = (rescued.path.display(), rescued.kept.display());

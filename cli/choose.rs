@@ -33,6 +33,8 @@ pub(crate) struct Chosen {
     pub(crate) session: Session,
     pub(crate) label: Label,
     pub(crate) number: Option<u32>,
+    /// The configuration that it is open in.
+    pub(crate) vars: VarArgs,
     pub(crate) prepared: Prepared,
 }
 
@@ -43,14 +45,14 @@ pub(crate) fn chosen(
     text: &str,
     vars: &VarArgs,
 ) -> Result<Option<Chosen>, CommandError> {
-    let mut session = Session::open(ctx, vars)?;
+    let (mut session, vars) = Session::open_last(ctx, vars)?;
     let (label, number) = numbered(text);
     let Some(label) = session.label(ctx, label)? else { return Ok(None) };
     let prepared =
         session.workspace.prepare(&[Pattern::Target(label.clone())], Evaluate::Everything);
     session.show(ctx, &prepared.loaded);
     let is_right = !prepared.loaded.has_errors();
-    Ok(is_right.then_some(Chosen { session, label, number, prepared }))
+    Ok(is_right.then_some(Chosen { session, label, number, vars, prepared }))
 }
 
 /// Pins a target to one of its versions.
@@ -169,23 +171,24 @@ fn open_editor(places: &BTreeMap<String, PathBuf>) -> Result<(), CommandError> {
 pub(crate) fn redo(ctx: &Context, args: &RedoArgs) -> Result<Exit, CommandError> {
     let Some(chosen) = chosen(ctx, &args.label, &args.vars)? else { return Ok(Exit::INPUT) };
     let label = chosen.label.clone();
+    let vars = chosen.vars;
     let before = chosen.session.workspace.take_in_use(&label)?;
     chosen.session.close();
     let mut exit = Exit::SUCCESS;
     for _ in 0..args.number {
-        let mut session = Session::open(ctx, &args.vars)?;
+        let mut session = Session::open(ctx, &vars)?;
         let _loaded =
             session.workspace.prepare(&[Pattern::Target(label.clone())], Evaluate::Everything);
         let _take = session.workspace.begin_take(&label)?;
         session.close();
-        let built = build::run(ctx, &BuildArgs::only(&label, &args.vars))?;
+        let built = build::run(ctx, &BuildArgs::only(&label, &vars))?;
         exit = exit.and(built);
         if built != Exit::SUCCESS {
             break;
         }
     }
     if args.keep || exit != Exit::SUCCESS {
-        let mut session = Session::open(ctx, &args.vars)?;
+        let mut session = Session::open(ctx, &vars)?;
         session.workspace.use_take(&label, before)?;
         session.close();
     }

@@ -27,7 +27,7 @@ fn decide(
     verdict: Verdict,
     feedback: Option<String>,
 ) -> Result<Exit, CommandError> {
-    let mut session = Session::open(ctx, &args.vars)?;
+    let (mut session, vars) = Session::open_last(ctx, &args.vars)?;
     let Some(label) = session.label(ctx, &args.checkpoint)? else { return Ok(Exit::INPUT) };
     let mut about = Vec::new();
     for text in &args.subjects {
@@ -44,7 +44,7 @@ fn decide(
     let saying = Saying { verdict, about: &about, feedback, note, who };
     let decided = session.workspace.decide(&prepared, &label, &saying)?;
     session.close();
-    tell(&ctx.ui, (&label, verdict), &decided, &options(ctx, &args.vars));
+    tell(&ctx.ui, (&label, verdict), &decided, &options(ctx, &vars));
     Ok(Exit::SUCCESS)
 }
 

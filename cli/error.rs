@@ -49,7 +49,7 @@ impl Exit {
 
     /// What a build came to.
     pub(crate) fn of_build(built: &Built) -> Self {
-        let failed = built.counts.of(TaskResult::Failed) > 0;
+        let failed = built.counts.of(TaskResult::Failed) > 0 || built.aborted;
         let work = if failed { Self::FAILED } else { Self::SUCCESS };
         let work = work.and(if built.waiting.is_empty() { Self::SUCCESS } else { Self::WAITING });
         let machine = if built.environment_failed { Self::ENVIRONMENT } else { Self::SUCCESS };
@@ -294,7 +294,9 @@ impl CommandError {
                 | ChooseError::OtherInputs { .. },
             ) => Exit::FAILED,
             Self::Choose(ChooseError::PinsFile(_)) => Exit::INPUT,
-            Self::Decide(DecideError::Unmade(_) | DecideError::Changed { .. }) => Exit::WAITING,
+            Self::Decide(
+                DecideError::Unmade(_) | DecideError::Changed { .. } | DecideError::Edited { .. },
+            ) => Exit::WAITING,
             Self::NoWorkspace { .. }
             | Self::FolderName { .. }
             | Self::VarsFile { .. }
@@ -378,6 +380,10 @@ impl CommandError {
                     places.iter().map(|place| format!("`{}`", place.display())).collect();
                 let places = places.join(", ");
                 return Some(format!("change {places} first, or name a file with `--from`"));
+            }
+            Self::Decide(DecideError::Edited { .. }) => {
+                "take it as a version with `vwfb edit`, and build again; or build again without, which \
+                 keeps it in `.vwfb/edited/`"
             }
             Self::Decide(DecideError::NothingWaits(_)) => "`vwfb review` lists what waits",
             Self::Decide(DecideError::NotAsked { asked, .. }) => {

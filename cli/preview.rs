@@ -55,6 +55,7 @@ pub(crate) fn run(ctx: &Context, args: &PreviewArgs) -> Result<Exit, CommandErro
         },
         runner: Arc::new(Local::new(Arc::clone(&store), tools, exec)),
         sandbox: level.to_string(),
+        configuration: String::new(),
         inbox: &inbox,
         exit_code: |_| 0,
     };

@@ -20,7 +20,7 @@ const SHOWN: usize = 2_000;
 
 /// Reviews.
 pub(crate) fn run(ctx: &Context, args: &ReviewArgs) -> Result<Exit, CommandError> {
-    let mut session = Session::open(ctx, &args.vars)?;
+    let (mut session, vars) = Session::open_last(ctx, &args.vars)?;
     let patterns = match args.targets.is_empty() {
         true => vec![Pattern::Below(WsPath::root())],
         false => patterns(&args.targets, &session.current)?,
@@ -32,7 +32,7 @@ pub(crate) fn run(ctx: &Context, args: &ReviewArgs) -> Result<Exit, CommandError
     }
     let met = session.workspace.questions(&prepared)?;
     let waiting: Vec<&Met> = met.iter().filter(|met| !is_open(met)).collect();
-    let options = options(ctx, &args.vars);
+    let options = options(ctx, &vars);
     if args.list {
         let lines: String = waiting.iter().map(|met| format!("{}\n", met.label)).collect();
         ctx.ui.out(lines)?;

@@ -14,6 +14,7 @@ use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::vars::{Overrides, VarOverride};
 
+use crate::again::remembered;
 use crate::args::{GlobalArgs, SnapshotArgs, VarArgs};
 use crate::error::CommandError;
 use crate::labels;
@@ -110,6 +111,26 @@ impl Session {
             ));
         }
         Ok(Self { workspace, current, sources, level })
+    }
+
+    /// Opens it in the configuration of the last run, unless `vars` say another.
+    pub(crate) fn open_last(
+        ctx: &Context,
+        vars: &VarArgs,
+    ) -> Result<(Self, VarArgs), CommandError> {
+        let session = Self::open(ctx, vars)?;
+        let is_said = vars.profile.is_some() || !vars.vars.is_empty() || !vars.files.is_empty();
+        let last = if is_said { None } else { session.workspace.state().last_run()? };
+        let last = last.and_then(|run| remembered(&run.options));
+        match last.filter(|last| {
+            last.profile.is_some() || !last.vars.is_empty() || !last.files.is_empty()
+        }) {
+            Some(last) => {
+                drop(session);
+                Ok((Self::open(ctx, &last)?, last))
+            }
+            None => Ok((session, vars.clone())),
+        }
     }
 
     /// Ends, and the process with it soon.

@@ -475,6 +475,7 @@ impl<'a> Build<'a> {
             environment_failed: self.run.environment_failed,
             input_failed: self.run.input_failed,
             interrupted: self.interrupted,
+            aborted: self.run.aborted,
             waiting: self.run.closed.iter().map(|it| it.waiting.clone()).collect(),
             ..Built::default()
         };

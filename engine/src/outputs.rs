@@ -48,6 +48,25 @@ fn marked(place: &Path) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// What is at `place`; nothing where that is neither file nor folder.
+fn found(place: &Path, stamps: &Stamps) -> Option<Artifact> {
+    let found = fs::symlink_metadata(place).ok()?;
+    if found.is_dir() {
+        return tree_id(place, stamps).ok().map(Artifact::Tree);
+    }
+    let there = found.is_file().then(|| stamps.of(place))?.ok()?;
+    Some(Artifact::File(file(&there)))
+}
+
+/// Whether what is at `place` was changed since it was put there.
+pub(crate) fn is_changed(place: &Path, stamps: &Stamps, store: &Store) -> bool {
+    let Some(there) = found(place, stamps) else { return false };
+    match marked(place) {
+        Some(mark) => mark != there.digest().to_hex().as_bytes(),
+        None => !store.has(&there).unwrap_or(true),
+    }
+}
+
 /// What a person made cannot be kept.
 #[derive(Debug, thiserror::Error)]
 enum RescueError {
@@ -112,7 +131,7 @@ impl OutputFolder {
     /// Keeps what a person made of an output before another takes its place: whatever is not what was
     /// put there, by the mark that it was given.
     fn rescue(&self, relative: &Path, place: &Path) -> Result<(), RescueError> {
-        let Some(there) = self.found(place) else { return Ok(()) };
+        let Some(there) = found(place, &self.stamps) else { return Ok(()) };
         if marked(place).as_deref() == Some(there.digest().to_hex().as_bytes()) {
             return Ok(());
         }
@@ -133,16 +152,6 @@ impl OutputFolder {
         let rescued = Rescued { path: relative.to_owned(), kept };
         self.rescued.lock().unwrap_or_else(PoisonError::into_inner).push(rescued);
         Ok(())
-    }
-
-    /// What is at `place`; nothing where that is neither file nor folder.
-    fn found(&self, place: &Path) -> Option<Artifact> {
-        let found = fs::symlink_metadata(place).ok()?;
-        if found.is_dir() {
-            return tree_id(place, &self.stamps).ok().map(Artifact::Tree);
-        }
-        let there = found.is_file().then(|| self.stamps.of(place))?.ok()?;
-        Some(Artifact::File(file(&there)))
     }
 
     /// Marks what was put at `place` as that.

@@ -215,11 +215,17 @@ impl State {
     ///
     /// # Errors
     /// If the database cannot be written; so for every method here.
-    pub fn begin_run(&self, now_ms: i64, targets: &str, sandbox: &str) -> Result<u64, StateError> {
+    pub fn begin_run(
+        &self,
+        now_ms: i64,
+        (targets, options): (&str, &str),
+        sandbox: &str,
+    ) -> Result<u64, StateError> {
         self.change(|db| {
             db.execute(
-                "INSERT INTO runs (started_ms, targets, sandbox, config) VALUES (?1, ?2, ?3, ?4)",
-                params![now_ms, targets, sandbox, self.config.as_bytes().as_slice()],
+                "INSERT INTO runs (started_ms, targets, sandbox, config, options)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![now_ms, targets, sandbox, self.config.as_bytes().as_slice(), options],
             )?;
             Ok(db.last_insert_rowid().unsigned_abs())
         })

@@ -195,7 +195,10 @@ fn a_rejection_may_end_the_build() {
     let _rejected = world.ok(&["reject", "//p:read"]);
     let results = world.results(&["//p:print", "-j1"]);
     assert!(results.contains(&"//p:print blocked".to_owned()), "{results:?}");
-    let _built = world.run(&["build", "//p:print"]).exits(5).says("rejected //p:draft#draft");
+    let built = world.run(&["build", "//p:print"]).exits(1).says("rejected //p:draft#draft");
+    let _told = built.says("`vwfb approve` or `vwfb undo` goes on");
+    let _undone = world.ok(&["undo"]);
+    let _built = world.run(&["build", "//p:print"]).exits(5);
 }
 
 #[test]
@@ -296,4 +299,30 @@ checkpoint "c" { of ":s#x" ":s#y" }
     }
     let _built = world.run(&["build", "//p:c", "//p:s"]).exits(5);
     assert_eq!(world.read("vwfb-out/p/s.x"), "new\n");
+}
+
+#[test]
+fn what_was_changed_where_people_look_is_not_what_they_approve() {
+    let world = gated("on-reject \"retry\"");
+    let _built = world.run(&["build", "//p:print"]).exits(5);
+    world.write("vwfb-out/p/draft.txt", "my words\n");
+    let refused = world.run(&["approve", "//p:read"]).exits(5);
+    let _told = refused.says("`vwfb-out/p/draft.txt` is not `//p:draft#draft` any more");
+    let _edited = world.ok(&["edit", "//p:draft"]);
+    let _built = world.run(&["build", "//p:print"]).exits(5);
+    let _approved = world.ok(&["approve", "//p:read"]);
+    let _built = world.ok(&["build", "//p:print"]);
+    assert_eq!(world.read("vwfb-out/p/print.txt"), "my words\n");
+}
+
+#[test]
+fn a_decision_is_for_the_configuration_of_the_last_run() {
+    let world = gated("on-reject \"retry\"");
+    world.write("WORKSPACE.kdl", "workspace \"test\" { vars { x 1 }; profile \"hi\" { x 2 }; }\n");
+    let rule = world.read("p/BUILD.kdl").replacen("cat {srcs}", "echo {vars.x}; cat {srcs}", 1);
+    world.write("p/BUILD.kdl", &rule);
+    let built = world.run(&["build", "//p:print", "--profile", "hi"]).exits(5);
+    let _told = built.says("vwfb approve //p:read --profile hi");
+    let _approved = world.ok(&["approve", "//p:read"]).says("//p:read is open");
+    let _built = world.ok(&["build", "//p:print", "--profile", "hi"]);
 }

@@ -15,7 +15,7 @@ pub(super) const VERSION: i64 = 6;
 const SCHEMA: &str = "
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished_ms INTEGER,
     targets TEXT NOT NULL, sandbox TEXT NOT NULL, config BLOB NOT NULL, counts TEXT,
-    exit_code INTEGER);
+    exit_code INTEGER, options TEXT NOT NULL);
 CREATE TABLE successes (label TEXT NOT NULL, config BLOB NOT NULL, key BLOB NOT NULL,
     outcome BLOB NOT NULL, duration_ms INTEGER NOT NULL, run INTEGER NOT NULL,
     previous_key BLOB, own INTEGER NOT NULL, pinned INTEGER NOT NULL,

@@ -58,6 +58,8 @@ pub struct RunRecord {
     pub targets: String,
     /// When it began, in milliseconds since 1970.
     pub started_ms: i64,
+    /// The options that set its configuration, as the command line wrote them down.
+    pub options: String,
     /// How the process ended, if it did.
     pub exit_code: Option<u8>,
 }
@@ -69,12 +71,13 @@ impl State {
     /// See [`State::begin_run`].
     pub fn last_run(&self) -> Result<Option<RunRecord>, StateError> {
         self.with(|db| {
-            let select =
-                "SELECT id, targets, started_ms, exit_code FROM runs ORDER BY id DESC LIMIT 1";
+            let select = "SELECT id, targets, started_ms, exit_code, options FROM runs
+                          ORDER BY id DESC LIMIT 1";
             let found = db.query_row(select, [], |row| {
                 let number: i64 = row.get(0)?;
                 let (targets, started_ms, exit_code) = (row.get(1)?, row.get(2)?, row.get(3)?);
-                Ok(RunRecord { number: number.unsigned_abs(), targets, started_ms, exit_code })
+                let (number, options) = (number.unsigned_abs(), row.get(4)?);
+                Ok(RunRecord { number, targets, started_ms, exit_code, options })
             });
             found.optional()
         })

@@ -37,6 +37,8 @@ pub struct Built {
     pub refused: bool,
     /// The checkpoints that wait for people.
     pub waiting: Vec<Waiting>,
+    /// Whether a rejection ended it.
+    pub aborted: bool,
     /// What people had changed in the output folder.
     pub rescued: Vec<Rescued>,
     /// The pinned targets that would be something else now, those that nobody was told of.
@@ -51,6 +53,8 @@ pub struct Request<'a> {
     pub runner: Arc<dyn Runner>,
     /// What confines them, in words.
     pub sandbox: String,
+    /// The options that set the configuration, for later commands.
+    pub configuration: String,
     /// Where the build hears from workers and from outside.
     pub inbox: &'a Inbox,
     /// The exit code for what a build came to.
@@ -75,7 +79,11 @@ impl Workspace {
         let targets: Vec<String> = prepared.patterns.iter().map(ToString::to_string).collect();
         let run = self
             .state
-            .begin_run(self.clock.now().0, &targets.join(" "), &request.sandbox)
+            .begin_run(
+                self.clock.now().0,
+                (&targets.join(" "), &request.configuration),
+                &request.sandbox,
+            )
             .map_err(|error| EnvironmentError::of(&error))?;
         reporter.event(&Event::RunStarted {
             run,

@@ -14,6 +14,7 @@ use crate::event::{Event, Reporter};
 use crate::graph::TaskGraph;
 use crate::keep::KeepError;
 use crate::names::members_of;
+use crate::outputs::is_changed;
 use crate::people::{NewDecision, PeopleError, Question, Verdict};
 use crate::plan::TaskId;
 use crate::run::{EnvironmentError, Known, Met, Run};
@@ -66,6 +67,14 @@ pub enum DecideError {
         checkpoint: Label,
         /// What changed.
         subject: String,
+    },
+    /// What lies where people were told to look is something else.
+    #[error("`{path}` is not `{subject}` any more: it was changed")]
+    Edited {
+        /// What is asked about.
+        subject: String,
+        /// Where people look at it.
+        path: String,
     },
     /// It asks about something else.
     #[error("`{checkpoint}` does not ask about `{subject}`")]
@@ -162,6 +171,14 @@ impl Workspace {
             let was_shown = asked.iter().any(|it| is_known(&it.question));
             let was_decided =
                 met.subjects.iter().any(|(it, verdict)| is_known(it) && verdict.is_some());
+            let place = self.place.root.join(&question.path);
+            let artifact = met.artifacts.get(&question.subject);
+            let is_other = artifact.is_some_and(|artifact| !self.is_in_place(&place, artifact));
+            let is_edited = is_other && is_changed(&place, &self.stamps, &self.store);
+            if is_edited {
+                let (subject, path) = (question.subject.clone(), question.path.clone());
+                return Err(DecideError::Edited { subject, path });
+            }
             if !was_shown && !was_decided {
                 let (checkpoint, subject) = (label.clone(), question.subject.clone());
                 return Err(DecideError::Changed { checkpoint, subject });

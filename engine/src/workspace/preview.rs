@@ -13,7 +13,7 @@ use super::prepare::Prepared;
 use super::{EnvironmentError, Request, Workspace};
 use crate::build::{Build, Hands, Placed};
 use crate::db::Db;
-use crate::event::{Counts, Reporter};
+use crate::event::{Counts, Event, Reporter};
 use crate::graph::TaskGraph;
 use crate::outputs::OutputFolder;
 use crate::package::QueryScope;
@@ -72,6 +72,12 @@ impl Workspace {
         });
         let hands = Hands { shared, placer: &placer, inbox: request.inbox };
         let known = Known::of(&self.state, &prepared.graph)?;
+        reporter.event(&Event::RunStarted {
+            run: 0,
+            targets: prepared.patterns.iter().map(ToString::to_string).collect(),
+            tasks: prepared.graph.tasks(),
+            sandbox: request.sandbox.clone(),
+        });
         let mut run = Run::begin(self.ground(prepared), reporter, known);
         run.preview = request.options.preview;
         let mut build = Build::begin(run, request.options, hands);
@@ -84,23 +90,40 @@ impl Workspace {
     }
 }
 
-/// What the first requested target is joined from: the elements of the first list of several made
-/// files on the way back from it; itself if there is none.
+/// What the requested targets are joined from, one after another, each segment once.
 fn segments(run: &Run<'_>) -> Vec<Segment> {
     let graph = Arc::clone(&run.ground.graph);
     let standings = Standings::with(&graph, &run.reasons);
-    let Some(first) = graph.requested().next() else { return Vec::new() };
-    let mut offered: Vec<TaskId> = graph.offers(first).map(|offer| offer.task).collect();
-    offered.dedup();
-    if offered.len() > 1 {
-        return offered.iter().map(|id| of_task(run, &graph, &standings, *id)).collect();
+    let mut segments: Vec<Segment> = Vec::new();
+    for target in graph.requested() {
+        let mut offered: Vec<TaskId> = graph.offers(target).map(|offer| offer.task).collect();
+        offered.dedup();
+        let found = match offered.as_slice() {
+            [only] => segments_of(run, (&graph, &standings), *only),
+            several => several.iter().map(|id| of_task(run, &graph, &standings, *id)).collect(),
+        };
+        for segment in found {
+            if segments.iter().all(|known| known.name != segment.name) {
+                segments.push(segment);
+            }
+        }
     }
-    let mut at = graph.task(first).or_else(|| graph.offers(first).next().map(|offer| offer.task));
+    segments
+}
+
+/// What the task `id` makes is joined from: the elements of the first list of several made files on the
+/// way back from it; itself if there is none.
+fn segments_of(
+    run: &Run<'_>,
+    (graph, standings): (&TaskGraph, &Standings),
+    id: TaskId,
+) -> Vec<Segment> {
+    let mut at = Some(id);
     let mut whole = Vec::new();
     while let Some(id) = at {
+        whole = vec![of_task(run, graph, standings, id)];
         // What stands in for it is not joined from anything.
         if run.reasons.contains_key(&id) {
-            whole = vec![of_task(run, &graph, &standings, id)];
             break;
         }
         let def = run.def(id);
@@ -108,9 +131,8 @@ fn segments(run: &Run<'_>) -> Vec<Segment> {
         let target = graph.find_target(&def.label);
         let leaves_out = target.is_some_and(|target| !graph.missing.get(target.0).is_empty());
         if elements.len() > 1 || (leaves_out && !elements.is_empty()) {
-            return joined(run, (&graph, &standings), &def, &elements);
+            return joined(run, (graph, standings), &def, &elements);
         }
-        whole = vec![of_task(run, &graph, &standings, id)];
         let mut makers: Vec<TaskId> = graph.shape().inputs(id).collect();
         makers.dedup();
         at = match (elements.as_slice(), makers.as_slice()) {

@@ -156,6 +156,7 @@ impl Scene {
             options: &self.options,
             runner: Arc::new(runner),
             sandbox: "none".to_owned(),
+            configuration: String::new(),
             inbox: &inbox,
             exit_code: |_| 0,
         };
