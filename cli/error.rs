@@ -385,7 +385,9 @@ impl CommandError {
                 "take it as a version with `vwfb edit`, and build again; or build again without, which \
                  keeps it in `.vwfb/edited/`"
             }
-            Self::Decide(DecideError::NothingWaits(_)) => "`vwfb review` lists what waits",
+            Self::Decide(DecideError::NothingWaits(_)) => {
+                "`vwfb review` lists what waits; to override a decision, name what it is about"
+            }
             Self::Decide(DecideError::NotAsked { asked, .. }) => {
                 return Some(format!("it asks about {}", asked.join(", ")));
             }

@@ -11,6 +11,7 @@ use vwfb_cas::{Artifact, Placement, Store};
 use vwfb_engine::build::Options;
 use vwfb_engine::event::{Event, Reporter, TaskResult};
 use vwfb_engine::local::Local;
+use vwfb_engine::log;
 use vwfb_engine::standing::Reason;
 use vwfb_engine::workers::Inbox;
 use vwfb_engine::workspace::{Evaluate, Preview, Previewed, Request, Segment};
@@ -59,9 +60,9 @@ pub(crate) fn run(ctx: &Context, args: &PreviewArgs) -> Result<Exit, CommandErro
         inbox: &inbox,
         exit_code: |_| 0,
     };
-    let mut listener = Listener { progress, failed: Vec::new() };
+    let mut listener = Listener { store: Arc::clone(&store), progress, failed: Vec::new() };
     let previewed = session.workspace.preview(&prepared, &request, &mut listener);
-    let Listener { progress, failed } = listener;
+    let Listener { progress, failed, .. } = listener;
     drop(passing);
     drop(progress);
     let previewed = previewed?;
@@ -75,6 +76,13 @@ pub(crate) fn run(ctx: &Context, args: &PreviewArgs) -> Result<Exit, CommandErro
         ctx.ui.out_line(as_json(&previewed, &segments))?;
     } else {
         tell(&ctx.ui, &segments);
+        let stands_in =
+            |reason: &Reason| matches!(reason, Reason::Placeholder(_) | Reason::LastGood(_));
+        if !args.run_expensive
+            && segments.iter().any(|it| it.segment.standing.iter().any(stands_in))
+        {
+            ctx.ui.status("what rules call expensive is left out: --run-expensive starts it");
+        }
         print_outputs(&ctx.ui, &previewed.placed)?;
     }
     let interrupted = previewed.interrupted.map_or(Exit::SUCCESS, Exit::of_signal);
@@ -82,8 +90,12 @@ pub(crate) fn run(ctx: &Context, args: &PreviewArgs) -> Result<Exit, CommandErro
     Ok(made.and(interrupted))
 }
 
+/// How many lines of what a failed task wrote are shown.
+const LOG_LINES: usize = 10;
+
 /// Hears what fails.
 struct Listener {
+    store: Arc<Store>,
     progress: Progress,
     failed: Vec<(Label, String)>,
 }
@@ -93,7 +105,12 @@ impl Reporter for Listener {
         if let Event::TaskFinished(finished) = event
             && finished.result == TaskResult::Failed
         {
-            let reason = finished.reason.as_deref().unwrap_or("it failed").to_owned();
+            let mut reason = finished.reason.as_deref().unwrap_or("it failed").to_owned();
+            let log = finished.log.and_then(|log| log::tail(&self.store, log).ok());
+            let lines: Vec<&str> = log.iter().flat_map(|log| log.lines()).collect();
+            for line in &lines[lines.len().saturating_sub(LOG_LINES)..] {
+                reason.push_str(&format!("\n  | {line}"));
+            }
             self.failed.push((finished.label.clone(), reason));
         }
         self.progress.event(event);

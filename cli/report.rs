@@ -201,6 +201,12 @@ pub(crate) fn question(ui: &Ui, waiting: &Waiting, options: &str) -> String {
         lines.push(format!("  or at    vwfb preview {}{options}", quoted(&preview.to_string())));
     }
     let label = quoted(&label.to_string());
+    if let ([], [(first, _), ..]) = (subjects.as_slice(), rejected.as_slice()) {
+        let first = quoted(first);
+        lines.push(format!(
+            "  change what it is made from, or  vwfb approve {label} {first}{options}"
+        ));
+    }
     if !subjects.is_empty() {
         lines.push(format!("  approve  vwfb approve {label}{options}"));
         lines.push(format!("  reject   vwfb reject {label} --feedback \"...\"{options}"));

@@ -515,7 +515,10 @@ impl Workspace {
 
     /// The key of what the task of a pinned target would make now, if that is another than when it was
     /// pinned and what it reads is known.
-    fn would_make(&mut self, pinned: &Pinned) -> Result<Option<ActionKey>, EnvironmentError> {
+    pub(super) fn would_make(
+        &mut self,
+        pinned: &Pinned,
+    ) -> Result<Option<ActionKey>, EnvironmentError> {
         let (Some(base), label) = (pinned.base(), pinned.pin.label.clone()) else {
             return Ok(None);
         };

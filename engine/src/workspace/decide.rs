@@ -315,12 +315,8 @@ fn producers(db: &dyn Db, graph: &TaskGraph, id: TaskId, named: &BTreeSet<Label>
 /// What `saying` is about, of what is there.
 fn chosen(met: &Met, saying: &Saying<'_>) -> Result<Vec<Question>, DecideError> {
     if saying.about.is_empty() {
-        let is_due = |verdict: &Option<Verdict>| match saying.verdict {
-            // Who approves in the end takes back what was rejected.
-            Verdict::Approve => *verdict != Some(Verdict::Approve),
-            _ => verdict.is_none(),
-        };
-        let due = met.subjects.iter().filter(|(_, verdict)| is_due(verdict));
+        // Who overrides a decision names what it is about.
+        let due = met.subjects.iter().filter(|(_, verdict)| verdict.is_none());
         let due: Vec<Question> = due.map(|(question, _)| question.clone()).collect();
         return match due.is_empty() {
             true => Err(DecideError::NothingWaits(met.label.clone())),

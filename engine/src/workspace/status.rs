@@ -92,7 +92,11 @@ impl Workspace {
         for pinned in pinned_labels(&self.db) {
             let (word, pin) = (if pinned.pin.is_edit { "edited" } else { "pinned" }, &pinned.pin);
             let by = pin.who.as_ref().map(|who| format!(" by {who}")).unwrap_or_default();
-            let told = format!("{word}, version {}{by}", pin.version);
+            let other = match self.would_make(&pinned)? {
+                Some(_) => "; its task would make something else now",
+                None => "",
+            };
+            let told = format!("{word}, version {}{by}{other}", pin.version);
             status.chosen.push((pin.label.clone(), told));
         }
         Ok(status)
