@@ -78,15 +78,19 @@ fn line(version: &Version, mark: &str) -> String {
         (None, run) => format!("run {run}  {}", key.unwrap_or_default()),
     };
     let (number, time) = (version.number, units::time(version.at_ms));
+    let standing = match version.missing.as_slice() {
+        [] => String::new(),
+        missing => format!("  (provisional: {})", missing.join(", ")),
+    };
     let line = format!("@{number:<3} {mark:<6}  {time}  {maker}  {}", outputs.join("  "));
-    format!("{}\n", line.trim_end())
+    format!("{}{standing}\n", line.trim_end())
 }
 
 #[derive(Serialize)]
 struct JsonVersion {
     number: u32,
     #[serde(skip_serializing_if = "String::is_empty")]
-    standing: String,
+    mark: String,
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<u64>,
@@ -95,6 +99,8 @@ struct JsonVersion {
     #[serde(skip_serializing_if = "Option::is_none")]
     who: Option<String>,
     duration_ms: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    provisional: Vec<String>,
     outputs: Vec<JsonOutput>,
 }
 
@@ -118,12 +124,13 @@ impl JsonVersion {
         };
         Self {
             number: version.number,
-            standing: mark.to_owned(),
+            mark: mark.to_owned(),
             at: units::time(version.at_ms),
             run: (version.run > 0).then_some(version.run),
             key: version.key.map(|key| key.to_string()),
             who: version.who.clone(),
             duration_ms: version.duration_ms,
+            provisional: version.missing.clone(),
             outputs: version.outcome.iter().map(output).collect(),
         }
     }

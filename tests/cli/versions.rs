@@ -40,7 +40,7 @@ fn json(world: &World, command: &str) -> Vec<serde_json::Value> {
 /// `1 2* 3`: the versions, with a star at the one in use.
 fn versions(world: &World) -> String {
     let one = |it: &serde_json::Value| {
-        let star = if it["standing"].is_string() { "*" } else { "" };
+        let star = if it["mark"].is_string() { "*" } else { "" };
         format!("{}{star}", it["number"])
     };
     json(world, "versions").iter().map(one).collect::<Vec<_>>().join(" ")
@@ -159,7 +159,7 @@ fn a_take_is_made_for_that_target_only_and_one_is_picked() {
     let takes = json(&world, "takes");
     let numbers: Vec<i64> = takes.iter().map(|it| it["number"].as_i64().unwrap()).collect();
     assert_eq!(numbers, [1, 2, 3, 4]);
-    assert_eq!(takes[1]["standing"], "in use");
+    assert_eq!(takes[1]["mark"], "in use");
     let _picked = world.ok(&["pick", "//p:speech@4"]);
     assert_eq!(printed(&world), "one 3\n");
     // Takes are of what there is now.
@@ -207,6 +207,7 @@ task "b" { srcs ":a"; out "b.txt"; script "cat {srcs} > {out}" }
 "#;
     let world = World::with(text);
     let _built = world.ok(&["build", "//p:b"]);
+    let _told = world.ok(&["versions", "//p:a"]).prints("(provisional: p/missing.txt)\n");
     let _pinned = world.ok(&["pin", "//p:a"]);
     assert!(world.read("vwfb.pins.kdl").contains("missing \"p/missing.txt\""));
     let refused = world.run(&["build", "//p:b", "--final"]).exits(3);
