@@ -58,6 +58,7 @@ suites! {
     stdio: "tests/suite/process/stdio.md";
     attributes: "tests/suite/rules/attributes.md";
     definition: "tests/suite/rules/definition.md";
+    preludes: "tests/suite/rules/preludes.md";
     types: "tests/suite/rules/types.md";
     each: "tests/suite/many/each.md";
     matrix: "tests/suite/many/matrix.md";

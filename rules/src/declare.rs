@@ -54,6 +54,8 @@ pub struct Declared {
     pub outputs: Arc<[OutputDef]>,
     /// The tools it may start.
     pub tools: Vec<DeclaredTool>,
+    /// The shell functions that its script begins with.
+    pub prelude: Arc<str>,
     /// Targets that must have succeeded before it starts.
     pub after: Vec<(Label, Anchor)>,
     /// What its own texts stand for that mean something outside.
@@ -178,6 +180,7 @@ impl<'a> Declaring<'a> {
             label: self.placed.label.clone(),
             anchor: self.target.anchor().clone(),
             tools: self.tools(rule),
+            prelude: self.rules.prelude(&rule.name),
             after: labels(settings.remove("after")),
             tags: texts(settings.remove("tags")),
             uses: self.placed.frame.uses.clone(),

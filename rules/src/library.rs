@@ -5,6 +5,7 @@ use crate::label::WsPath;
 /// Every file of `rules/std`, sorted.
 const FILES: &[(&str, &str)] = &[
     ("@std/audio", include_str!("../std/audio.kdl")),
+    ("@std/ffmpeg", include_str!("../std/ffmpeg.kdl")),
     ("@std/image", include_str!("../std/image.kdl")),
     ("@std/placeholder", include_str!("../std/placeholder.kdl")),
     ("@std/text", include_str!("../std/text.kdl")),

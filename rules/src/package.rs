@@ -28,12 +28,14 @@ pub struct PackageDef {
 
 /// The nodes of a `BUILD.kdl` that are no targets or more than one, and those that later versions
 /// will have.
-pub(crate) const RESERVED_NODES: [&str; 12] = [
+pub(crate) const RESERVED_NODES: [&str; 14] = [
     "use",
     "vars",
     "params",
     "rule",
     "toolchain",
+    "prelude",
+    "attrs",
     "template",
     "instance",
     "each",
@@ -47,7 +49,7 @@ pub(crate) const RESERVED_NODES: [&str; 12] = [
 pub fn package(file: &WsPath, text: &str) -> Checked<PackageDef> {
     let Checked { value: nodes, problems } = nodes(file, text);
     let mut problems = Problems(problems);
-    let mut own = RuleFile { file: file.clone(), ..RuleFile::default() };
+    let mut own = RuleFile::new(file.clone());
     let package = file.parent().unwrap_or_default();
     let mut block = Block::default();
     let mut def = PackageDef { package, file: file.clone(), ..PackageDef::default() };

@@ -226,7 +226,7 @@ fn command(
                 "sh" | "dash" => &["-eu", "-c"],
                 _ => &["-eu", "-o", "pipefail", "-c"],
             };
-            let text = expansion.script(text);
+            let text = format!("{}{}", declared.prelude, expansion.script(text));
             let args = options.iter().map(|option| (*option).to_owned()).chain([text]).collect();
             Some(Command::Process { program: shell.clone(), args })
         }

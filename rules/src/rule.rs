@@ -34,7 +34,9 @@ pub struct RuleDef {
     /// What it runs.
     pub body: Body,
     /// The tools it may start.
-    pub tools: Vec<ToolUse>,
+    pub tools: Vec<NameUse>,
+    /// The preludes that its script begins with, in order.
+    pub preludes: Vec<NameUse>,
     /// Its environment: variable -> value.
     pub env: BTreeMap<String, Template>,
     /// Standard input, output and error, and which exit codes mean success.
@@ -282,10 +284,10 @@ pub struct ArgGroup {
     pub args: Vec<Template>,
 }
 
-/// A tool that a rule names.
+/// A tool or prelude that a rule names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToolUse {
-    /// A toolchain's name, or a program.
+pub struct NameUse {
+    /// The name of a toolchain, program or prelude.
     pub name: String,
     /// Where it is named.
     pub anchor: Anchor,
@@ -337,6 +339,17 @@ pub struct ToolchainDef {
     pub programs: Vec<String>,
     /// Absolute or `//` paths of files and folders it reads.
     pub data: Vec<String>,
+    /// Where it is declared.
+    pub anchor: Anchor,
+}
+
+/// A `prelude` node: shell functions, under one name, that scripts may begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreludeDef {
+    /// Its name.
+    pub name: String,
+    /// The shell text, as it is.
+    pub text: String,
     /// Where it is declared.
     pub anchor: Anchor,
 }

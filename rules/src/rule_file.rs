@@ -1,17 +1,20 @@
-//! Rule files: the `rule`, `toolchain` and `use` nodes of one file.
+//! Rule files: the `rule`, `toolchain`, `prelude`, `attrs` and `use` nodes of one file.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::codes::{
-    BAD_PATH, DUPLICATE_NAME, DUPLICATE_RULE, MISSING_RULE_FILE, RESERVED_NAME, UNDECLARED_TOOL,
+    BAD_NODE, BAD_PATH, DUPLICATE_NAME, DUPLICATE_RULE, MISSING_RULE_FILE, RESERVED_NAME,
+    UNDECLARED_TOOL, UNKNOWN_PRELUDE,
 };
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
 use crate::label::WsPath;
 use crate::library;
 use crate::read::{self, Problems};
-use crate::rule::{Body, RuleDef, ToolUse, ToolchainDef};
+use crate::rule::{AttrDef, Body, NameUse, PreludeDef, RuleDef, ToolchainDef};
 use crate::rule_reader;
-use crate::suggest::nearest;
+use crate::schema;
+use crate::suggest::{did_you_mean, nearest};
 use crate::syntax::{Node, nodes};
 use crate::template::{self, TemplateDef};
 use crate::tools::{self, is_program};
@@ -22,7 +25,7 @@ use crate::typed::bad_label;
 pub struct RuleFile {
     /// The file; `@std/...` for the built-in library.
     pub file: WsPath,
-    /// The rule files whose toolchains its rules may name.
+    /// The rule files whose toolchains and preludes its rules may name.
     pub uses: Vec<UseDef>,
     /// Its rules, in order; of two with one name only the first.
     pub rules: Vec<Arc<RuleDef>>,
@@ -30,6 +33,17 @@ pub struct RuleFile {
     pub templates: Vec<Arc<TemplateDef>>,
     /// Its toolchains, in order; of two with one name only the first.
     pub toolchains: Vec<Arc<ToolchainDef>>,
+    /// Its preludes, in order; of two with one name only the first.
+    pub preludes: Vec<Arc<PreludeDef>>,
+    /// The attributes that several of its rules have, by the name of the set.
+    attr_sets: BTreeMap<String, AttrSet>,
+}
+
+/// Attributes under one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct AttrSet {
+    attrs: Vec<AttrDef>,
+    anchor: Anchor,
 }
 
 /// A `use` node.
@@ -42,13 +56,13 @@ pub struct UseDef {
 }
 
 /// What may stand at the top of a rule file.
-pub(crate) const ITEMS: [&str; 4] = ["use", "rule", "template", "toolchain"];
+pub(crate) const ITEMS: [&str; 6] = ["use", "rule", "template", "toolchain", "prelude", "attrs"];
 
 /// The rules of `text`, and what is wrong with it.
 pub fn rule_file(file: &WsPath, text: &str) -> Checked<RuleFile> {
     let Checked { value: nodes, problems } = nodes(file, text);
     let mut problems = Problems(problems);
-    let mut rules = RuleFile { file: file.clone(), ..RuleFile::default() };
+    let mut rules = RuleFile::new(file.clone());
     for node in &nodes {
         if !rules.read(node, &mut problems) {
             read::unknown_child("a rule file", node, &ITEMS, &mut problems);
@@ -59,12 +73,17 @@ pub fn rule_file(file: &WsPath, text: &str) -> Checked<RuleFile> {
 }
 
 impl RuleFile {
+    /// The empty rule file at `file`.
+    pub(crate) fn new(file: WsPath) -> Self {
+        Self { file, ..Self::default() }
+    }
+
     /// Notes programs that a rule runs and does not declare. Where a toolchain may come from
     /// another file, its programs are not known here and nothing is said.
     pub(crate) fn check_programs(&self, problems: &mut Problems) {
         for rule in &self.rules {
             let Body::Run { program, anchor, .. } = &rule.body else { continue };
-            let named = |tool: &ToolUse| {
+            let named = |tool: &NameUse| {
                 let toolchain = self.toolchains.iter().find(|known| known.name == tool.name);
                 toolchain.map_or_else(
                     || tool.name == *program || !self.uses.is_empty(),
@@ -87,7 +106,7 @@ impl RuleFile {
         match node.name.as_str() {
             "use" => self.uses.extend(read_use(node, &self.file, problems)),
             "rule" => {
-                if let Some(rule) = rule_reader::rule(node, &self.file, problems) {
+                if let Some(rule) = rule_reader::rule(node, self, problems) {
                     self.add_rule(rule, problems);
                 }
             }
@@ -101,6 +120,12 @@ impl RuleFile {
                     self.add_toolchain(toolchain, problems);
                 }
             }
+            "prelude" => {
+                if let Some(prelude) = prelude(node, problems) {
+                    self.add_prelude(prelude, problems);
+                }
+            }
+            "attrs" => self.add_attrs(node, problems),
             _ => return false,
         }
         true
@@ -126,16 +151,67 @@ impl RuleFile {
     fn add_toolchain(&mut self, toolchain: ToolchainDef, problems: &mut Problems) {
         match self.toolchains.iter().find(|other| other.name == toolchain.name) {
             Some(first) => {
-                let message = format!("toolchain `{}` is declared twice", toolchain.name);
-                problems.push(
-                    Diagnostic::error(DUPLICATE_NAME, message)
-                        .noted(&toolchain.anchor, "again here")
-                        .noted(&first.anchor, "first here"),
-                );
+                let what = format!("toolchain `{}`", toolchain.name);
+                problems.push(declared_twice(&what, (&toolchain.anchor, &first.anchor)));
             }
             None => self.toolchains.push(Arc::new(toolchain)),
         }
     }
+
+    fn add_prelude(&mut self, prelude: PreludeDef, problems: &mut Problems) {
+        match self.preludes.iter().find(|other| other.name == prelude.name) {
+            Some(first) => {
+                let what = format!("prelude `{}`", prelude.name);
+                problems.push(declared_twice(&what, (&prelude.anchor, &first.anchor)));
+            }
+            None => self.preludes.push(Arc::new(prelude)),
+        }
+    }
+
+    fn add_attrs(&mut self, node: &Node, problems: &mut Problems) {
+        let Some(name) = read::name_arg(node, "the name of the attributes", problems) else {
+            return;
+        };
+        read::only_props(node, &[], problems);
+        let folder = self.file.parent().unwrap_or_default();
+        let mut attrs = Vec::new();
+        for child in &node.children {
+            match child.name.as_str() {
+                "attr" => attrs.extend(schema::attr(child, &folder, problems)),
+                _ => read::unknown_child("`attrs`", child, &["attr"], problems),
+            }
+        }
+        if let Some(first) = self.attr_sets.get(name) {
+            let what = format!("`attrs \"{name}\"`");
+            problems.push(declared_twice(&what, (&node.anchor, &first.anchor)));
+            return;
+        }
+        self.attr_sets.insert(name.to_owned(), AttrSet { attrs, anchor: node.anchor.clone() });
+    }
+
+    /// The attributes of the sets that the node `attrs` of a rule names.
+    pub(crate) fn attr_sets(&self, node: &Node, problems: &mut Problems) -> Vec<AttrDef> {
+        let mut attrs = Vec::new();
+        for set in rule_reader::names(node, "the name of attributes", problems) {
+            match self.attr_sets.get(&set.name) {
+                Some(known) => attrs.extend(known.attrs.iter().cloned()),
+                None => {
+                    let message = format!("there is no `attrs \"{}\"` above", set.name);
+                    let names = self.attr_sets.keys().map(String::as_str);
+                    let hint = did_you_mean(&set.name, names);
+                    let problem = Diagnostic::error(UNKNOWN_PRELUDE, message).at(&set.anchor);
+                    problems.push(problem.maybe_hint(hint));
+                }
+            }
+        }
+        attrs
+    }
+}
+
+fn declared_twice(what: &str, (again, first): (&Anchor, &Anchor)) -> Diagnostic {
+    Diagnostic::error(DUPLICATE_NAME, format!("{what} is declared twice"))
+        .noted(again, "again here")
+        .noted(first, "first here")
 }
 
 /// The problem of a template with the name of another one or of a rule, `again` and `first`.
@@ -194,6 +270,24 @@ fn read_use(node: &Node, file: &WsPath, problems: &mut Problems) -> Option<UseDe
     let folder = file.parent().unwrap_or_default();
     let path = folder.join(text).map_err(|error| bad_label(&error, &anchor));
     Some(UseDef { path: problems.take(path)?, anchor })
+}
+
+/// The prelude that a `prelude` node declares.
+fn prelude(node: &Node, problems: &mut Problems) -> Option<PreludeDef> {
+    read::only_props(node, &[], problems);
+    read::no_children(node, problems);
+    let [name, text] = node.args.as_slice() else {
+        let message = "`prelude` needs two arguments: its name and its shell functions";
+        problems.push(Diagnostic::error(BAD_NODE, message).at(&node.anchor));
+        return None;
+    };
+    let text = read::text(text, "shell functions", problems)?.trim_end();
+    let word = read::text(name, "the prelude's name", problems)?;
+    read::check_name(word, name, problems).then(|| PreludeDef {
+        name: word.to_owned(),
+        text: format!("{text}\n"),
+        anchor: node.anchor.clone(),
+    })
 }
 
 /// The toolchain that a `toolchain` node declares.

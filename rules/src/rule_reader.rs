@@ -19,20 +19,23 @@ use crate::interpolate::{Bound, Template};
 use crate::label::WsPath;
 use crate::package;
 use crate::read::{self, Problems};
-use crate::rule::{ArgGroup, AttrDef, AttrType, Body, GroupDef, Limits, RuleDef, Stdio, ToolUse};
+use crate::rule::{ArgGroup, AttrDef, AttrType, Body, GroupDef, Limits, NameUse, RuleDef, Stdio};
 use crate::rule_check;
+use crate::rule_file::RuleFile;
 use crate::schema;
 use crate::suggest::did_you_mean;
 use crate::syntax::{Node, Scalar, Value};
 use crate::task::Results;
 
 /// The nodes of a rule.
-const NODES: [&str; 21] = [
+const NODES: [&str; 23] = [
     "doc",
     "attr",
+    "attrs",
     "out",
     "group",
     "tool",
+    "prelude",
     "run",
     "script",
     "env",
@@ -74,8 +77,8 @@ pub(crate) const TASK_NODES: [&str; 16] = [
 /// The shells that a script may be for: those that read quoted words alike.
 const SHELLS: [&str; 5] = ["sh", "bash", "dash", "ksh", "zsh"];
 
-/// The rule that a `rule` node defines.
-pub(crate) fn rule(node: &Node, file: &WsPath, problems: &mut Problems) -> Option<RuleDef> {
+/// The rule that a `rule` node of `file` defines, after what the file has above it.
+pub(crate) fn rule(node: &Node, file: &RuleFile, problems: &mut Problems) -> Option<RuleDef> {
     let name = read::name_arg(node, "the rule's name", problems)?;
     read::only_props(node, &["version"], problems);
     let reserved = package::RESERVED_NODES.contains(&name) || core_rules::is_core(name);
@@ -85,12 +88,16 @@ pub(crate) fn rule(node: &Node, file: &WsPath, problems: &mut Problems) -> Optio
         problems.push(problem.hint("the language has a node of this name"));
     }
     let before = problems.count();
-    let mut reader = RuleReader::new(empty_rule(name, file, node), false);
+    let mut reader = RuleReader::new(empty_rule(name, &file.file, node), false);
     if let Some(value) = read::prop(node, "version") {
         reader.rule.version = read::count(value, problems).unwrap_or(1);
     }
     for child in &node.children {
-        if NODES.contains(&child.name.as_str()) {
+        if child.name == "attrs" {
+            for attr in file.attr_sets(child, problems) {
+                reader.add_attr(attr, problems);
+            }
+        } else if NODES.contains(&child.name.as_str()) {
             reader.read(child, problems);
         } else {
             read::unknown_child("`rule`", child, &NODES, problems);
@@ -113,6 +120,7 @@ pub(crate) fn empty_rule(name: &str, file: &WsPath, node: &Node) -> RuleDef {
         groups: Vec::new(),
         body: Body::Free,
         tools: Vec::new(),
+        preludes: Vec::new(),
         env: BTreeMap::new(),
         stdio: Stdio::default(),
         limits: Limits::default(),
@@ -141,7 +149,8 @@ impl RuleReader {
     /// Takes in a node whose name is one of [`NODES`].
     pub(crate) fn read(&mut self, node: &Node, problems: &mut Problems) {
         let name = NODES.iter().find(|name| **name == node.name).copied().unwrap_or_default();
-        let many = matches!(name, "attr" | "out" | "group" | "tool" | "env" | "resource");
+        let many =
+            matches!(name, "attr" | "out" | "group" | "tool" | "prelude" | "env" | "resource");
         let action = matches!(name, "run" | "script");
         if !many && !self.seen.insert(if action { "run" } else { name }) {
             problems.push(twice(node, action));
@@ -152,7 +161,8 @@ impl RuleReader {
             "out" if self.free => self.free_out(node, problems),
             "out" => self.out(node, problems),
             "group" => self.group(node, problems),
-            "tool" => self.tool(node, problems),
+            "tool" => self.rule.tools.extend(names(node, "a toolchain or program", problems)),
+            "prelude" => self.rule.preludes.extend(names(node, "a prelude", problems)),
             "run" => self.run(node, problems),
             "script" => self.script(node, problems),
             "env" => env(node, &mut self.rule.env, problems),
@@ -206,7 +216,12 @@ impl RuleReader {
 
     fn attr(&mut self, node: &Node, problems: &mut Problems) {
         let folder = self.rule.file.parent().unwrap_or_default();
-        let Some(attr) = schema::attr(node, &folder, problems) else { return };
+        if let Some(attr) = schema::attr(node, &folder, problems) {
+            self.add_attr(attr, problems);
+        }
+    }
+
+    fn add_attr(&mut self, attr: AttrDef, problems: &mut Problems) {
         match self.rule.attr(&attr.name) {
             Some(first) => problems.push(
                 Diagnostic::error(DUPLICATE_NAME, format!("`{}` is declared twice", attr.name))
@@ -214,19 +229,6 @@ impl RuleReader {
                     .noted(&first.anchor, "first here"),
             ),
             None => self.rule.attrs.push(attr),
-        }
-    }
-
-    fn tool(&mut self, node: &Node, problems: &mut Problems) {
-        read::only_props(node, &[], problems);
-        read::no_children(node, problems);
-        if node.args.is_empty() {
-            let _ = read::one_arg(node, "a toolchain or program", problems);
-        }
-        for value in &node.args {
-            if let Some(name) = read::text(value, "a toolchain or program", problems) {
-                self.rule.tools.push(ToolUse { name: name.into(), anchor: value.anchor.clone() });
-            }
         }
     }
 
@@ -251,7 +253,7 @@ impl RuleReader {
         }
         args.retain(|group| !group.args.is_empty());
         if self.free {
-            self.rule.tools.push(ToolUse { name: name.into(), anchor: program.anchor.clone() });
+            self.rule.tools.push(NameUse { name: name.into(), anchor: program.anchor.clone() });
         }
         let anchor = program.anchor.clone();
         self.rule.body = Body::Run { program: name.into(), anchor, args };
@@ -270,7 +272,7 @@ impl RuleReader {
                 problems.push(Diagnostic::error(NOT_IN_ENUM, message).at(&value.anchor).hint(hint));
             } else if shell != "sh" {
                 let anchor = value.anchor.clone();
-                self.rule.tools.push(ToolUse { name: shell.into(), anchor });
+                self.rule.tools.push(NameUse { name: shell.into(), anchor });
             }
         }
         let Some(text) = template(value, problems) else { return };
@@ -300,6 +302,11 @@ impl RuleReader {
             let message = format!("the {noun} does not say what to run");
             let problem = Diagnostic::error(NO_ACTION, message).at(&rule.anchor);
             problems.push(problem.hint("add a `run` or a `script`"));
+        } else if let (false, Some(prelude)) =
+            (matches!(rule.body, Body::Script { .. }), rule.preludes.first())
+        {
+            let message = format!("`{}` has no script that could begin with a prelude", rule.name);
+            problems.push(Diagnostic::error(BAD_NODE, message).at(&prelude.anchor));
         } else if rule.outs.is_empty() {
             let message = format!("the {noun} declares no output");
             let problem = Diagnostic::error(NO_OUTPUT, message).at(&rule.anchor);
@@ -331,6 +338,20 @@ impl RuleReader {
             }
         }
     }
+}
+
+/// The names that are the arguments of `node`, each `what`; there is at least one.
+pub(crate) fn names(node: &Node, what: &str, problems: &mut Problems) -> Vec<NameUse> {
+    read::only_props(node, &[], problems);
+    read::no_children(node, problems);
+    if node.args.is_empty() {
+        let _ = read::one_arg(node, what, problems);
+    }
+    let name = |value: &Value| {
+        let name = read::text(value, what, problems)?.to_owned();
+        Some(NameUse { name, anchor: value.anchor.clone() })
+    };
+    node.args.iter().filter_map(name).collect()
 }
 
 fn twice(node: &Node, action: bool) -> Diagnostic {

@@ -1,20 +1,20 @@
-//! Which rules and toolchains are in sight of a package.
+//! Which rules, toolchains and preludes are in sight of a package.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::codes::MISSING_RULE_FILE;
+use crate::codes::{MISSING_RULE_FILE, UNKNOWN_PRELUDE};
 use crate::core_rules::core_rules;
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::label::WsPath;
 use crate::read::Problems;
-use crate::rule::{RuleDef, ToolchainDef};
+use crate::rule::{PreludeDef, RuleDef, ToolchainDef};
 use crate::rule_file::{RuleFile, UseDef, duplicate_rule, duplicate_template};
 use crate::scope::Scope;
-use crate::suggest::nearest;
+use crate::suggest::{did_you_mean, nearest};
 use crate::template::TemplateDef;
 
-/// The rules in sight of a package, with the toolchains that each may name.
+/// The rules in sight of a package, with the toolchains and preludes that each may name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RuleTable {
     rules: BTreeMap<String, TableEntry>,
@@ -24,10 +24,17 @@ pub struct RuleTable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct TableEntry {
     rule: Arc<RuleDef>,
-    toolchains: Toolchains,
+    sight: Arc<Sight>,
+    /// What its script begins with.
+    prelude: Arc<str>,
 }
 
-type Toolchains = Arc<BTreeMap<String, Arc<ToolchainDef>>>;
+/// What the rules of one file may name: its own before what the files have that it uses.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Sight {
+    toolchains: BTreeMap<String, Arc<ToolchainDef>>,
+    preludes: BTreeMap<String, Arc<PreludeDef>>,
+}
 
 impl RuleTable {
     /// The core rules, those of the file `own` and those of the files it uses.
@@ -35,19 +42,18 @@ impl RuleTable {
         let mut problems = Problems::default();
         let mut table = Self::default();
         let used = used_files(own_file, scope, Some(&mut problems));
-        let own = toolchains(own_file, used.iter().map(|(_, file)| file));
+        let own = sight(own_file, used.iter().map(|(_, file)| file));
         for rule in core_rules() {
-            let toolchains = Arc::clone(&own);
-            table.rules.insert(rule.name.clone(), TableEntry { rule, toolchains });
+            table.rules.insert(rule.name.clone(), TableEntry::new(rule, &own, &mut problems));
         }
         for rule in &own_file.rules {
             table.add(rule, &own, None, &mut problems);
         }
         for (place, file) in &used {
             let further = used_files(file, scope, None);
-            let toolchains = toolchains(file, further.iter().map(|(_, file)| file));
+            let sight = sight(file, further.iter().map(|(_, file)| file));
             for rule in &file.rules {
-                table.add(rule, &toolchains, Some(place), &mut problems);
+                table.add(rule, &sight, Some(place), &mut problems);
             }
         }
         for template in &own_file.templates {
@@ -83,7 +89,12 @@ impl RuleTable {
 
     /// The toolchain that the rule `rule` means by `name`.
     pub fn toolchain(&self, rule: &str, name: &str) -> Option<&Arc<ToolchainDef>> {
-        self.rules.get(rule)?.toolchains.get(name)
+        self.rules.get(rule)?.sight.toolchains.get(name)
+    }
+
+    /// The shell functions that the script of the rule `rule` begins with.
+    pub fn prelude(&self, rule: &str) -> Arc<str> {
+        self.rules.get(rule).map(|entry| Arc::clone(&entry.prelude)).unwrap_or_default()
     }
 
     fn add_template(
@@ -107,7 +118,7 @@ impl RuleTable {
     fn add(
         &mut self,
         rule: &Arc<RuleDef>,
-        toolchains: &Toolchains,
+        sight: &Arc<Sight>,
         place: Option<&UseDef>,
         problems: &mut Problems,
     ) {
@@ -115,8 +126,26 @@ impl RuleTable {
             let anchor = place.map_or(&rule.anchor, |place| &place.anchor);
             return problems.push(duplicate_rule(rule, anchor, &first.rule));
         }
-        let entry = TableEntry { rule: Arc::clone(rule), toolchains: Arc::clone(toolchains) };
+        let entry = TableEntry::new(Arc::clone(rule), sight, problems);
         self.rules.insert(rule.name.clone(), entry);
+    }
+}
+
+impl TableEntry {
+    fn new(rule: Arc<RuleDef>, sight: &Arc<Sight>, problems: &mut Problems) -> Self {
+        let mut prelude = String::new();
+        for named in &rule.preludes {
+            match sight.preludes.get(&named.name) {
+                Some(known) => prelude.push_str(&known.text),
+                None => {
+                    let message = format!("no prelude named `{}`", named.name);
+                    let hint = did_you_mean(&named.name, sight.preludes.keys().map(String::as_str));
+                    let problem = Diagnostic::error(UNKNOWN_PRELUDE, message).at(&named.anchor);
+                    problems.push(problem.maybe_hint(hint));
+                }
+            }
+        }
+        Self { rule, sight: Arc::clone(sight), prelude: prelude.into() }
     }
 }
 
@@ -154,12 +183,18 @@ fn near_path(folder: &WsPath, name: &str) -> Option<String> {
     Some(format!("did you mean `//{path}`?"))
 }
 
-/// The toolchains that rules of `file` may name: its own before those of the files it uses.
-fn toolchains<'u>(file: &RuleFile, used: impl Iterator<Item = &'u Arc<RuleFile>>) -> Toolchains {
-    let mut toolchains = BTreeMap::new();
-    let others: Vec<_> = used.flat_map(|file| &file.toolchains).cloned().collect();
-    for toolchain in file.toolchains.iter().chain(&others) {
-        toolchains.entry(toolchain.name.clone()).or_insert_with(|| Arc::clone(toolchain));
+/// What rules of `file`, which uses the files `used`, may name.
+fn sight<'u>(file: &'u RuleFile, used: impl Iterator<Item = &'u Arc<RuleFile>>) -> Arc<Sight> {
+    let mut sight = Sight::default();
+    for file in std::iter::once(file).chain(used.map(Arc::as_ref)) {
+        for toolchain in &file.toolchains {
+            let place = sight.toolchains.entry(toolchain.name.clone());
+            place.or_insert_with(|| Arc::clone(toolchain));
+        }
+        for prelude in &file.preludes {
+            let place = sight.preludes.entry(prelude.name.clone());
+            place.or_insert_with(|| Arc::clone(prelude));
+        }
     }
-    Arc::new(toolchains)
+    Arc::new(sight)
 }
