@@ -20,7 +20,7 @@ pub(crate) fn run(ctx: &Context, args: &WhyArgs) -> Result<Exit, CommandError> {
         ctx.ui.out_line(format!("{:#}", as_json(&label, &why)))?;
     } else {
         let paint = Paint(ctx.ui.colors_results());
-        ctx.ui.out(as_text(&label, &why, paint))?;
+        ctx.ui.out(as_text(&label, &why, paint) + &told_standing(&why))?;
     }
     Ok(Exit::SUCCESS)
 }
@@ -62,6 +62,14 @@ fn as_text(label: &Label, why: &Why, paint: Paint) -> String {
         _ => format!(
             "{name} is up to date since run {since}; run {last} came to the same, after\n{causes}"
         ),
+    }
+}
+
+fn told_standing(why: &Why) -> String {
+    let reasons: Vec<String> = why.standing.iter().map(ToString::to_string).collect();
+    match reasons.as_slice() {
+        [] => String::new(),
+        reasons => format!("what it makes is provisional: {}\n", reasons.join(", ")),
     }
 }
 
@@ -125,6 +133,7 @@ fn as_json(label: &Label, why: &Why) -> Value {
         "since_run": why.since,
         "last_run": why.last,
         "causes": causes,
+        "provisional": why.standing.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 
@@ -155,6 +164,7 @@ fn cause_as_json(cause: &Cause) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use vwfb_engine::standing::Standing;
     use vwfb_rules::label::WsPath;
 
     use super::*;
@@ -186,7 +196,14 @@ mod tests {
     fn a_cause_is_a_chain_with_each_change_before_and_after() {
         let causes = vec![cause(&["//p:a", "//p:b"], vec![edited()])];
         assert_eq!(
-            text(&Why { waits: None, current: false, since: 1, last: 0, causes }),
+            text(&Why {
+                waits: None,
+                current: false,
+                since: 1,
+                last: 0,
+                causes,
+                standing: Standing::default()
+            }),
             "//p:a <- //p:b\n  the file `a.txt` changed: 111 -> 222\n    \
              first difference at a.txt:3\n    - x\n"
         );
@@ -196,7 +213,14 @@ mod tests {
     fn a_first_build_has_nothing_to_compare_with() {
         let causes = vec![Cause { before: Before::Nothing, ..cause(&["//p:a"], vec![]) }];
         assert_eq!(
-            text(&Why { waits: None, current: false, since: 0, last: 0, causes }),
+            text(&Why {
+                waits: None,
+                current: false,
+                since: 0,
+                last: 0,
+                causes,
+                standing: Standing::default()
+            }),
             "//p:a\n  it never succeeded here\n"
         );
     }
@@ -209,6 +233,7 @@ mod tests {
             since,
             last: 10,
             causes: vec![cause(&["//p:a"], vec![edited()])],
+            standing: Standing::default(),
         };
         let told = text(&of(10));
         assert!(

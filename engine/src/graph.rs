@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(crate) use builder::Builder;
-pub(crate) use row::Row;
+pub(crate) use row::{Row, missing_of};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::task::TaskDef;
 

@@ -42,6 +42,8 @@ pub struct QueryNode {
     pub outputs: BTreeSet<String>,
     /// The labels of the targets it needs directly.
     pub deps: BTreeSet<String>,
+    /// The files it names itself that are missing, and that something stands in for.
+    pub missing: BTreeSet<String>,
 }
 
 /// A member of a query's sets: ordered targets first.

@@ -14,6 +14,7 @@ use crate::graph::TaskGraph;
 use crate::key::KeyRecord;
 use crate::plan::{Step, TaskId};
 use crate::run::{EnvironmentError, Ground, Known, Run};
+use crate::standing::Standing;
 use crate::state::State;
 
 pub use change::Change;
@@ -34,6 +35,8 @@ pub struct Why {
     pub last: u64,
     /// What would be made again now, or what was in the run `last`.
     pub causes: Vec<Cause>,
+    /// Why what it makes is not final; empty where it is.
+    pub standing: Standing,
 }
 
 /// One task that is not what it was, for a reason of its own.
@@ -118,7 +121,14 @@ pub(crate) fn why(
     if causes.is_empty() {
         return teller.current(run.ground.db, label);
     }
-    Ok(Why { waits: None, current: false, since: teller.since(label), last: 0, causes })
+    Ok(Why {
+        waits: None,
+        current: false,
+        since: teller.since(label),
+        last: 0,
+        causes,
+        standing: Standing::default(),
+    })
 }
 
 /// A shortest way from a label to every task that it needs.
@@ -276,7 +286,14 @@ impl Teller<'_> {
                 causes.push(cause);
             }
         }
-        Ok(Why { waits: None, current: true, since: self.since(label), last, causes })
+        Ok(Why {
+            waits: None,
+            current: true,
+            since: self.since(label),
+            last,
+            causes,
+            standing: Standing::default(),
+        })
     }
 
     /// Whether `label`, which the task `id` reads, got its key in `run`.

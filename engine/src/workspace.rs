@@ -33,6 +33,7 @@ use crate::query::RealisedGraph;
 use crate::roots::{gone_workspaces, publish, publish_all};
 use crate::run::{Ground, Known};
 use crate::stamps::{Recorded, Stamps};
+use crate::standing::Standings;
 use crate::state::{STATE_FILE, State, StateError};
 use crate::system::Text;
 use crate::tools::Tools;
@@ -272,8 +273,11 @@ impl Workspace {
             Some(resumed) => Cow::Borrowed(&resumed.known),
             None => Cow::Owned(Known::of(&self.state, &prepared.graph)?),
         };
+        let standings = Standings::of(&prepared.graph);
+        let target = prepared.graph.find_target(label);
+        let standing = target.map(|target| standings.get(target)).unwrap_or_default();
         let why = why(self.ground(prepared), &known, asked)?;
-        Ok(Why { waits, ..why })
+        Ok(Why { waits, standing, ..why })
     }
 
     /// Lets fan-outs of what was `loaded` expand whose items are made and known to stand, for

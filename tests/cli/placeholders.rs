@@ -100,6 +100,25 @@ fn a_plan_and_the_events_tell_how_each_target_stands() {
 }
 
 #[test]
+fn questions_tell_how_a_target_stands() {
+    let world = World::with(NOTES);
+    let _built = world.ok(&["build", "//p:whole"]);
+    let said = "provisional: p/intro.txt, p/note.txt";
+    let why = world.ok(&["why", "//p:whole"]).stdout;
+    assert!(why.contains(said), "{why}");
+    let tree = world.ok(&["query", "deps(//p:whole)", "--output", "tree"]).stdout;
+    assert!(tree.lines().next().unwrap().ends_with(&format!("({said})")), "{tree}");
+    let json: serde_json::Value =
+        serde_json::from_str(&world.ok(&["query", "//p:whole", "--json"]).stdout).unwrap();
+    assert_eq!(json[0]["provisional"], serde_json::json!(["p/intro.txt", "p/note.txt"]));
+    for file in ["p/intro.txt", "p/note.txt"] {
+        world.write(file, "here\n");
+    }
+    assert!(!world.ok(&["why", "//p:whole"]).stdout.contains("provisional"));
+    assert!(!world.ok(&["query", "//p:whole", "--json"]).stdout.contains("provisional"));
+}
+
+#[test]
 fn a_placeholder_never_has_the_key_of_what_it_stands_for() {
     let world = World::with(NOTES);
     let _built = world.ok(&["build", "//p:loud"]);

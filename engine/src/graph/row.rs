@@ -57,10 +57,7 @@ impl Row {
         let pinned = pinned(db, label);
         let mut references = in_order(references(db, target).iter().map(|(label, _)| label));
         references.retain(|_| pinned.is_none());
-        let missing = match &pinned {
-            Some(pinned) => pinned.pin.missing.clone(),
-            None => missing_of(db, target),
-        };
+        let missing = missing_of(db, label);
         let outputs = declared(db, target).value.as_ref().map(|declared| &declared.outputs);
         Self {
             refs: references,
@@ -93,7 +90,13 @@ impl Hasher for Digesting {
     }
 }
 
-fn missing_of(db: &dyn Db, target: Target) -> Vec<String> {
+/// The files that `label` names itself, that are missing, and that something stands in for; of what
+/// people chose, those that were missing when it was made.
+pub(crate) fn missing_of(db: &dyn Db, label: &Label) -> Vec<String> {
+    if let Some(pinned) = pinned(db, label) {
+        return pinned.pin.missing.clone();
+    }
+    let target = db.target(label);
     if let Some((_, For::Source { path, .. }, _)) = For::of(target.label(db)) {
         return vec![path.to_string()];
     }

@@ -101,6 +101,23 @@ impl<'g> Index<'g> {
         &self.needs[id.0]
     }
 
+    /// The missing files because of which each target is provisional, its own and those of all it
+    /// needs; nothing where all are final.
+    pub(super) fn provisional(&self) -> BTreeMap<Id, BTreeSet<&'g str>> {
+        let mut provisional: BTreeMap<Id, BTreeSet<&str>> = BTreeMap::new();
+        // What a target needs comes after it.
+        for (number, entry) in self.entries.iter().enumerate().rev() {
+            let Entry::Target(_, node) = entry else { continue };
+            let mut missing: BTreeSet<&str> = node.missing.iter().map(String::as_str).collect();
+            let needs = self.needs[number].iter().filter_map(|need| provisional.get(need));
+            missing.extend(needs.flatten());
+            if !missing.is_empty() {
+                provisional.insert(Id(number), missing);
+            }
+        }
+        provisional
+    }
+
     /// What needs `id` directly.
     pub(super) fn needed_by(&self, id: Id) -> &[Id] {
         &self.needed_by[id.0]

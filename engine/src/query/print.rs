@@ -58,7 +58,9 @@ impl Answer<'_> {
     }
 
     fn tree(&self, lines: &Lines) -> String {
-        let mut tree = Tree { answer: self, lines, text: String::new(), shown: BTreeSet::new() };
+        let (text, shown) = (String::new(), BTreeSet::new());
+        let provisional = self.index.provisional();
+        let mut tree = Tree { answer: self, lines, text, shown, provisional };
         let is_root = |id: &&Id| !self.index.needed_by(**id).iter().any(|by| self.set.contains(by));
         for root in self.set.iter().filter(is_root) {
             tree.branch(*root);
@@ -73,8 +75,9 @@ impl Answer<'_> {
     }
 
     fn json(&self) -> String {
-        let items: Vec<Value> =
-            self.set.iter().map(|id| json_item(self.index.entry(*id))).collect();
+        let provisional = self.index.provisional();
+        let item = |id: &Id| json_item(self.index.entry(*id), provisional.get(id));
+        let items: Vec<Value> = self.set.iter().map(item).collect();
         format!("{:#}\n", Value::Array(items))
     }
 
@@ -113,22 +116,24 @@ impl Answer<'_> {
     }
 }
 
-fn json_item(entry: Entry<'_>) -> Value {
-    match entry {
-        Entry::Target(label, node) => json!({
-            "label": label,
-            "kind": node.kind,
-            "attributes": node
-                .attributes
-                .iter()
-                .map(|(name, value)| (name.clone(), value.json()))
-                .collect::<serde_json::Map<_, _>>(),
-            "inputs": node.inputs,
-            "outputs": node.outputs,
-            "deps": node.deps,
-        }),
-        Entry::File(path) => json!({ "file": path }),
+fn json_item(entry: Entry<'_>, provisional: Option<&BTreeSet<&str>>) -> Value {
+    let (label, node) = match entry {
+        Entry::Target(label, node) => (label, node),
+        Entry::File(path) => return json!({ "file": path }),
+    };
+    let attributes = node.attributes.iter().map(|(name, value)| (name.clone(), value.json()));
+    let mut item = json!({
+        "label": label,
+        "kind": node.kind,
+        "attributes": attributes.collect::<serde_json::Map<_, _>>(),
+        "inputs": node.inputs,
+        "outputs": node.outputs,
+        "deps": node.deps,
+    });
+    if let Some(missing) = provisional {
+        item["provisional"] = json!(missing);
     }
+    item
 }
 
 /// The strokes of a tree.
@@ -148,6 +153,12 @@ struct Tree<'t> {
     lines: &'t Lines,
     text: String,
     shown: BTreeSet<Id>,
+    provisional: BTreeMap<Id, BTreeSet<&'t str>>,
+}
+
+fn told(missing: &BTreeSet<&str>) -> String {
+    let missing: Vec<&str> = missing.iter().copied().collect();
+    format!(" (provisional: {})", missing.join(", "))
 }
 
 /// A line of a tree that is still to be written.
@@ -166,8 +177,9 @@ impl Tree<'_> {
             let needs: Vec<Id> = self.answer.needs(line.id).collect();
             let repeated = !self.shown.insert(line.id) && !needs.is_empty();
             let name = self.answer.name(line.id);
+            let stands = self.provisional.get(&line.id).map(told).unwrap_or_default();
             let mark = if repeated { " (*)" } else { "" };
-            let _ = writeln!(self.text, "{}{}{name}{mark}", line.before, line.stroke);
+            let _ = writeln!(self.text, "{}{}{name}{stands}{mark}", line.before, line.stroke);
             if !repeated {
                 self.push_needs(&mut pending, &line, &needs);
             }

@@ -11,6 +11,7 @@ use vwfb_rules::task::InputRef;
 use super::attributes::{COMMON, attributes};
 use super::{Item, PatternError, QueryGraph, QueryNode, QueryValue, Vocabulary};
 use crate::db::{Database, Db};
+use crate::graph::missing_of;
 use crate::names::{self, Named, named};
 use crate::package::{self, package_file, rule_table};
 use crate::target::{declared, provides, references, task};
@@ -126,6 +127,7 @@ fn node(db: &dyn Db, label: &Label) -> QueryNode {
         kind: names::rule_of(db, label).unwrap_or_default(),
         attributes: BTreeMap::from([("name".to_owned(), QueryValue::text(label.target()))]),
         deps: deps.map(|label| label.to_string()).collect(),
+        missing: missing_of(db, label).into_iter().collect(),
         ..QueryNode::default()
     };
     match declared(db, target) {

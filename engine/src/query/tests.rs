@@ -37,6 +37,7 @@ fn node(label: &str, kind: &str, inputs: &[&str], deps: &[&str]) -> (String, Que
         inputs: owned(inputs),
         outputs: BTreeSet::from([output]),
         deps: owned(deps),
+        missing: BTreeSet::new(),
     };
     (label.to_owned(), node)
 }
