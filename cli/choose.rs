@@ -75,10 +75,11 @@ pub(crate) fn restore(ctx: &Context, args: &VersionArgs) -> Result<Exit, Command
 
 /// Lets a target be what its task makes again.
 pub(crate) fn unpin(ctx: &Context, args: &VersionArgs) -> Result<Exit, CommandError> {
-    let Some(mut chosen) = chosen(ctx, &args.label, &args.vars)? else { return Ok(Exit::INPUT) };
-    let label = chosen.label;
-    chosen.session.workspace.unpin(&label, &who())?;
-    chosen.session.close();
+    // The target may be gone: only its label counts.
+    let (mut session, _) = Session::open_last(ctx, &args.vars)?;
+    let Some(label) = session.label(ctx, numbered(&args.label).0)? else { return Ok(Exit::INPUT) };
+    session.workspace.unpin(&label, &who())?;
+    session.close();
     ctx.ui.status(format_args!("{label} is what its task makes again, from the next build on"));
     Ok(Exit::SUCCESS)
 }

@@ -420,6 +420,11 @@ pub(crate) fn is_open(db: &dyn Db, label: &Label) -> bool {
     matches!(named(db, db.target(label)), Some(Named::Waiting(_)))
 }
 
+/// Whether there is no target `label`.
+pub(crate) fn is_unknown(db: &dyn Db, label: &Label) -> bool {
+    named(db, db.target(label)).is_none()
+}
+
 /// What makes the items of the first fan-out that `label` is in or needs whose items are not known.
 pub(crate) fn waits_for(db: &dyn Db, label: &Label) -> Option<Label> {
     let mut next = vec![db.target(label)];

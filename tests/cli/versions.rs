@@ -200,6 +200,16 @@ fn a_file_of_pins_that_is_not_understood_stops_everything() {
 }
 
 #[test]
+fn a_pin_of_what_is_gone_is_told_and_can_be_taken_away() {
+    let world = world();
+    let _pinned = world.ok(&["pin", "//p:speech"]);
+    world.write("p/BUILD.kdl", "task \"other\" { out \"o.txt\"; script \"echo > {out}\" }\n");
+    assert!(world.ok(&["status"]).stdout.contains("there is no such target any more"));
+    let _unpinned = world.ok(&["unpin", "//p:speech"]);
+    assert!(!world.path("vwfb.pins.kdl").exists());
+}
+
+#[test]
 fn what_is_pinned_is_as_final_as_it_was() {
     let text = r#"
 task "a" { srcs "missing.txt" placeholder="text:not yet"; out "a.txt"; script "cat {srcs} > {out}" }

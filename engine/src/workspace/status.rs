@@ -5,6 +5,7 @@ use vwfb_rules::label::Label;
 use super::prepare::Prepared;
 use super::{EnvironmentError, Workspace};
 use crate::forecast::Fate;
+use crate::names::is_unknown;
 use crate::pins::pinned_labels;
 use crate::standing::{Provisional, provisional};
 use crate::state::RunRecord;
@@ -93,6 +94,7 @@ impl Workspace {
             let (word, pin) = (if pinned.pin.is_edit { "edited" } else { "pinned" }, &pinned.pin);
             let by = pin.who.as_ref().map(|who| format!(" by {who}")).unwrap_or_default();
             let other = match self.would_make(&pinned)? {
+                _ if is_unknown(&self.db, &pin.label) => "; there is no such target any more",
                 Some(_) => "; its task would make something else now",
                 None => "",
             };
