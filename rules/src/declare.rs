@@ -340,7 +340,12 @@ impl<'a> Declaring<'a> {
         attrs: &BTreeMap<String, AttrValue>,
     ) -> Option<OutputDef> {
         let Said { rule, given, .. } = said;
-        let relative = self.path_text(&out.path, attrs, bound)?;
+        let is_named = out.path.fields().any(|path| path[0] == "name");
+        let (folder, name) = match is_named {
+            true => self.placed.face(),
+            false => (self.folder.clone(), &self.target.name),
+        };
+        let relative = self.path_text(&out.path, name, (attrs, bound))?;
         // What the target says of the path is what it can mend.
         let part = out.path.fields().find_map(|path| given.attrs.get(path.first()?));
         let own = match (part, &out.anchor.spot) {
@@ -349,10 +354,10 @@ impl<'a> Declaring<'a> {
             (None, _) => self.target.anchor(),
         };
         let path =
-            self.problems.take(output_path(&self.folder, &relative, own, self.target.anchor()))?;
+            self.problems.take(output_path(&folder, &relative, own, self.target.anchor()))?;
         let extension = path.extension().filter(|_| !out.tree);
         let role = match (rule.keep_names, extension) {
-            (true, _) => format!("out/{}", path.below(&self.folder).unwrap_or_default()),
+            (true, _) => format!("out/{}", path.below(&folder).unwrap_or_default()),
             (false, Some(extension)) => format!("out/{}.{extension}", out.name),
             (false, None) => format!("out/{}", out.name),
         };
@@ -361,12 +366,12 @@ impl<'a> Declaring<'a> {
         Some(OutputDef { name: out.name.clone(), role, path, tree: out.tree, media })
     }
 
-    /// An output's path; its interpolations are already known to be plain.
+    /// The path of an output of `name`; its interpolations are already known to be plain.
     fn path_text(
         &self,
         template: &Template,
-        attrs: &BTreeMap<String, AttrValue>,
-        bound: &Bound,
+        name: &str,
+        (attrs, bound): (&BTreeMap<String, AttrValue>, &Bound),
     ) -> Option<String> {
         let mut text = String::new();
         for part in &template.parts {
@@ -374,7 +379,7 @@ impl<'a> Declaring<'a> {
                 Part::Text(plain) => text.push_str(plain),
                 Part::Field(path) => match bound.get(path).or_else(|| attrs.get(&path[0])) {
                     Some(value) => text.push_str(&value.text()?),
-                    None if path[0] == "name" => text.push_str(&self.target.name),
+                    None if path[0] == "name" => text.push_str(name),
                     None => {}
                 },
             }

@@ -33,6 +33,20 @@ pub struct Frame {
     pub instance: Option<Label>,
     /// The uses of templates and instances that it is in, outermost first.
     pub uses: Vec<Anchor>,
+    /// What the use of a template makes that it is the inside of.
+    pub face: Option<Face>,
+}
+
+/// The last member of a template, for which the use of it stands: what that makes, and names by
+/// `{name}`, is where and called as if the use made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Face {
+    /// The member.
+    pub member: Arc<str>,
+    /// The folder for what the use makes, below the one for all.
+    pub folder: WsPath,
+    /// The use's name.
+    pub name: Arc<str>,
 }
 
 /// A block that is a part of another one.
@@ -55,6 +69,16 @@ pub struct Placed {
     pub frame: Arc<Frame>,
 }
 
+impl Placed {
+    /// The folder, below the one for all, of what is named by `{name}`, and what that is.
+    pub(crate) fn face(&self) -> (WsPath, &Arc<str>) {
+        match &self.frame.face {
+            Some(face) if face.member == self.def.name => (face.folder.clone(), &face.name),
+            _ => (output_folder(&self.label), &self.def.name),
+        }
+    }
+}
+
 impl Frame {
     /// Where the targets of `package` stand that are in nothing else.
     pub fn of_package(package: &PackageDef) -> Self {
@@ -68,6 +92,7 @@ impl Frame {
             is_closed: false,
             instance: None,
             uses: Vec::new(),
+            face: None,
         }
     }
 
@@ -94,7 +119,8 @@ impl Frame {
         // No room for more: there are as many of them as items.
         let mut blocks = Vec::with_capacity(self.blocks.len() + 1);
         blocks.extend(self.blocks.iter().cloned().chain([own]));
-        Self { blocks, bindings: self.bindings.inside(bindings), ..self.clone() }
+        let bindings = self.bindings.inside(bindings);
+        Self { blocks, bindings, face: None, ..self.clone() }
     }
 
     /// Where the members of `block` stand that `placed`, which is written in a frame like this but

@@ -9,7 +9,7 @@ use crate::codes::{BAD_NODE, DUPLICATE_NAME, RESERVED_NAME, UNKNOWN_ATTRIBUTE};
 use crate::core_rules;
 use crate::declare::given_attrs;
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
-use crate::frame::{Frame, Placed};
+use crate::frame::{Face, Frame, Placed};
 use crate::label::WsPath;
 use crate::package::RESERVED_NODES;
 use crate::read::{self, Problems};
@@ -140,7 +140,13 @@ pub fn expand(
     };
     let bindings = bindings(template, &given.attrs);
     match outer.of_use(placed, &template.block, Arc::new(bindings)) {
-        Ok(inside) => Checked::clean(Some(inside)),
+        Ok(inside) => {
+            let face = template.block.last().map(|last| {
+                let (folder, name) = placed.face();
+                Face { member: Arc::clone(&last.name), folder, name: Arc::clone(name) }
+            });
+            Checked::clean(Some(Frame { face, ..inside }))
+        }
         Err(problem) => Checked { value: None, problems: vec![problem] },
     }
 }
