@@ -61,6 +61,28 @@ fn no_source_file_knows_everything() {
 }
 
 #[test]
+fn every_rule_of_the_library_has_an_example() {
+    let examples: String =
+        files(&root().join("examples"), &["BUILD.kdl"]).iter().map(|path| read(path)).collect();
+    let used = |rule: &str| {
+        let mut lines = examples.lines().map(str::trim_start);
+        lines.any(|line| line.strip_prefix(rule).is_some_and(|rest| rest.starts_with(" \"")))
+    };
+    let library = files(&root().join("rules/std"), &[".kdl"]).into_iter();
+    // vwfb itself writes placeholders.
+    let library = library.filter(|path| !path.ends_with("placeholder.kdl"));
+    let texts: String = library.map(|path| read(&path)).collect();
+    let named = |line: &str| {
+        let rest = line.strip_prefix("rule \"").or_else(|| line.strip_prefix("template \""))?;
+        rest.split_once('"').map(|(name, _)| name.to_owned())
+    };
+    let rules: Vec<String> = texts.lines().filter_map(named).collect();
+    assert!(rules.len() >= 10, "{rules:?}");
+    let without: Vec<&String> = rules.iter().filter(|rule| !used(rule)).collect();
+    assert!(without.is_empty(), "no example in examples/ uses {without:?}");
+}
+
+#[test]
 fn no_file_names_a_place_on_one_machine() {
     let homes = ["root", "work"].map(|folder| format!("/{folder}/"));
     let endings =

@@ -8,6 +8,7 @@ use vwfb_rules::label::WsPath;
 use vwfb_rules::rule::{AttrDef, Body, GroupDef, OutDef, RuleDef, Shape, ToolchainDef};
 use vwfb_rules::syntax::Scalar;
 use vwfb_rules::task::Results;
+use vwfb_rules::template::TemplateDef;
 use vwfb_rules::{common_attrs, core_rules, library, rule_file};
 
 const HEAD: &str = "\
@@ -44,6 +45,17 @@ fn file(page: &mut String, name: &str) {
     let _ = write!(page, "## {name}\n\n```kdl\nuse \"{name}\"\n```\n\n");
     toolchains(page, &file.toolchains);
     file.rules.iter().for_each(|rule| section(page, rule));
+    file.templates.iter().for_each(|template| expanding(page, template));
+}
+
+fn expanding(page: &mut String, template: &TemplateDef) {
+    let doc = template.doc.as_deref().unwrap_or_default();
+    let _ = write!(page, "### {}\n\n{doc}\n\n", template.name);
+    attributes(page, &template.attrs);
+    let members = template.block.members().iter();
+    let members: Vec<String> =
+        members.map(|member| format!("`{}` (`{}`)", member.name, member.rule)).collect();
+    let _ = write!(page, "\nA template: it expands to {}.\n\n", members.join(", "));
 }
 
 fn toolchains(page: &mut String, toolchains: &[Arc<ToolchainDef>]) {

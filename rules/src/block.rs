@@ -88,6 +88,11 @@ impl Block {
         self.places.get(name).map(|place| &self.members[*place])
     }
 
+    /// The members, in order.
+    pub fn members(&self) -> &[Arc<TargetDef>] {
+        &self.members
+    }
+
     /// The last member, which the name of the whole stands for.
     pub fn last(&self) -> Option<&Arc<TargetDef>> {
         self.members.last()

@@ -4,6 +4,7 @@ use crate::label::WsPath;
 
 /// Every file of `rules/std`, sorted.
 const FILES: &[(&str, &str)] = &[
+    ("@std/ai", include_str!("../std/ai.kdl")),
     ("@std/audio", include_str!("../std/audio.kdl")),
     ("@std/ffmpeg", include_str!("../std/ffmpeg.kdl")),
     ("@std/image", include_str!("../std/image.kdl")),
@@ -52,6 +53,11 @@ mod tests {
                 for attr in &rule.attrs {
                     assert!(attr.doc.is_some(), "{name}: {}.{} has no doc", rule.name, attr.name);
                 }
+            }
+            for template in &value.templates {
+                assert!(template.doc.is_some(), "{name}: {} has no doc", template.name);
+                let all = template.attrs.iter().all(|attr| attr.doc.is_some());
+                assert!(all, "{name}: an attribute of {} has no doc", template.name);
             }
         }
     }

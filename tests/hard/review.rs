@@ -49,6 +49,11 @@ fn each(target: &str) -> BTreeSet<String> {
     ["hook", "content", "outro"].map(|section| format!("segments[{section}].{target}")).into()
 }
 
+/// What joins the film in any case.
+fn film() -> BTreeSet<String> {
+    set(&["body", "final.sound", "final.film"])
+}
+
 fn joined<const N: usize>(sets: [BTreeSet<String>; N]) -> BTreeSet<String> {
     sets.into_iter().flatten().collect()
 }
@@ -86,7 +91,7 @@ fn nothing_is_spoken_before_its_text_is_read_or_joined_before_it_is_heard() {
     let (made, last) = built(&world, 0);
     let missing = "review/assets/background.png, review/assets/intro.mp4";
     let _told = made.says(&format!("provisional //review:final: {missing}\n"));
-    assert_eq!(last, set(&["body", "final"]));
+    assert_eq!(last, joined([film(), set(&["final.level"])]));
     let refused = world.run(&[&["build", "--final"], &REVIEW[..]].concat()).exits(3);
     let refused = refused.says("error: `//review:final` is provisional");
     let _told = refused.says("review/assets/intro.mp4: //review:opening waits for it");
@@ -102,7 +107,7 @@ fn nothing_is_spoken_before_its_text_is_read_or_joined_before_it_is_heard() {
     let _told = waits.says("//review:segments[hook].speech#wav");
     assert_eq!(spoken, set(&["segments[hook].speech", "segments[hook].clip"]));
     approve(&world, CHECKPOINTS[1]);
-    assert_eq!(ran(&world), set(&["body", "final"]));
+    assert_eq!(ran(&world), joined([film(), set(&["final.level"])]));
 
     world.write("review/narration.md", text);
     assert_eq!(ran(&world), set(&[]), "what was approved before is approved, and there");
@@ -119,7 +124,7 @@ fn what_arrives_runs_exactly_what_reads_it() {
     draw(&["-f", "lavfi", "-i", "gradients=s=300x600:seed=1", "-frames:v", "1"], &background);
     let (made, again) = built(&world, 0);
     let _told = made.says("provisional //review:final: review/assets/intro.mp4\n");
-    assert_eq!(again, joined([each("picture"), each("clip"), set(&["body", "final"])]));
+    assert_eq!(again, joined([each("picture"), each("clip"), film()]));
     fs::remove_file(&background).unwrap();
     assert_eq!(ran(&world), set(&[]), "the store has what was");
 
@@ -130,7 +135,7 @@ fn what_arrives_runs_exactly_what_reads_it() {
     draw(&[&picture[..], &sound].concat(), &intro);
     let (made, again) = built(&world, 0);
     let _told = made.says("provisional //review:final: review/assets/background.png\n");
-    assert_eq!(again, set(&["intro[intro].scaled", "body", "final"]));
+    assert_eq!(again, joined([film(), set(&["intro[intro].scaled", "final.level"])]));
     assert_eq!(frames(&world.path(FILM)), without + 60, "two seconds more");
     fs::remove_file(&intro).unwrap();
     assert_eq!(ran(&world), set(&[]), "and without it all is as it was");
