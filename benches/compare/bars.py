@@ -75,6 +75,16 @@ def over(case, base):
     )
 
 
+def work(case, peer):
+    """The processor time of a case, as a share of a peer's in the same rounds."""
+    def value(results, size):
+        return worst(
+            median(found.samples["vwfb"], "cpu") / median(found.samples[peer], "cpu")
+            for found in of(results, case, size)
+        )
+    return value
+
+
 def peak(case):
     """The most memory of any run of a case, in MB."""
     return lambda results, size: worst(
@@ -113,6 +123,8 @@ BARS = [
     Bar("plan of a new fan-out, peak memory", 500, 500, "MB", "", 100_000, peak("fan-out")),
     Bar("hash and store one file of 2 GiB", 1.3, 1.0, "x", "b3sum + cp", 2048,
         times("ingest", "b3sum + cp")),
+    Bar("one caption of a short of 12 segments edited, processor time", 0.1, 0.1, "x",
+        "building all of it", 0, work("film", "vwfb, all")),
     Bar("`vwfb version`", 10, 5, "ms", "", 0, takes("version", 1000)),
     Bar("completion of a label", 40, 20, "ms", "", 0, takes("complete", 1000)),
     Bar("`vwfb why`", 2, 1, "x", "its null build", 100_000, times("why", "vwfb, unchanged")),

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 
+from films import film
 from graphs import Graph, LAYERS
 from measure import Wrong, hyperfine
 
@@ -426,6 +427,7 @@ CASES = {
     "first-load": first_load,
     "fan-out": fan_out,
     "ingest": ingest,
+    "film": film,
     "restore": restore,
 }
 

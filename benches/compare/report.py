@@ -53,6 +53,12 @@ graph is one `cp`; in the layered graph the upper ones are one `cksum` into a fi
 the same graph with `run` instead of `script`. Each run is checked to have run every task."""),
     "full-shell": ("Full build of commands that need a shell", """\
 The same with `test -s SOURCE && cp SOURCE OUTPUT`, for which all start `sh -c`."""),
+    "film": ("One caption of a short film edited", """\
+A film of twelve narrated slides of 1080x1920, a minute long, by the rules of the built-in library: text
+to speech, its alignment with the text, drawings, clips, the join, loudness and subtitles. First all of
+it, with an empty store; then the caption on one slide is edited, which is checked to have run six tasks: that
+slide and its clip, the join, the two that take the sound out and put it back, and the subtitles. The
+bar is on processor time: while everything is made all cores are busy, and one clip is made on one."""),
     "ingest": ("Hash and store one large file", """\
 A target names the file as its source and runs `:` in a shell, with a new store in every round. So the
 figure includes starting vwfb, reading the rule file and one task, and hashing the source for its key

@@ -189,9 +189,9 @@ fn a_film_is_its_clips_frame_by_frame_and_sample_by_sample() {
         &[
             (
                 "unlike",
-                "the video of clip 2, `in/clips/0002.mov`, differs from clip 1: width 64, not 128",
+                "the video of clip 2, `in/clips/0002.mov`, differs from clip 1: dimensions 64x",
             ),
-            ("settings", "profile High, not Constrained Baseline"),
+            ("settings", "an H.264 header of other settings"),
             ("encoded", "has no 16-bit PCM sound"),
         ],
     );
