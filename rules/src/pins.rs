@@ -8,7 +8,7 @@ use crate::codes::{BAD_NODE, DUPLICATE_NAME, WRONG_TYPE};
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
 use crate::label::{Label, WsPath};
 use crate::read::{self, Problems};
-use crate::syntax::{Node, Scalar, Value, nodes};
+use crate::syntax::{Node, Scalar, Value, nodes, quoted};
 use crate::typed::bad_label;
 
 /// The file's name, at the workspace's root.
@@ -178,22 +178,6 @@ pub fn text<'p>(pins: impl IntoIterator<Item = &'p Pin>) -> String {
         text.push_str("}\n");
     }
     text
-}
-
-/// `text` as KDL writes it.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(quoted, "\\u{{{:x}}}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]

@@ -85,6 +85,29 @@ impl PartialEq for Float {
 
 impl Eq for Float {}
 
+/// `text` as KDL writes it, on one line.
+pub fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_control() || is_unwritable(c) => {
+                quoted.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Whether KDL ends a line with `c`, or has it in no text: marks of direction and of byte order.
+const fn is_unwritable(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// The nodes of `text`; what cannot be read is left out and reported.
 pub fn nodes(file: &WsPath, text: &str) -> Checked<Vec<Node>> {
     let (raw, faults) = parse(text);
@@ -212,6 +235,17 @@ mod tests {
 
     fn text_at(text: &str, anchor: &Anchor) -> String {
         text[spans(text).resolve(anchor)].to_owned()
+    }
+
+    #[test]
+    fn what_is_quoted_reads_as_it_was() {
+        for text in
+            ["", "a \"b\" \\ {c}", "\u{0}\t\r\n\u{85}\u{2028}\u{202e}\u{feff}", "\"#", "é\u{1f600}"]
+        {
+            let read = nodes(&WsPath::root(), &format!("a {}", quoted(text)));
+            assert_eq!(read.problems, [], "{text:?}");
+            assert_eq!(read.value[0].args[0].text(), Some(text));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use check::check_overrides;
-use overrides::override_values;
+pub(crate) use overrides::override_values;
 pub use overrides::{OverrideError, Overrides, VarOverride};
 
 use crate::binding::Plain;
@@ -319,6 +319,22 @@ mod tests {
             vars.value("langs").unwrap().scalars.len()
         };
         assert_eq!([count("langs=[fr, it]"), count("langs=[]"), count("langs=a")], [2, 0, 1]);
+    }
+
+    #[test]
+    fn what_has_a_comma_stands_in_quotes() {
+        let (workspace, package) = world("");
+        let texts = |set: &str| {
+            let vars = vars(&workspace, &package, &overrides(None, &[set]));
+            let plain = vars.value("langs").unwrap().scalars.clone();
+            let text = |plain: &Plain| crate::binding::scalar_text(&plain.scalar).unwrap();
+            plain.iter().map(text).collect::<Vec<_>>()
+        };
+        assert_eq!(texts(r#"langs=["a, b", c , "d"]"#), ["a, b", "c", "d"]);
+        assert_eq!(texts(r#"langs=["a \"b, c\" \\", "\n"]"#), ["a \"b, c\" \\", "\n"]);
+        assert_eq!(texts(r#"langs=[5" disk, it]"#), ["5\" disk", "it"]);
+        assert_eq!(texts(r#"langs=["a, b]"#), ["\"a, b"]);
+        assert_eq!(texts(r#"langs="a",b"#), ["\"a\"", "b"]);
     }
 
     #[test]

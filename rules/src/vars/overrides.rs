@@ -98,7 +98,8 @@ impl VarOverride {
         format!("declare it with `vars {{ {} {value} }}` in {file}", self.name)
     }
 
-    pub(super) fn shown(&self) -> String {
+    /// How it was written, for messages.
+    pub(crate) fn shown(&self) -> String {
         if self.given.is_some() {
             let place =
                 self.package.as_ref().map(|package| format!("//{package}:")).unwrap_or_default();
@@ -180,8 +181,9 @@ pub enum OverrideError {
 }
 
 /// The values that an override means for a variable of this type. On a command line a list is
-/// written with commas, also in brackets, where spaces beside them count for nothing.
-pub(super) fn override_values(def: &VarDef, set: &VarOverride) -> Result<Vec<Value>, Diagnostic> {
+/// written with commas, also in brackets, where spaces beside them count for nothing and what has a
+/// comma of its own stands in quotes.
+pub(crate) fn override_values(def: &VarDef, set: &VarOverride) -> Result<Vec<Value>, Diagnostic> {
     if let Some(given) = &set.given {
         let value = |scalar: &Scalar| Value {
             scalar: scalar.clone(),
@@ -192,28 +194,54 @@ pub(super) fn override_values(def: &VarDef, set: &VarOverride) -> Result<Vec<Val
     }
     let text = set.value.as_str();
     let bracketed = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    let pieces: Vec<&str> = match (def.schema.shape, bracketed) {
+    let pieces: Vec<String> = match (def.schema.shape, bracketed) {
         (Shape::List, Some(inner)) if inner.trim().is_empty() => Vec::new(),
-        (Shape::List, Some(inner)) => inner.split(',').map(str::trim).collect(),
+        (Shape::List, Some(inner)) => split_quoted(inner).into_iter().map(unquoted).collect(),
         (Shape::List, None) if text.is_empty() => Vec::new(),
-        (Shape::List, None) => text.split(',').collect(),
-        (Shape::Single | Shape::Map, _) => vec![text],
+        (Shape::List, None) => text.split(',').map(str::to_owned).collect(),
+        (Shape::Single | Shape::Map, _) => vec![text.to_owned()],
     };
-    let value = |text: &str| {
+    let value = |text: String| {
         let scalar = match def.schema.ty {
             AttrType::Int => text.parse().map(Scalar::Int).ok(),
             AttrType::Float => {
                 text.parse().map(|number| Scalar::Float(crate::syntax::Float(number))).ok()
             }
-            AttrType::Bool => match text {
+            AttrType::Bool => match text.as_str() {
                 "true" | "#true" => Some(Scalar::Bool(true)),
                 "false" | "#false" => Some(Scalar::Bool(false)),
                 _ => None,
             },
             _ => None,
         };
-        let scalar = scalar.unwrap_or_else(|| Scalar::Text(text.into()));
+        let scalar = scalar.unwrap_or(Scalar::Text(text));
         Value { scalar, annotation: None, anchor: def.anchor.clone() }
     };
     Ok(pieces.into_iter().map(value).collect())
+}
+
+/// The pieces of `text` between commas, except those in double quotes.
+fn split_quoted(text: &str) -> Vec<&str> {
+    let (mut pieces, mut start) = (Vec::new(), 0);
+    let (mut in_quotes, mut escaped) = (false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            ',' if !in_quotes => {
+                pieces.push(text[start..at].trim());
+                start = at + 1;
+            }
+            // A quote within a word is a letter: only one that begins a piece opens.
+            '"' if in_quotes => in_quotes = escaped,
+            '"' => in_quotes = text[start..at].trim().is_empty(),
+            _ => {}
+        }
+        escaped = in_quotes && c == '\\' && !escaped;
+    }
+    pieces.push(text[start..].trim());
+    pieces
+}
+
+/// What `piece` says if it is a JSON string; else the piece.
+fn unquoted(piece: &str) -> String {
+    serde_json::from_str::<String>(piece).unwrap_or_else(|_| piece.to_owned())
 }
