@@ -24,6 +24,7 @@ pub mod media;
 mod mentions;
 mod outputs;
 pub mod package;
+pub mod package_template;
 mod parse;
 mod path;
 pub mod pattern;
