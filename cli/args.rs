@@ -1,5 +1,6 @@
 //! The command line's grammar. The texts here are also the command reference in `docs/`.
 
+mod new;
 mod people;
 
 use std::num::NonZeroUsize;
@@ -12,6 +13,7 @@ use vwfb_rules::vars::VarOverride;
 
 use crate::units;
 
+pub(crate) use new::NewArgs;
 pub(crate) use people::{
     AboutArgs, ApproveArgs, DecisionsArgs, DiffArgs, EditArgs, PreviewArgs, RedoArgs, RejectArgs,
     ReviewArgs, StatusArgs, UndoArgs, VersionArgs, VersionsArgs,
@@ -63,6 +65,9 @@ pub(crate) enum ColorWhen {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make a package of a template: a short film, an explainer, or what you have templates for
+    #[command(after_long_help = NEW_HELP)]
+    New(NewArgs),
     /// Make targets and put their outputs into vwfb-out/
     Build(BuildArgs),
     /// Show what a build would run and what is cached, without running it
@@ -131,6 +136,13 @@ pub(crate) enum Command {
     #[command(name = "__docs", hide = true)]
     Docs(DocsArgs),
 }
+
+const NEW_HELP: &str = "\
+Examples:
+  vwfb new --list
+  vwfb new shorts my-episode --var episode_number=17 \\
+      --var 'concepts=[attention, loss, \"gradients, again\", layers, dropout]'
+  vwfb preview //my-episode:final";
 
 const QUERY_HELP: &str = "\
 Examples:

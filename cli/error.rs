@@ -130,6 +130,46 @@ pub(crate) enum CommandError {
         /// Why; no source, as it is told before the text.
         error: QueryError,
     },
+    /// There is no template of a name.
+    #[error("there is no template `{name}`")]
+    NoTemplate {
+        /// The name.
+        name: String,
+        /// The nearest one.
+        near: Option<String>,
+    },
+    /// A template makes no package.
+    #[error("the template `{name}` has neither `BUILD.kdl.in` nor `BUILD.kdl`")]
+    NoBuildFile {
+        /// The template.
+        name: String,
+        /// Its folder.
+        folder: String,
+    },
+    /// What a template asks for is not all there, or does not fit.
+    #[error("{}", unmet(template, missing))]
+    UnmetParams {
+        /// The template.
+        template: String,
+        /// What is missing: name, type and what it is for.
+        missing: Vec<String>,
+        /// A command line that would do.
+        command: String,
+    },
+    /// A word cannot be the name of a package.
+    #[error("`{text}` cannot be a package")]
+    PackageName {
+        /// The word.
+        text: String,
+        /// Why.
+        source: LabelError,
+    },
+    /// Something is where a package is to be made.
+    #[error("`{}` is there already", path.display())]
+    PackageExists {
+        /// The place.
+        path: PathBuf,
+    },
     /// There is no page about a code.
     #[error("no diagnostic has the code `{code}`")]
     NoPage {
@@ -275,6 +315,10 @@ impl CommandError {
             | Self::ManyTargets { .. }
             | Self::Query { .. }
             | Self::NoPage { .. }
+            | Self::NoTemplate { .. }
+            | Self::UnmetParams { .. }
+            | Self::PackageName { .. }
+            | Self::PackageExists { .. }
             | Self::Folder { .. }
             | Self::Decide(DecideError::NoCheckpoint(_) | DecideError::NotAsked { .. })
             | Self::CleanLabels => Exit::USAGE,
@@ -298,6 +342,7 @@ impl CommandError {
                 DecideError::Unmade(_) | DecideError::Changed { .. } | DecideError::Edited { .. },
             ) => Exit::WAITING,
             Self::NoWorkspace { .. }
+            | Self::NoBuildFile { .. }
             | Self::FolderName { .. }
             | Self::VarsFile { .. }
             | Self::Read { .. } => Exit::INPUT,
@@ -342,6 +387,15 @@ impl CommandError {
             Self::NoPage { near: Some(near), .. } => {
                 return Some(format!("did you mean `{near}`?"));
             }
+            Self::NoTemplate { near: Some(near), .. } => {
+                return Some(format!("did you mean `{near}`?"));
+            }
+            Self::NoTemplate { near: None, .. } => "`vwfb new --list` lists them",
+            Self::NoBuildFile { folder, .. } => {
+                return Some(format!("put one into `{folder}`: what its packages are"));
+            }
+            Self::UnmetParams { command, .. } => return Some(format!("this would do: {command}")),
+            Self::PackageExists { .. } => "choose another name, or remove it first",
             Self::NoPage { near: None, .. } => "`vwfb explain` lists all codes",
             Self::NoWorkspace { .. } => {
                 "a workspace is a folder with a `WORKSPACE.kdl`, which may be as short as \
@@ -394,6 +448,13 @@ impl CommandError {
             _ => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+fn unmet(template: &str, missing: &[String]) -> String {
+    match missing {
+        [] => format!("the template `{template}` cannot take these values"),
+        missing => format!("the template `{template}` needs\n  {}", missing.join("\n  ")),
     }
 }
 

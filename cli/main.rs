@@ -36,6 +36,7 @@ mod explain;
 mod fmt;
 mod info;
 mod log;
+mod new;
 mod plan;
 mod query;
 mod version;
@@ -108,6 +109,7 @@ fn run(ui: &Ui, global: GlobalArgs, command: &Command) -> Result<Exit, CommandEr
 
 fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, CommandError> {
     match command {
+        Command::New(args) => new::run(ctx, args),
         Command::Build(args) => timings::around(ctx, &args.timings, || build::run(ctx, args)),
         Command::Plan(args) => timings::around(ctx, &args.timings, || plan::run(ctx, args)),
         Command::Query(args) => timings::around(ctx, &args.timings, || query::run(ctx, args)),

@@ -76,7 +76,8 @@ fn overrides(args: &VarArgs, root: &Path) -> Result<Overrides, CommandError> {
     Ok(Overrides { profile: args.profile.clone(), vars, params })
 }
 
-fn read_vars(path: &Path) -> Result<Vec<VarOverride>, CommandError> {
+/// The values in a file of them.
+pub(crate) fn read_vars(path: &Path) -> Result<Vec<VarOverride>, CommandError> {
     let failed = |why: String| CommandError::VarsFile { path: path.to_owned(), why };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     // Only its extension counts, which says how it is written.

@@ -26,6 +26,9 @@ pub const FILLED: &str = ".in";
 /// The field that every template has: the package's path from the workspace's root.
 pub const PACKAGE: &str = "package";
 
+/// Another one: what a workspace that is made for the package is called.
+pub const WORKSPACE: &str = "workspace";
+
 /// What a `template.kdl` says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PackageTemplate {
@@ -48,7 +51,7 @@ pub fn package_template(file: &WsPath, text: &str) -> Checked<PackageTemplate> {
         }
     }
     for param in &template.params {
-        if [PACKAGE, "else", "end"].contains(&param.name.as_str()) {
+        if [PACKAGE, WORKSPACE, "else", "end"].contains(&param.name.as_str()) {
             let message = format!("no param of a template can be called `{}`", param.name);
             let hint = format!("`@{}@` means something else; choose another name", param.name);
             problems.push(Diagnostic::error(RESERVED_NAME, message).at(&param.anchor).hint(hint));

@@ -50,6 +50,7 @@ fn every_field_of_an_answer_is_documented() {
         &["why", "//p:copy", "--json"],
         &["query", "deps(//p:copy) + inputs(//p:greet)", "--json"],
         &["info", "--json"],
+        &["new", "--list", "--json"],
         &["cache", "stats", "--json"],
     ] {
         let answer: Value = serde_json::from_str(&world.ok(args).stdout).unwrap();

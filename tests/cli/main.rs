@@ -14,6 +14,7 @@ mod exits;
 mod fan_out;
 mod guard;
 mod inspect;
+mod new;
 mod placeholders;
 mod preview;
 mod queries;

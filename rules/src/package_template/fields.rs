@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Given, PACKAGE, PackageTemplate};
+use super::{FILLED, Given, PACKAGE, PackageTemplate, WORKSPACE};
 use crate::binding::scalar_text;
 use crate::codes::{BAD_INTERPOLATION, UNKNOWN_INTERPOLATION};
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
@@ -46,8 +46,14 @@ impl Field {
 }
 
 impl Fields {
-    /// What is given to the params of `template`, else their defaults, for the package `package`.
-    pub fn new(template: &PackageTemplate, given: &Given, package: &WsPath) -> Self {
+    /// What is given to the params of `template`, else their defaults, for the package `package` of
+    /// a workspace.
+    pub fn new(
+        template: &PackageTemplate,
+        given: &Given,
+        package: &WsPath,
+        workspace: &str,
+    ) -> Self {
         let mut fields = BTreeMap::new();
         for param in &template.params {
             let default = || param.values.iter().map(|value| value.scalar.clone()).collect();
@@ -64,6 +70,7 @@ impl Fields {
         }
         let package = Field { plain: true, ..Field::of(Scalar::Text(package.to_string())) };
         fields.insert(PACKAGE.to_owned(), package);
+        fields.insert(WORKSPACE.to_owned(), Field::of(Scalar::Text(workspace.to_owned())));
         Self(fields)
     }
 
@@ -84,15 +91,23 @@ impl Fields {
     }
 }
 
-/// `text` with its fields filled in, as the file `file` that is to be; and what is wrong with them.
+/// `text` of the template's file `file`, with its fields filled in, and what is wrong with them. How
+/// values are written is told by the name without [`FILLED`].
 pub fn filled(file: &WsPath, text: &str, fields: &Fields) -> Checked<String> {
     let mut problems = Problems::default();
     let lines = lines(text);
     let mut reading = Reading { file, lines: &lines, next: 0, problems: &mut problems };
     let parts = reading.parts(None);
-    let mut filling = Filling { file, kind: Kind::of(file), text: String::new(), problems };
+    let mut filling =
+        Filling { file, kind: Kind::of(&made_of(file)), text: String::new(), problems };
     filling.parts(&parts, fields);
     Checked { value: filling.text, problems: filling.problems.0 }
+}
+
+/// The name of what is made of `file`.
+fn made_of(file: &WsPath) -> WsPath {
+    let made = file.as_str().strip_suffix(FILLED).and_then(|path| WsPath::new(path).ok());
+    made.unwrap_or_else(|| file.clone())
 }
 
 /// A line with its end, and where it begins.

@@ -20,7 +20,7 @@ fn fill(name: &str, text: &str, set: &[&str]) -> Checked<String> {
     let sets: Vec<VarOverride> = set.iter().map(|it| VarOverride::parse(it).unwrap()).collect();
     let given = template.value.given(&sets);
     assert_eq!(given.problems, []);
-    let fields = Fields::new(&template.value, &given.value, &WsPath::new("a/b").unwrap());
+    let fields = Fields::new(&template.value, &given.value, &WsPath::new("a/b").unwrap(), "films");
     filled(&WsPath::new(name).unwrap(), text, &fields)
 }
 
@@ -39,7 +39,7 @@ fn told(text: &str) -> Vec<String> {
 #[test]
 fn a_field_is_written_as_its_file_writes_values() {
     let text = "@number@ @concepts@ @picture@ @review@ @picture.name@ @package@";
-    let shown = |name: &str| good(name, text, &[]);
+    let shown = |name: &str| good(&format!("{name}.in"), text, &[]);
     let quoted = "\"assets/picture.png\"";
     assert_eq!(
         shown("a.kdl"),
