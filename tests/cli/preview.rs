@@ -47,6 +47,26 @@ fn segments(world: &World, options: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn a_film_under_music_is_told_by_its_own_segments() {
+    let film = FILM.replace("film.txt", "film.mp4")
+        + r#"
+        rule "lay" {
+            attr "base" type="file"
+            attr "music" type="file"
+            out "mp4" path="{name}.mp4"
+            script "cat {base} {music} > {out}"
+        }
+        write_file "a-tune" text="la" out="tune.txt"
+        lay "mixed" base=":film" music=":a-tune"
+        "#;
+    let world = World::with(&film);
+    world.write("p/lines/01-a.txt", "one\n");
+    world.write("p/lines/02-b.txt", "two\n");
+    let told = world.ok(&["preview", "//p:mixed"]);
+    let _told = told.says("0 of 3 segments real; missing: p/intro.txt, //p:clips[a].audio");
+}
+
+#[test]
 fn a_preview_starts_nothing_that_is_expensive_and_records_nothing() {
     let world = world();
     let told = world.ok(&["preview", "//p:film"]);

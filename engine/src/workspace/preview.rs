@@ -138,10 +138,22 @@ fn segments_of(
         at = match (elements.as_slice(), makers.as_slice()) {
             ([InputRef::Output { label, .. }], _) => graph.find(label),
             (_, [only]) => Some(*only),
-            _ => None,
+            _ => film(run, graph, &def),
         };
     }
     whole
+}
+
+/// The first video among what a task reads, such as the film under which it lays music.
+fn film(run: &Run<'_>, graph: &TaskGraph, def: &TaskDef) -> Option<TaskId> {
+    def.inputs.values().find_map(|from| {
+        let InputRef::Output { label, output, .. } = from else { return None };
+        let id = graph.find(label)?;
+        let maker = run.def(id);
+        let made = maker.outputs.iter().find(|made| made.name == *output)?;
+        let is_video = made.media.as_ref().is_some_and(|media| media.starts_with("video"));
+        is_video.then_some(id)
+    })
 }
 
 /// The files that a task reads as elements of one list, in order: those of its longest. A `task` has
