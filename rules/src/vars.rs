@@ -146,17 +146,17 @@ fn value_of(
 }
 
 pub(crate) fn typed_values(def: &VarDef, values: &[Value]) -> Result<AttrValue, Diagnostic> {
-    // What paths mean is settled by the target that uses the variable.
-    let root = WsPath::root();
-    let root = Place::of(&root);
+    // What paths mean is settled by the target that uses the variable; here they only have to be some.
+    let folder = def.anchor.file.parent().unwrap_or_default();
+    let place = Place::of(&folder);
     if def.schema.shape == Shape::List {
         let list: Result<_, _> =
-            values.iter().map(|value| typed(value, &def.schema, root)).collect();
+            values.iter().map(|value| typed(value, &def.schema, place)).collect();
         check_count(&def.schema, values.len(), values.last().map_or(&def.anchor, |it| &it.anchor))?;
         return list.map(AttrValue::List);
     }
     match values {
-        [value] => typed(value, &def.schema, root),
+        [value] => typed(value, &def.schema, place),
         _ => {
             let message = format!("`{}` has one value, not {}", def.name, values.len());
             let anchor = values.get(1).map_or(&def.anchor, |value| &value.anchor);
@@ -309,6 +309,13 @@ mod tests {
         assert_eq!(width("vars { width 720 }", None, &["//p:width=7", "width=5"]), "7");
         assert_eq!(width("vars { width 720 }", None, &["//q:width=7"]), "720");
         assert_eq!(width("", None, &["width=1", "width=2"]), "2");
+    }
+
+    #[test]
+    fn a_param_may_be_a_path_above_its_package() {
+        let (workspace, package) = world("params { logo type=\"file\" default=\"../logo.png\" }");
+        let vars = vars(&workspace, &package, &overrides(None, &[]));
+        assert!(vars.value("logo").is_some());
     }
 
     #[test]
