@@ -61,7 +61,10 @@ impl Draft {
         let workspace = format!("workspace {}\n", quoted(&place.name()));
         let mut draft = Self { files: Vec::new(), workspace, has_main: false };
         let mut good = true;
-        for file in template.files()? {
+        let files = template.files()?;
+        let packages = packages(&files);
+        for file in files {
+            let fields = fields.of_package(&package_of(&file.path, &packages));
             good &= draft.add(ctx, template, file, &fields);
         }
         let is_build = |file: &&DraftFile| file.path.as_str() == BUILD_FILE;
@@ -122,6 +125,20 @@ impl Draft {
         }
         good
     }
+}
+
+/// The folders of a template that become packages.
+fn packages(files: &[TemplateFile]) -> Vec<WsPath> {
+    let is_build = |file: &&TemplateFile| {
+        file.path.name().strip_suffix(FILLED).unwrap_or(file.path.name()) == BUILD_FILE
+    };
+    files.iter().filter(is_build).filter_map(|file| file.path.parent()).collect()
+}
+
+/// The innermost of `packages` that has the file `path`.
+fn package_of(path: &WsPath, packages: &[WsPath]) -> WsPath {
+    let around = packages.iter().filter(|package| path.is_within(package));
+    around.max_by_key(|package| package.as_str().len()).cloned().unwrap_or_default()
 }
 
 /// Shows what is wrong with `text`; whether there is nothing.

@@ -6,6 +6,7 @@ pub mod fields;
 
 use std::collections::BTreeMap;
 
+use self::fields::Fields;
 use crate::binding::scalar_text;
 use crate::codes::{BAD_NODE, BAD_OVERRIDE, RESERVED_NAME, UNKNOWN_VAR};
 use crate::diagnostic::{Checked, Diagnostic};
@@ -50,7 +51,11 @@ pub fn package_template(file: &WsPath, text: &str) -> Checked<PackageTemplate> {
             _ => read::unknown_child(TEMPLATE_FILE, node, &["doc", "params"], &mut problems),
         }
     }
+    let mut fields = Fields::default();
     for param in &template.params {
+        for problem in fields.add(param, None) {
+            problems.push(problem);
+        }
         if [PACKAGE, WORKSPACE, "else", "end"].contains(&param.name.as_str()) {
             let message = format!("no param of a template can be called `{}`", param.name);
             let hint = format!("`@{}@` means something else; choose another name", param.name);
@@ -217,6 +222,9 @@ params {
     #[test]
     fn a_template_has_a_doc_and_params() {
         let file = WsPath::new("t/template.kdl").unwrap();
+        let text =
+            "params { a type=\"string\" default=\"@b@\"; b type=\"string\" default=\"@a@\" }";
+        assert_eq!(package_template(&file, text).problems.len(), 1);
         let text = "targets\nparams { package type=\"int\"; key type=\"secret\" }";
         let codes: Vec<&str> =
             package_template(&file, text).problems.iter().map(|it| it.code.as_str()).collect();

@@ -129,6 +129,34 @@ fn a_folder_without_a_workspace_becomes_one() {
 }
 
 #[test]
+fn a_template_may_have_packages_below_and_a_workspace() {
+    let world = world();
+    let build = "// @package@\nvars { picture @picture@ }\n\
+                 filegroup \"final\" { srcs \"{vars.picture}\" placeholder=\"text:none\"; }\n";
+    world.write("templates/notes/part/BUILD.kdl.in", build);
+    world.write("templates/notes/part/words/a.md.in", "@picture@ of @package@\n");
+    world.write(
+        "templates/notes/WORKSPACE.kdl.in",
+        "workspace @workspace@ { vars { n @number@ } }\n",
+    );
+    let made = world.ok(&new("notes", "n", &GOOD)).stdout;
+    assert!(!made.contains("WORKSPACE.kdl"), "{made}");
+    assert_eq!(world.read("n/part/words/a.md"), "../assets/picture.txt of n/part\n");
+    assert!(world.read("n/part/BUILD.kdl").starts_with("// n/part\nvars {"));
+    let _checked = world.ok(&["check", "//n/part:final"]);
+    // It is for folders that are none.
+    fs::rename(world.path("templates"), world.root().with_file_name("templates")).unwrap();
+    fs::create_dir_all(world.root().with_file_name("vwfb")).unwrap();
+    let user = world.root().with_file_name("vwfb").join("templates");
+    fs::rename(world.root().with_file_name("templates"), user).unwrap();
+    fs::remove_file(world.path("WORKSPACE.kdl")).unwrap();
+    let mut command = world.command(&new("notes", "m", &GOOD));
+    command.env("XDG_CONFIG_HOME", world.root().parent().unwrap());
+    let _made = world.ended(command.output().unwrap()).exits(0);
+    assert!(world.read("WORKSPACE.kdl").starts_with("workspace \"root\" {"));
+}
+
+#[test]
 fn templates_are_listed_with_their_params() {
     let world = world();
     let listed = world.ok(&["new", "--list"]);

@@ -12,10 +12,11 @@ use crate::codes::{BAD_INTERPOLATION, UNKNOWN_INTERPOLATION};
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
 use crate::label::WsPath;
 use crate::read::Problems;
-use crate::rule::Shape;
+use crate::rule::{AttrType, Shape};
 use crate::shell;
 use crate::suggest::did_you_mean;
-use crate::syntax::{Scalar, quoted};
+use crate::syntax::{Scalar, Value, quoted};
+use crate::vars::VarDef;
 
 /// What the fields of a template's files stand for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,6 +28,8 @@ struct Field {
     list: bool,
     /// Whether it is as it is in every file.
     plain: bool,
+    /// Whether the values are paths from the folder of the package.
+    paths: bool,
 }
 
 impl Field {
@@ -54,23 +57,67 @@ impl Fields {
         package: &WsPath,
         workspace: &str,
     ) -> Self {
-        let mut fields = BTreeMap::new();
-        for param in &template.params {
-            let default = || param.values.iter().map(|value| value.scalar.clone()).collect();
-            let values: Vec<Scalar> = given.get(&param.name).cloned().unwrap_or_else(default);
-            if param.schema.ty.is_file()
-                && let [Scalar::Text(path)] = values.as_slice()
-            {
-                let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-                let name = Field::of(Scalar::Text(name.to_owned()));
-                fields.insert(format!("{}.name", param.name), name);
-            }
-            let list = param.schema.shape == Shape::List;
-            fields.insert(param.name.clone(), Field { values, list, plain: false });
-        }
+        let mut fields = Self::default();
         let package = Field { plain: true, ..Field::of(Scalar::Text(package.to_string())) };
-        fields.insert(PACKAGE.to_owned(), package);
-        fields.insert(WORKSPACE.to_owned(), Field::of(Scalar::Text(workspace.to_owned())));
+        fields.0.insert(PACKAGE.to_owned(), package);
+        fields.0.insert(WORKSPACE.to_owned(), Field::of(Scalar::Text(workspace.to_owned())));
+        for param in &template.params {
+            fields.add(param, given.get(&param.name));
+        }
+        fields
+    }
+
+    /// Adds `param`, which is `given`, and says what is wrong with the fields in its default.
+    pub(super) fn add(&mut self, param: &VarDef, given: Option<&Vec<Scalar>>) -> Vec<Diagnostic> {
+        let mut problems = Vec::new();
+        let mut default = |value: &Value| match &value.scalar {
+            Scalar::Text(text) => {
+                let filled = filled(&WsPath::root(), text, self);
+                let at = |problem: Diagnostic| Diagnostic { places: Vec::new(), ..problem };
+                let here = filled.problems.into_iter().map(|it| at(it).at(&value.anchor));
+                problems.extend(here);
+                Scalar::Text(filled.value)
+            }
+            other => other.clone(),
+        };
+        let values: Vec<Scalar> = match given {
+            Some(values) => values.clone(),
+            None => param.values.iter().map(&mut default).collect(),
+        };
+        if param.schema.ty.is_file() {
+            let name = |value: &Scalar| {
+                let path = scalar_text(value).unwrap_or_default();
+                let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+                Scalar::Text(name.to_owned())
+            };
+            let names = Field { values: values.iter().map(name).collect(), ..Field::default() };
+            self.0.insert(format!("{}.name", param.name), names);
+        }
+        let list = param.schema.shape == Shape::List;
+        let paths = param.schema.ty == AttrType::File;
+        self.0.insert(param.name.clone(), Field { values, list, paths, plain: false });
+        problems
+    }
+
+    /// These for a package in the folder `below` of the one that is made: paths are from there.
+    #[must_use]
+    pub fn of_package(&self, below: &WsPath) -> Self {
+        let up = "../".repeat(below.as_str().split('/').filter(|part| !part.is_empty()).count());
+        let mut fields = self.0.clone();
+        for field in fields.values_mut().filter(|field| field.paths) {
+            for value in &mut field.values {
+                if let Scalar::Text(path) = value {
+                    path.insert_str(0, &up);
+                }
+            }
+        }
+        if let Some(Field { values, .. }) = fields.get_mut(PACKAGE)
+            && let [Scalar::Text(package)] = values.as_mut_slice()
+            && !below.is_root()
+        {
+            package.push('/');
+            package.push_str(below.as_str());
+        }
         Self(fields)
     }
 
@@ -92,14 +139,15 @@ impl Fields {
 }
 
 /// `text` of the template's file `file`, with its fields filled in, and what is wrong with them. How
-/// values are written is told by the name without [`FILLED`].
+/// values are written is told by the name without [`FILLED`], or by a line `@as json@`.
 pub fn filled(file: &WsPath, text: &str, fields: &Fields) -> Checked<String> {
     let mut problems = Problems::default();
     let lines = lines(text);
-    let mut reading = Reading { file, lines: &lines, next: 0, problems: &mut problems };
+    let kind = Kind::of(made_of(file).extension().unwrap_or_default());
+    let mut reading = Reading { file, lines: &lines, next: 0, kind, problems: &mut problems };
     let parts = reading.parts(None);
-    let mut filling =
-        Filling { file, kind: Kind::of(&made_of(file)), text: String::new(), problems };
+    let kind = reading.kind;
+    let mut filling = Filling { file, kind, text: String::new(), problems };
     filling.parts(&parts, fields);
     Checked { value: filling.text, problems: filling.problems.0 }
 }
@@ -145,14 +193,17 @@ struct Condition<'t> {
 fn directive(line: &str) -> Option<&str> {
     let inner = line.trim().strip_prefix('@')?.strip_suffix('@')?;
     let word = inner.split_whitespace().next()?;
-    (matches!(inner, "else" | "end") || (matches!(word, "if" | "each") && inner.len() > word.len()))
-        .then_some(inner)
+    (matches!(inner, "else" | "end")
+        || (matches!(word, "if" | "each" | "as") && inner.len() > word.len()))
+    .then_some(inner)
 }
 
 struct Reading<'r, 't> {
     file: &'r WsPath,
     lines: &'r [Line<'t>],
     next: usize,
+    /// How values are written.
+    kind: Kind,
     problems: &'r mut Problems,
 }
 
@@ -166,6 +217,9 @@ impl<'t> Reading<'_, 't> {
                 Some("end" | "else") if opened.is_some() => return parts,
                 Some(inner @ ("end" | "else")) => {
                     self.fault(line, format!("`@{inner}@` ends nothing"), "remove it");
+                }
+                Some(inner) if inner.starts_with("as ") => {
+                    self.kind = Kind::of(inner["as ".len()..].trim());
                 }
                 Some(inner) => {
                     self.next += 1;
@@ -323,8 +377,9 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(file: &WsPath) -> Self {
-        match file.extension().unwrap_or_default().to_ascii_lowercase().as_str() {
+    /// That of files with this extension.
+    fn of(extension: &str) -> Self {
+        match extension.to_ascii_lowercase().as_str() {
             "kdl" => Self::Kdl,
             "svg" | "xml" | "html" | "htm" => Self::Markup,
             "json" | "jsonl" | "yaml" | "yml" | "toml" => Self::Json,

@@ -52,6 +52,27 @@ fn a_field_is_written_as_its_file_writes_values() {
     let plain = "17 attention, loss assets/picture.png false picture.png a/b";
     assert_eq!([shown("a.md"), shown("a.svg")], [plain, plain]);
     assert_eq!(shown("a.sh"), plain.replace(',', ""));
+    assert_eq!(good("a.txt.in", &format!("@as kdl@\n{text}"), &[]), shown("a.kdl"));
+}
+
+#[test]
+fn a_default_may_have_fields_of_the_params_above() {
+    let text =
+        "params { project type=\"tree\"; title type=\"string\" default=\"About @project.name@\" }";
+    let template = package_template(&WsPath::root(), text);
+    assert_eq!(template.problems, []);
+    let given = Given::from([("project".to_owned(), vec![Scalar::Text("//code/tt-rs".into())])]);
+    let fields = Fields::new(&template.value, &given, &WsPath::root(), "films");
+    assert_eq!(filled(&WsPath::root(), "@title@", &fields).value, "About tt-rs");
+}
+
+#[test]
+fn paths_are_from_the_package_that_a_file_is_in() {
+    let template = package_template(&WsPath::new("t/template.kdl").unwrap(), TEMPLATE).value;
+    let fields = Fields::new(&template, &Given::new(), &WsPath::new("a/b").unwrap(), "films");
+    let fields = fields.of_package(&WsPath::new("c/d").unwrap());
+    let text = filled(&WsPath::root(), "@package@ @picture@ @picture.name@", &fields);
+    assert_eq!(text.value, "a/b/c/d ../../assets/picture.png picture.png");
 }
 
 #[test]
