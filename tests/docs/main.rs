@@ -13,9 +13,10 @@ use page::{Block, Command, Page};
 use session::Session;
 
 /// The pages that show commands; those of one list are run in one home folder, in this order.
-const PAGES: [&[&str]; 3] = [
+const PAGES: [&[&str]; 4] = [
     &["README.md"],
     &["docs/guide/week.md"],
+    &["docs/guide/new.md"],
     &["docs/guide/tutorial.md", "docs/guide/why-plan-query.md", "docs/guide/store-and-sandbox.md"],
 ];
 
@@ -30,12 +31,17 @@ fn the_readme_does_what_it_says() {
 
 #[test]
 fn the_guide_does_what_it_says() {
-    run(PAGES[2]);
+    run(PAGES[3]);
 }
 
 #[test]
 fn the_week_goes_as_it_says() {
     run(PAGES[1]);
+}
+
+#[test]
+fn templates_are_as_they_are_described() {
+    run(PAGES[2]);
 }
 
 #[test]

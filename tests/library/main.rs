@@ -12,5 +12,6 @@ mod ai;
 mod audio;
 mod captions;
 mod image;
+mod templates;
 mod text;
 mod video;

@@ -1,0 +1,141 @@
+//! The built-in templates of `vwfb new`: what they make is right whatever it is given, previews and
+//! builds at once, and is a film.
+
+use std::fs;
+
+use crate::media::{output, probed};
+use crate::world::World;
+
+/// Concepts that are hard to write into any of the files.
+const HOSTILE: [&str; 5] = [
+    "Attention, \"heads\" & keys",
+    "}} {vars.x} {{ \"# \\",
+    "<b>bold</b> $(exit 1) `id`",
+    "## Concept 9\nnext line @title@",
+    "Grüße und Ωmega",
+];
+
+/// A folder that is no workspace, with a project and a recording.
+fn folder() -> World {
+    let world = World::empty();
+    fs::remove_file(world.path("WORKSPACE.kdl")).unwrap();
+    world.write("code/tt-rs/README.md", "A project.\n");
+    let demo = world.path("demo.mp4");
+    let picture = ["-v", "error", "-f", "lavfi", "-i", "testsrc=s=320x180:d=2:r=25"];
+    let sound = ["-f", "lavfi", "-i", "sine=d=2", "-shortest", demo.to_str().unwrap()];
+    let _none = output("ffmpeg", &[&picture[..], &sound[..]].concat());
+    world
+}
+
+fn concepts() -> String {
+    format!("concepts={}", serde_json::to_string(&HOSTILE).unwrap())
+}
+
+/// What `vwfb new TEMPLATE film` with these values prints.
+fn made(world: &World, template: &str, values: &[&str]) -> String {
+    let sets = values.iter().flat_map(|value| ["--var", value]);
+    let args: Vec<&str> = ["new", template, "film"].into_iter().chain(sets).collect();
+    world.ok(&args).stdout
+}
+
+#[test]
+fn a_short_previews_and_builds_at_once() {
+    let world = folder();
+    let made = made(&world, "shorts", &["episode_number=17", &concepts()]);
+    assert_eq!(
+        made,
+        "WORKSPACE.kdl\nfilm/BUILD.kdl\nfilm/narration.md\nfilm/outline.json\nfilm/summary.txt\n"
+    );
+    let previewed = world.ok(&["preview", "//film:final", "--profile", "draft"]);
+    let _told = previewed.says("0 of 7 segments real; missing: film/assets/background.png");
+    let built = world.ok(&["build", "//film:all", "--profile", "draft"]);
+    let _told = built.says("provisional //film:final: film/assets/background.png, film/assets/intro.mp4, film/assets/music.mp3, film/assets/outro.mp4");
+    let film = world.path("vwfb-out/+draft/film/final.mp4");
+    assert_eq!(probed(&film, "v:0", "width,height"), ["540", "960"]);
+    let spoken = world.read("vwfb-out/+draft/film/narration/05-concept-4.txt");
+    assert!(spoken.starts_with("Number 4: ## Concept 9 next line @title@. "), "{spoken}");
+    let outline: serde_json::Value =
+        serde_json::from_str(&world.read("film/outline.json")).unwrap();
+    for (index, concept) in HOSTILE.iter().enumerate() {
+        assert_eq!(outline[index + 1]["title"], *concept);
+    }
+}
+
+#[test]
+fn a_short_and_an_explainer_are_made_of_shared_files() {
+    let world = folder();
+    let values = [
+        "project_path=code/tt-rs",
+        "key_features=[\"Fast, small\", Placeholders]",
+        &concepts(),
+        "demo_recordings=demo.mp4",
+        "use_avatar=true",
+        "llm=replay",
+    ];
+    let made = made(&world, "dual", &values);
+    assert!(made.contains("\nfilm/demo_recordings/demo.mp4\n"), "{made}");
+    assert!(made.contains("\nfilm/explainer/answers/outline.txt\n"), "{made}");
+    let built = world.ok(&["build", "//film:upload", "--profile", "draft"]);
+    let _told = built.says("film/assets/avatar.mp4, film/assets/background.png");
+    let out = |name: &str| world.path(&format!("vwfb-out/+draft/film/{name}"));
+    assert_eq!(probed(&out("short/final.mp4"), "v:0", "width,height"), ["540", "960"]);
+    assert_eq!(probed(&out("explainer/final.mp4"), "v:0", "width,height"), ["960", "540"]);
+    let told = fs::read_to_string(out("explainer/description.txt")).unwrap();
+    assert!(told.starts_with("tt-rs: Fast, small, Placeholders.\n\n00:00 tt-rs\n"), "{told}");
+    let chapters: Vec<&str> = told.lines().skip(2).filter_map(|line| line.get(6..)).collect();
+    assert_eq!(chapters, ["tt-rs", "Why", "Fast, small", "Placeholders", "Demo", "demo", "Try it"]);
+    assert!(fs::read_to_string(out("explainer/subtitles.srt")).unwrap().contains("Placeholders."));
+    assert!(out("explainer/thumbnail.jpg").is_file());
+}
+
+#[test]
+fn every_choice_makes_a_package_without_problems() {
+    let short = ["episode_number=1", "concepts=[a, b, c, d, e]"];
+    let long = ["project_path=code/tt-rs", "key_features=[a]"];
+    let both = [&short[..], &long[..]].concat();
+    for (template, values) in
+        [("shorts", &short[..]), ("explainer", &long[..]), ("dual", &both[..])]
+    {
+        for choice in [
+            &["review=true"][..],
+            &["review=true", "llm=replay"],
+            &["use_avatar=true", "review=true", "demo_recordings=[demo.mp4]", "title=A \"title\""],
+            &["custom_narration=code/mine.md", "llm=replay"],
+        ] {
+            let world = folder();
+            world.write("code/mine.md", "## Intro\n\nHello.\n");
+            let listed = world.ok(&["new", "--list", template]).stdout;
+            let is_param = |value: &&&str| {
+                let name = value.split_once('=').unwrap().0;
+                listed.contains(&format!("\n  {name} "))
+            };
+            let choice: Vec<&str> = choice.iter().filter(is_param).copied().collect();
+            let _made = made(&world, template, &[values, &choice].concat());
+            let checked = world.ok(&["check"]).says(": 0 errors, 0 warnings");
+            // What is written is as `vwfb fmt` writes it.
+            let _formatted = world.ok(&["fmt", "--check"]);
+            assert!(!checked.stderr.contains("0 targets"), "{template} {choice:?}");
+        }
+    }
+}
+
+#[test]
+fn checkpoints_stop_a_film_that_is_to_be_reviewed() {
+    let world = folder();
+    let values = ["episode_number=1", "concepts=[a, b, c, d, e]", "review=true"];
+    let _made = made(&world, "shorts", &values);
+    let build = ["build", "//film:final", "--profile", "draft"];
+    let _waits = world.run(&build).exits(5).says("waiting //film:review_text: ");
+    let _open = world.ok(&["approve", "//film:review_text", "--profile", "draft"]);
+    let _waits = world.run(&build).exits(5).says("waiting //film:review_audio: ");
+}
+
+#[test]
+fn an_engine_that_is_not_there_is_named() {
+    let world = folder();
+    let values = ["--var", "episode_number=1", "--var", "concepts=[a, b, c, d, e]"];
+    let args = [&["new", "shorts", "film", "--var", "llm=ollama"], &values[..]].concat();
+    let refused = world.run(&args).exits(2);
+    let _told = refused.says("`llm` cannot be `ollama`").says("one of `none`, `replay`");
+    assert!(!world.path("film").exists() && !world.path("WORKSPACE.kdl").exists());
+}
