@@ -112,6 +112,7 @@ impl PackageTemplate {
                 values.iter().try_for_each(|value| check_file(param, &value.scalar))?;
             } else {
                 typed_values(param, &values)?;
+                values.iter().try_for_each(|value| check_text(param, &value.scalar))?;
             }
             Ok(values)
         });
@@ -122,6 +123,17 @@ impl PackageTemplate {
                 Err(Diagnostic::error(BAD_OVERRIDE, message).maybe_hint(problem.hint))
             }
         }
+    }
+}
+
+/// Whether `scalar` is no blank text, unless `param` may be left out.
+fn check_text(param: &VarDef, scalar: &Scalar) -> Result<(), Diagnostic> {
+    match scalar {
+        Scalar::Text(text) if text.trim().is_empty() && !param.schema.optional => {
+            let message = format!("expected a text for `{}`, found a blank one", param.name);
+            Err(Diagnostic::error(BAD_OVERRIDE, message).at(&param.anchor))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -198,8 +210,14 @@ params {
 
     #[test]
     fn everything_that_does_not_fit_is_told() {
-        let set =
-            sets(&["number=0", "concepts=[a]", "picture=x.gif", "revew=true", "//p:number=1"]);
+        let set = sets(&[
+            "number=0",
+            "concepts=[a]",
+            "concepts=[a, ]",
+            "picture=x.gif",
+            "revew=true",
+            "//p:number=1",
+        ]);
         let problems = template().given(&set).problems;
         let told: Vec<String> = problems
             .iter()
@@ -210,6 +228,7 @@ params {
             [
                 "`--var number=0` does not fit: `number` is at least 1, not 0 ()",
                 "`--var concepts=[a]` does not fit: `concepts` has 2 values, not 1 ()",
+                "`--var concepts=[a, ]` does not fit: expected a text for `concepts`, found a blank one ()",
                 "`--var picture=x.gif` does not fit: `picture` cannot be `x.gif` (it takes files \
                  that end in `.png`, `.jpg`)",
                 "the template has no param that `--var revew=true` sets (did you mean `review`?)",
