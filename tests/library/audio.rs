@@ -417,8 +417,7 @@ fn midi_that_cannot_be_played_is_refused_with_its_reason() {
 #[test]
 fn a_finished_sound_has_its_loudness_and_its_length() {
     let wave = square(RATE, 100, 3_000);
-    let world =
-        recordings(r#"level "done" audio="wave.wav" target-db=-15"#, &[("wave", &wave)]);
+    let world = recordings(r#"level "done" audio="wave.wav" target-db=-15"#, &[("wave", &wave)]);
     let done = built(&world, "done");
     assert_near(mean_volume(&done), -15.0, 0.5);
     // AAC fills its last packet.
