@@ -255,6 +255,23 @@ fn a_template_that_is_wrong_makes_nothing() {
 }
 
 #[test]
+fn what_cannot_be_written_leaves_nothing_behind() {
+    let world = world();
+    world.write("templates/notes/assets", "a file where a folder is to be\n");
+    world.write("one.txt", "1\n");
+    fs::remove_file(world.path("WORKSPACE.kdl")).unwrap();
+    let user = world.root().with_file_name("vwfb");
+    fs::create_dir_all(&user).unwrap();
+    fs::rename(world.path("templates"), user.join("templates")).unwrap();
+    let args = [&new("notes", "deep/n", &GOOD)[..], &["--var", "picture=one.txt"]].concat();
+    let mut command = world.command(&args);
+    command.env("XDG_CONFIG_HOME", world.root().parent().unwrap());
+    let refused = world.ended(command.output().unwrap()).exits(4);
+    let _told = refused.says("error: cannot write `");
+    assert_eq!(names(&world), ["one.txt"]);
+}
+
+#[test]
 fn no_value_is_more_than_text() {
     let world = world();
     let hostile = ["\" \"# }} {x} {{ \\", "<b>&'\n## two\u{202e}\u{2028}@number@ $(exit 1) ü"];
