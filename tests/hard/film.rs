@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 
+use crate::explainer;
 use crate::review::approved;
 use crate::world::{World, contents};
 
@@ -116,17 +118,47 @@ fn the_film_is_what_its_rules_say_and_an_edit_costs_what_it_must() {
     world.write("shorts/narration.md", moved);
     assert_eq!(ran(&world), joined(&["narration"], &SOUND), "from the store");
 
+    let shown = digests(&film);
     let slide = world.read("shorts/slides/cutoff.svg");
     let slide = slide.replace("</svg>", "<circle cx=\"99\" cy=\"99\" r=\"9\" fill=\"red\"/></svg>");
     world.write("shorts/slides/cutoff.svg", slide);
     let drawn = ["segments[cutoff].slide", "segments[cutoff].clip"];
     assert_eq!(ran(&world), joined(&drawn, &[]));
+    let changed = frames_of(&world, "cutoff");
+    let now = digests(&film);
+    let other: Vec<usize> = (0..now.len()).filter(|at| shown[*at] != now[*at]).collect();
+    assert_eq!(shown.len(), now.len());
+    assert!(
+        other.iter().all(|at| changed.contains(at)),
+        "{changed:?}, but these differ: {other:?}"
+    );
+    assert!(other.len() * 2 > changed.len(), "the slide is seen: {other:?}");
 
     world.write("shorts/narration.md", text);
     copy_back(&world, "shorts/slides/cutoff.svg");
     let counts = world.counts(&FILM);
     assert_eq!(counts.get("ran"), None, "everything was made before: {counts:?}");
     assert!(fs::read(&film).unwrap() == bytes, "the film is the old one again");
+}
+
+/// A digest of each decoded frame of a film.
+fn digests(film: &Path) -> Vec<String> {
+    let args = ["-v", "error", "-i", film.to_str().unwrap(), "-map", "0:v:0", "-f", "framemd5"];
+    let lines = printed("ffmpeg", &args, Path::new("-"));
+    let lines = lines.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect()
+}
+
+/// Where the frames of a segment are in the film.
+fn frames_of(world: &World, segment: &str) -> Range<usize> {
+    let counts = CLIPS.map(|clip| {
+        let label = format!("//shorts:segments[{clip}].clip");
+        let path = world.ok(&[&["build", &label], &FILM[1..]].concat()).stdout;
+        usize::try_from(frames(Path::new(path.trim_end()))).unwrap()
+    });
+    let at = CLIPS.iter().position(|clip| *clip == segment).unwrap();
+    let from: usize = counts[..at].iter().sum();
+    from..from + counts[at]
 }
 
 fn copy_back(world: &World, path: &str) {
@@ -178,6 +210,7 @@ fn two_clean_builds_of_every_example_make_the_same_bytes() {
         assert!(made[1].get(path) == Some(bytes), "`{path}` differs between two builds");
     }
     assert_eq!(made[0].len(), made[1].len());
+    explainer::are_right(&one);
 }
 
 /// The packages below a folder.

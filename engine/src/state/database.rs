@@ -10,7 +10,7 @@ use super::StateError;
 
 /// The format of `state.db`. All but the history of versions can be found out again, so of an older
 /// one the rest is emptied, not converted.
-pub(super) const VERSION: i64 = 6;
+pub(super) const VERSION: i64 = 7;
 
 const SCHEMA: &str = "
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, finished_ms INTEGER,
