@@ -193,6 +193,9 @@ fn notes(page: &mut String, rule: &RuleDef) {
     if rule.network {
         notes.push("It may use the network.".to_owned());
     }
+    if rule.terminal {
+        notes.push("It gets a terminal of its own.".to_owned());
+    }
     if matches!(rule.body, Body::WriteFile | Body::Forward) {
         notes.push("It starts no process.".to_owned());
     }

@@ -14,6 +14,9 @@ use crate::chain::chain;
 use crate::stamps::Stamps;
 use crate::state::{State, StateError};
 
+/// The program that comes with vwfb, and is looked for beside it first.
+const KIT: &str = "vwfb-kit";
+
 /// How many closures are kept for a later process; those of this one come first.
 const MOST_SAVED: usize = 256;
 
@@ -65,7 +68,7 @@ impl Tools {
         if let Some(found) = known.closures.get(tool) {
             return found.clone();
         }
-        let found = known.closure(&spec(tool, &self.root), &self.stamps);
+        let found = known.closure(&spec(tool, &self.root, beside()), &self.stamps);
         known.closures.insert(tool.clone(), found.clone());
         found
     }
@@ -153,13 +156,20 @@ impl Known {
     }
 }
 
-fn spec(tool: &ToolDef, root: &Path) -> ToolSpec {
+/// The folder of the program that runs.
+fn beside() -> Option<PathBuf> {
+    Some(std::env::current_exe().ok()?.parent()?.to_owned())
+}
+
+fn spec(tool: &ToolDef, root: &Path, beside: Option<PathBuf>) -> ToolSpec {
     if tool.name == BASE_TOOLCHAIN && tool.programs.is_empty() {
         return ToolSpec::base();
     }
-    let program = |name: &String| match name.strip_prefix("//") {
-        Some(path) => ProgramSpec::at(name, &root.join(path)),
-        None => ProgramSpec::named(name),
+    let own = beside.map(|folder| folder.join(KIT)).filter(|path| path.is_file());
+    let program = |name: &String| match (name.strip_prefix("//"), &own) {
+        (Some(path), _) => ProgramSpec::at(name, &root.join(path)),
+        (None, Some(own)) if name == KIT => ProgramSpec::at(name, own),
+        (None, _) => ProgramSpec::named(name),
     };
     ToolSpec {
         name: tool.name.clone(),
@@ -230,6 +240,23 @@ mod tests {
         assert_ne!(tools.closure(&tool("//gen.sh")).unwrap(), found);
         tools.closure(&tool("sh")).unwrap();
         assert_eq!(tools.searched(), 1);
+    }
+
+    #[test]
+    fn only_our_own_program_is_found_beside_us() {
+        let temp = tempfile::tempdir().unwrap();
+        let named = |name: &str, beside| {
+            let tool = ToolDef { name: name.into(), programs: vec![name.into()], data: Vec::new() };
+            spec(&tool, Path::new("/w"), beside).programs.remove(0)
+        };
+        let beside = || Some(temp.path().to_owned());
+        assert_eq!(named(KIT, beside()), ProgramSpec::named(KIT), "it is not there");
+        for name in [KIT, "ffmpeg"] {
+            fs::write(temp.path().join(name), "").unwrap();
+        }
+        assert_eq!(named(KIT, beside()), ProgramSpec::at(KIT, &temp.path().join(KIT)));
+        assert_eq!(named("ffmpeg", beside()), ProgramSpec::named("ffmpeg"));
+        assert_eq!(named(KIT, None), ProgramSpec::named(KIT));
     }
 
     #[test]

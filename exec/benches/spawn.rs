@@ -47,6 +47,7 @@ fn action(words: &[&str], base: &Closure) -> Action {
         success_codes: BTreeSet::from([0]),
         tools: BTreeMap::from([("base".to_owned(), base.fingerprint)]),
         network: false,
+        terminal: false,
         seed: None,
         take: 0,
         feedback: None,

@@ -31,6 +31,8 @@ pub struct Action {
     pub tools: BTreeMap<String, Digest>,
     /// Whether it may use the network.
     pub network: bool,
+    /// Whether it gets a terminal of its own, whose controlling side is its standard input.
+    pub terminal: bool,
     /// The seed of a seeded rule.
     pub seed: Option<i64>,
     /// Which of several results this is; 0 by default.

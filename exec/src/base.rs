@@ -145,6 +145,7 @@ pub const BASE_PATHS: &[BasePath] = &[
     device("/dev/urandom", "random numbers, also of libraries that never use them"),
     // Other processes' environments and memory stay closed; their command lines do not.
     read("/proc", "a program's view of itself, and of the machine"),
+    // Not here: `/dev/ptmx`, `/dev/pts` and `/dev/tty`. See `docs/design/execution.md`, Terminals.
     read(
         "/sys/devices/system/cpu",
         "the C library counts processors there; the count is in no key",

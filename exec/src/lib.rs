@@ -24,6 +24,7 @@ mod log;
 mod rulebook;
 mod running;
 mod spawn;
+mod terminal;
 mod turn;
 mod wire;
 

@@ -66,6 +66,7 @@ impl Process<'_> {
             env: self.env()?,
             cwd: scratch.root().to_owned(),
             stdin: routed(&action.stdin)?.unwrap_or_else(|| PathBuf::from("/dev/null")),
+            terminal: action.terminal,
             stdout: routed(&action.stdout)?,
             stderr: routed(&action.stderr)?,
             log: scratch.log(),

@@ -62,6 +62,7 @@ mod tests {
                 .into(),
             cwd: "/w".into(),
             stdin: "/dev/null".into(),
+            terminal: false,
             stdout: None,
             stderr: Some("/w/out/errors".into()),
             log: "/log".into(),

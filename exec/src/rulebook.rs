@@ -24,6 +24,8 @@ pub(crate) struct Grounds {
     pub(crate) generation: u64,
     /// Whether it may use the network.
     pub(crate) network: bool,
+    /// Whether it gets a terminal, which is another one each time.
+    pub(crate) terminal: bool,
 }
 
 impl Grounds {
@@ -58,6 +60,9 @@ pub(crate) struct Rulebook {
 impl Rulebook {
     /// The rules that follow from `grounds`, in full where the launcher does not know them.
     pub(crate) fn numbered(&mut self, grounds: &Grounds) -> NumberedRules {
+        if grounds.terminal {
+            return NumberedRules { number: MOST, meaning: Some(grounds.rules()) };
+        }
         if let Some(number) = self.known.iter().position(|known| known.is(grounds)) {
             return NumberedRules { number, meaning: None };
         }

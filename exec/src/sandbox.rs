@@ -180,6 +180,16 @@ pub(crate) fn ruleset(rules: &Rules) -> Result<RulesetCreated, ConfineError> {
     Ok(ruleset)
 }
 
+/// `ruleset`, which is nobody else's, with a terminal that the task may use as its own. No other
+/// one can become `/dev/tty`: a task's session begins without, and it can open none.
+pub(crate) fn with_terminal(
+    ruleset: RulesetCreated,
+    slave: &Path,
+) -> Result<RulesetCreated, ConfineError> {
+    let access = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev;
+    allow(allow(ruleset, slave, access)?, Path::new("/dev/tty"), access)
+}
+
 /// All that is denied unless a rule allows it.
 fn handled(network: bool) -> Result<Ruleset, RulesetError> {
     let ruleset = Ruleset::default()
@@ -204,6 +214,8 @@ fn allow(
 
 #[cfg(test)]
 mod tests {
+    use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+
     use super::*;
 
     #[test]
@@ -212,6 +224,34 @@ mod tests {
         assert_eq!(Level(2).to_string(), "files (Landlock 2)");
         assert_eq!(Level(5).to_string(), "files, tcp (Landlock 5)");
         assert_eq!(Level(7).to_string(), "files, tcp, signals (Landlock 7)");
+    }
+
+    #[test]
+    fn a_confined_thread_opens_no_terminal_but_its_own() {
+        if !Level::detect().confines_files() {
+            return;
+        }
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let own = crate::terminal::Terminal::open().unwrap();
+        let others = crate::terminal::Terminal::open().unwrap();
+        let ruleset = ruleset(&Rules::default()).unwrap();
+        let all = AccessFs::from_file(TRIED);
+        let ruleset = allow(ruleset, Path::new("/dev/ptmx"), all).unwrap();
+        let ruleset = with_terminal(ruleset, own.slave()).unwrap();
+        let opened = thread::spawn(move || {
+            restrict_thread(ruleset).unwrap();
+            let open = |path: &Path| std::fs::OpenOptions::new().write(true).open(path).is_ok();
+            let further = openpt(flags).map(|master| {
+                grantpt(&master).unwrap();
+                unlockpt(&master).unwrap();
+                ioctl_tiocgptpeer(&master, flags).is_ok()
+            });
+            (open(own.slave()), open(others.slave()), further)
+        });
+        let (own, others, further) = opened.join().unwrap();
+        assert!(own && !others);
+        // Why the launcher opens it: no other way leads to the second side.
+        assert_ne!(further, Ok(true));
     }
 
     #[test]

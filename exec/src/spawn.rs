@@ -14,6 +14,7 @@ use crate::failure::Unstartable;
 use crate::log::Log;
 use crate::sandbox::{self, ConfineError};
 use crate::shell::{self, OnlyCommand, Redirection};
+use crate::terminal::Terminal;
 use crate::turn::Turn;
 use crate::wire::{NumberedRules, Only, Reply, Run};
 
@@ -36,7 +37,9 @@ pub(crate) fn spawn(
     turn: impl FnOnce() -> Result<Option<Turn>, Reply> + Send,
 ) -> Result<Spawned, Reply> {
     let log = Log::open(&run.log).map_err(|error| refused("cannot log", &error))?;
-    let commands = Commands::of(run, &log)?;
+    let terminal = run.terminal.then(Terminal::open).transpose();
+    let terminal = terminal.map_err(|error| refused("cannot open a terminal", &error))?;
+    let commands = Commands::of(run, terminal.as_ref(), &log)?;
     let start = || {
         let mut command = commands.choose(&run.cwd);
         let turn = turn()?;
@@ -44,7 +47,13 @@ pub(crate) fn spawn(
     };
     let (child, turn) = match rules {
         None => start()?,
-        Some(rules) => confined(rulesets.get(rules).map_err(unconfined)?, start)?,
+        Some(rules) => {
+            let mut ruleset = rulesets.get(rules).map_err(unconfined)?;
+            if let Some(terminal) = &terminal {
+                ruleset = sandbox::with_terminal(ruleset, terminal.slave()).map_err(unconfined)?;
+            }
+            confined(ruleset, start)?
+        }
     };
     Ok(Spawned { child, log, turn })
 }
@@ -88,19 +97,19 @@ struct Commands<'a> {
 }
 
 impl<'a> Commands<'a> {
-    fn of(run: &'a Run, log: &Log) -> Result<Self, Reply> {
+    fn of(run: &'a Run, terminal: Option<&Terminal>, log: &Log) -> Result<Self, Reply> {
         let mut whole = Command::new(&run.program);
         whole.args(&run.args);
         let Some(Only { program, command: OnlyCommand { name, args, redirections } }) = &run.only
         else {
-            let command = dressed(whole, run, log)?;
+            let command = dressed(whole, run, terminal, log)?;
             return Ok(Self { command, redirections: &[], shell: None });
         };
         let mut only = Command::new(program);
         only.arg0(name).args(args);
-        let command = dressed(only, run, log)?;
+        let command = dressed(only, run, terminal, log)?;
         let is_plain = redirections.is_empty();
-        let shell = if is_plain { None } else { Some(dressed(whole, run, log)?) };
+        let shell = if is_plain { None } else { Some(dressed(whole, run, terminal, log)?) };
         Ok(Self { command, redirections, shell })
     }
 
@@ -126,8 +135,17 @@ impl<'a> Commands<'a> {
 }
 
 /// The command as a task's process.
-fn dressed(mut command: Command, run: &Run, log: &Log) -> Result<Command, Reply> {
-    let stdin = File::open(&run.stdin).map_err(|error| cannot_open(&run.stdin, &error))?;
+fn dressed(
+    mut command: Command,
+    run: &Run,
+    terminal: Option<&Terminal>,
+    log: &Log,
+) -> Result<Command, Reply> {
+    let stdin = match terminal {
+        Some(terminal) => terminal.stdin(),
+        None => File::open(&run.stdin).map(Stdio::from),
+    };
+    let stdin = stdin.map_err(|error| cannot_open(&run.stdin, &error))?;
     command
         .env_clear()
         .envs(&run.env)

@@ -101,6 +101,7 @@ impl Task<'_> {
             writable: self.scratch.writable(),
             generation: self.scratch.generation(),
             network: self.action.network,
+            terminal: self.action.terminal,
         }
     }
 

@@ -39,6 +39,8 @@ pub(crate) struct Run {
     pub(crate) cwd: PathBuf,
     /// The file that is its standard input.
     pub(crate) stdin: PathBuf,
+    /// Whether a new terminal's controlling side is that instead.
+    pub(crate) terminal: bool,
     /// The output that its standard output is appended to; the log otherwise.
     pub(crate) stdout: Option<PathBuf>,
     /// The same for standard error.

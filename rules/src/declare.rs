@@ -27,7 +27,7 @@ use crate::library;
 use crate::media::Media;
 use crate::placeholder::{self, Placeholder};
 use crate::read::Problems;
-use crate::rule::{AttrDef, AttrType, Body, Limits, OutDef, RuleDef, Shape};
+use crate::rule::{AttrDef, AttrType, Body, Limits, NameUse, OutDef, RuleDef, Shape};
 use crate::rule_reader::{empty_rule, no_time};
 use crate::suggest::did_you_mean;
 use crate::syntax::Value;
@@ -179,7 +179,7 @@ impl<'a> Declaring<'a> {
         Some(Declared {
             label: self.placed.label.clone(),
             anchor: self.target.anchor().clone(),
-            tools: self.tools(rule),
+            tools: self.tools(rule, given, &attrs),
             prelude: self.rules.prelude(&rule.name),
             after: labels(settings.remove("after")),
             tags: texts(settings.remove("tags")),
@@ -387,7 +387,12 @@ impl<'a> Declaring<'a> {
         Some(text)
     }
 
-    fn tools(&self, rule: &RuleDef) -> Vec<DeclaredTool> {
+    fn tools(
+        &self,
+        rule: &RuleDef,
+        given: &Given,
+        attrs: &BTreeMap<String, AttrValue>,
+    ) -> Vec<DeclaredTool> {
         let built_in = rule.file.is_built_in();
         let mut tools: Vec<DeclaredTool> = Vec::new();
         let mut add = |tool: Arc<ToolDef>, anchor: &Anchor, trusted: bool| {
@@ -396,7 +401,16 @@ impl<'a> Declaring<'a> {
                 tools.push(DeclaredTool { tool, anchor: anchor.clone(), trusted, implied });
             }
         };
-        for tool in &rule.tools {
+        // Those that the target names need leave of the workspace, whoever wrote the rule.
+        for attr in rule.tools.iter().filter_map(NameUse::attribute) {
+            let anchor = given.attrs.get(attr).map_or(self.target.anchor(), |given| &given.anchor);
+            for name in attrs.get(attr).into_iter().flat_map(names) {
+                let toolchain = self.rules.toolchain("task", &name);
+                let base = toolchain.is_none() && tools::is_base(&name);
+                add(tools::tool(&name, toolchain.map(Arc::as_ref)), anchor, base);
+            }
+        }
+        for tool in rule.tools.iter().filter(|tool| tool.attribute().is_none()) {
             let toolchain = self.rules.toolchain(&rule.name, &tool.name);
             let base = toolchain.is_none() && tools::is_base(&tool.name);
             let def = tools::tool(&tool.name, toolchain.map(Arc::as_ref));
@@ -493,6 +507,13 @@ fn labels(value: Option<AttrValue>) -> Vec<(Label, Anchor)> {
         _ => None,
     };
     values.into_iter().filter_map(label).collect()
+}
+
+fn names(value: &AttrValue) -> Vec<String> {
+    match value {
+        AttrValue::List(values) => values.iter().filter_map(AttrValue::text).collect(),
+        one => one.text().into_iter().collect(),
+    }
 }
 
 fn texts(value: Option<AttrValue>) -> BTreeSet<String> {

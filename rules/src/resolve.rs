@@ -178,6 +178,7 @@ fn resolved(
         timeout: declared.limits.timeout,
         retries: declared.limits.retries.unwrap_or(0),
         network: rule.network,
+        terminal: rule.terminal,
         cpu_level: rule.cpu_level,
         results: rule.results,
         seed: seed(declared, scope),

@@ -49,6 +49,8 @@ pub struct RuleDef {
     pub expensive: bool,
     /// Whether it may use the network.
     pub network: bool,
+    /// Whether it gets a terminal of its own.
+    pub terminal: bool,
     /// Whether its results depend on the level of the CPU.
     pub cpu_level: bool,
     /// Whether its inputs keep their names in the sandbox.
@@ -291,6 +293,13 @@ pub struct NameUse {
     pub name: String,
     /// Where it is named.
     pub anchor: Anchor,
+}
+
+impl NameUse {
+    /// The attribute that holds the names, if this is none itself: `{tools}`.
+    pub fn attribute(&self) -> Option<&str> {
+        self.name.strip_prefix('{')?.strip_suffix('}')
+    }
 }
 
 /// Where a task's standard streams go and which exit codes it may end with.

@@ -11,7 +11,7 @@ use parts::{template, template_arg, templates, timeout};
 
 use crate::codes::{
     BAD_NODE, DUPLICATE_NAME, NO_ACTION, NO_OUTPUT, NOT_IN_ENUM, REPEATED_ATTRIBUTE, RESERVED_NAME,
-    TWO_ACTIONS, UNKNOWN_ATTRIBUTE,
+    TWO_ACTIONS, UNKNOWN_ATTRIBUTE, WRONG_TYPE,
 };
 use crate::core_rules;
 use crate::diagnostic::Diagnostic;
@@ -19,7 +19,9 @@ use crate::interpolate::{Bound, Template};
 use crate::label::WsPath;
 use crate::package;
 use crate::read::{self, Problems};
-use crate::rule::{ArgGroup, AttrDef, AttrType, Body, GroupDef, Limits, NameUse, RuleDef, Stdio};
+use crate::rule::{
+    ArgGroup, AttrDef, AttrType, Body, GroupDef, Limits, NameUse, RuleDef, Shape, Stdio,
+};
 use crate::rule_check;
 use crate::rule_file::RuleFile;
 use crate::schema;
@@ -28,7 +30,7 @@ use crate::syntax::{Node, Scalar, Value};
 use crate::task::Results;
 
 /// The nodes of a rule.
-const NODES: [&str; 23] = [
+const NODES: [&str; 24] = [
     "doc",
     "attr",
     "attrs",
@@ -45,6 +47,7 @@ const NODES: [&str; 23] = [
     "results",
     "expensive",
     "network",
+    "terminal",
     "cpu-level",
     "stdin",
     "stdout",
@@ -55,7 +58,7 @@ const NODES: [&str; 23] = [
 ];
 
 /// The nodes of a rule that a `task` has too, beside the attributes that every target takes.
-pub(crate) const TASK_NODES: [&str; 16] = [
+pub(crate) const TASK_NODES: [&str; 17] = [
     "doc",
     "out",
     "group",
@@ -65,6 +68,7 @@ pub(crate) const TASK_NODES: [&str; 16] = [
     "results",
     "expensive",
     "network",
+    "terminal",
     "cpu-level",
     "stdin",
     "stdout",
@@ -127,6 +131,7 @@ pub(crate) fn empty_rule(name: &str, file: &WsPath, node: &Node) -> RuleDef {
         results: Results::Deterministic,
         expensive: false,
         network: false,
+        terminal: false,
         cpu_level: false,
         keep_names: false,
     }
@@ -189,6 +194,7 @@ impl RuleReader {
             "results" => rule.results = results(node, problems),
             "expensive" => rule.expensive = read::flag_arg(node, problems).unwrap_or(false),
             "network" => rule.network = read::flag_arg(node, problems).unwrap_or(false),
+            "terminal" => rule.terminal = read::flag_arg(node, problems).unwrap_or(false),
             "cpu-level" => rule.cpu_level = read::flag_arg(node, problems).unwrap_or(false),
             "keep-names" => rule.keep_names = read::flag_arg(node, problems).unwrap_or(false),
             "stdin" => rule.stdio.stdin = template_arg(node, problems),
@@ -312,6 +318,7 @@ impl RuleReader {
             let problem = Diagnostic::error(NO_OUTPUT, message).at(&rule.anchor);
             problems.push(problem.hint("add an `out`: what a command makes is what it is run for"));
         }
+        self.check_tools(problems);
         self.check_extents(problems);
         if !self.free {
             problems.0.extend(rule_check::check(rule, &Bound::default()));
@@ -321,6 +328,28 @@ impl RuleReader {
 
 impl RuleReader {
     /// Notes what sizes and lengths of placeholders name that is no attribute.
+    /// What holds the names of tools is an attribute of texts.
+    fn check_tools(&self, problems: &mut Problems) {
+        for tool in &self.rule.tools {
+            let Some(name) = tool.attribute() else { continue };
+            let problem = match self.rule.attr(name) {
+                Some(attr) if attr.ty == AttrType::Text && attr.shape != Shape::Map => continue,
+                Some(_) => {
+                    let message = format!("`{name}` holds no names of tools");
+                    Diagnostic::error(WRONG_TYPE, message)
+                        .hint("it is to be of the type `string`, a single one or a list")
+                }
+                None => {
+                    let message = format!("`{}` has no attribute `{name}`", self.rule.name);
+                    let known = self.rule.attrs.iter().map(|attr| attr.name.as_str());
+                    let hint = did_you_mean(name, known);
+                    Diagnostic::error(UNKNOWN_ATTRIBUTE, message).maybe_hint(hint)
+                }
+            };
+            problems.push(problem.at(&tool.anchor));
+        }
+    }
+
     fn check_extents(&self, problems: &mut Problems) {
         let rule = &self.rule;
         let of_attrs = rule.attrs.iter().map(|attr| (&attr.extent, &attr.anchor));

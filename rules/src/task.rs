@@ -141,6 +141,8 @@ pub struct TaskDef {
     pub retries: u32,
     /// Whether it may use the network.
     pub network: bool,
+    /// Whether it gets a terminal of its own, whose controlling side is its standard input.
+    pub terminal: bool,
     /// Whether its results depend on the level of the CPU, which is then part of its key.
     pub cpu_level: bool,
     /// What two runs have in common.
