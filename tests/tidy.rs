@@ -137,8 +137,9 @@ fn arrows_between_crates_point_one_way() {
         ("vwfb-cas", [].as_slice()),
         ("vwfb-rules", &[]),
         ("vwfb-exec", &["vwfb-cas"]),
+        ("vwfb-kit", &[]),
         ("vwfb-engine", &["vwfb-cas", "vwfb-exec", "vwfb-rules"]),
-        ("vwfb", &["vwfb-cas", "vwfb-engine", "vwfb-exec", "vwfb-rules"]),
+        ("vwfb", &["vwfb-cas", "vwfb-engine", "vwfb-exec", "vwfb-kit", "vwfb-rules"]),
     ]);
     let metadata = metadata();
     for package in own(&metadata) {
