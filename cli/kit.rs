@@ -5,8 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use vwfb_kit::music::{self, BadKey, Mood, Wish};
 use vwfb_kit::paint::{Canvas, Fonts, Painter};
 use vwfb_kit::play::{self, Output};
 use vwfb_kit::pty::{self, Shell, Start};
@@ -24,6 +26,8 @@ struct Kit {
 enum Work {
     /// Play a tape; its pictures come as PPM files, one after the other
     Play(Play),
+    /// Compose music as a MIDI file
+    Compose(Compose),
     /// Become a program on the terminal that is standard input
     #[command(name = pty::ON_TERMINAL, hide = true)]
     OnTerminal {
@@ -31,6 +35,30 @@ enum Work {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
+}
+
+#[derive(Debug, Args)]
+struct Compose {
+    /// The file to write
+    file: PathBuf,
+    /// The mood
+    #[arg(long, default_value = "calm")]
+    mood: String,
+    /// The key, as in C, F#m or Bb; the mood's own by default
+    #[arg(long)]
+    key: Option<String>,
+    /// Beats a minute, about; the mood's own by default
+    #[arg(long, value_parser = clap::value_parser!(u32).range(30..=300))]
+    tempo: Option<u32>,
+    /// Which of all such pieces
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    seed: i64,
+    /// How many seconds it lasts
+    #[arg(long)]
+    length: f64,
+    /// How much goes on, from 0 to 100
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
+    intensity: u8,
 }
 
 #[derive(Debug, Args)]
@@ -69,6 +97,7 @@ struct Play {
 fn main() -> ExitCode {
     let done = match Kit::parse().work {
         Work::Play(play) => play.run(),
+        Work::Compose(compose) => compose.run(),
         Work::OnTerminal { command } => {
             let program = command.first().cloned().unwrap_or_default();
             Err(format!("error: cannot start `{program}`: {}", pty::become_shell(&command)))
@@ -80,6 +109,37 @@ fn main() -> ExitCode {
             let _ = writeln!(io::stderr(), "{message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+impl Compose {
+    fn run(&self) -> Result<(), String> {
+        let mood = Mood::named(&self.mood).map_err(|near| {
+            let hint = near.map_or_else(
+                || format!("there are {}", Mood::names().collect::<Vec<_>>().join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            format!("error: no mood `{}`\nhint: {hint}", self.mood)
+        })?;
+        let key = self.key.as_deref().unwrap_or(mood.key).parse().map_err(|error: BadKey| {
+            format!("error: {error}\nhint: write `C`, `F#m` or `Bb`: a letter from A to G, `#` or `b`, and `m` for minor")
+        })?;
+        if !(0.1..=7200.0).contains(&self.length) {
+            return Err(format!(
+                "error: music of {} s cannot be composed\nhint: a tenth of a second to two hours can",
+                self.length
+            ));
+        }
+        let wish = Wish {
+            mood,
+            key,
+            tempo: self.tempo.unwrap_or(mood.tempo).into(),
+            seed: self.seed.cast_unsigned(),
+            length: Duration::from_secs_f64(self.length),
+            intensity: self.intensity,
+        };
+        fs::write(&self.file, music::compose(&wish).to_midi())
+            .map_err(|error| format!("error: cannot write `{}`: {error}", self.file.display()))
     }
 }
 

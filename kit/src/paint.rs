@@ -74,6 +74,8 @@ impl Painter {
             let left = self.left + u32::try_from(column).unwrap_or_default() * width;
             left..left + cells * width
         };
+        // Letters that are wider than their cells leave no trace beside the text.
+        let text = across(0, u32::try_from(row.len()).unwrap_or_default());
         for (column, cell) in row.iter().enumerate() {
             self.canvas.fill(across(column, 1), top..top + height, cell.paper);
         }
@@ -81,7 +83,12 @@ impl Painter {
             let x = across(column, cell.width.into());
             if !cell.char.is_whitespace() {
                 let mask = self.letters.mask(cell.char, cell.width, cell.style);
-                self.canvas.stamp(mask, (x.start, top), top..top + height, cell.ink);
+                self.canvas.stamp(
+                    mask,
+                    (x.start, top),
+                    (text.clone(), top..top + height),
+                    cell.ink,
+                );
             }
             let thick = self.letters.stroke();
             if cell.style.underline {
@@ -161,7 +168,14 @@ mod tests {
         let settings = Settings::default();
         let mut painter = Painter::new(&settings, fonts(), (400, 200));
         let mut screen = Screen::new(18, 4);
-        for text in ["one\r\ntwo", "\x1b[H\x1b[Jtwo", "\x1b[4mx\x1b[0m", "\x1b[H\x1b[J\x1b[41m "] {
+        for text in [
+            "one\r\ntwo",
+            "\x1b[H\x1b[Jtwo",
+            "\x1b[4mx\x1b[0m",
+            "\x1b[H\x1b[J\x1b[41m ",
+            "\x1b[H──────────────────",
+            "\x1b[2J",
+        ] {
             let _ = screen.print(text.as_bytes());
             let afresh =
                 Painter::new(&settings, fonts(), (400, 200)).picture(&screen, true).clone();

@@ -10,4 +10,5 @@ mod media;
 #[expect(dead_code, reason = "these rules need less of it")]
 mod world;
 
+mod music;
 mod terminal;

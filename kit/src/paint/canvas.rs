@@ -67,20 +67,28 @@ impl Canvas {
         }
     }
 
-    /// Draws `mask` from `place` in `color`, only in the rows `clip`.
-    pub(crate) fn stamp(&mut self, mask: &Mask, place: (u32, u32), clip: Range<u32>, color: Rgb) {
+    /// Draws `mask` from `place` in `color`, only in the columns and rows `clip`.
+    pub(crate) fn stamp(
+        &mut self,
+        mask: &Mask,
+        place: (u32, u32),
+        (columns, rows): (Range<u32>, Range<u32>),
+        color: Rgb,
+    ) {
         if mask.width == 0 {
             return;
         }
         let moved = |start: u32, by: i32| i64::from(start) + i64::from(by);
         let (left, top) = (moved(place.0, mask.left), moved(place.1, mask.top));
         for (y, row) in (top..).zip(mask.cover.chunks_exact(mask.width)) {
-            let Some(y) = u32::try_from(y).ok().filter(|y| clip.contains(y) && *y < self.height)
+            let Some(y) = u32::try_from(y).ok().filter(|y| rows.contains(y) && *y < self.height)
             else {
                 continue;
             };
             for (x, cover) in (left..).zip(row) {
-                if let Some(x) = u32::try_from(x).ok().filter(|x| *x < self.width) {
+                if let Some(x) =
+                    u32::try_from(x).ok().filter(|x| columns.contains(x) && *x < self.width)
+                {
                     self.blend(x, y, color, *cover);
                 }
             }
