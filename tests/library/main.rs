@@ -12,6 +12,8 @@ mod ai;
 mod audio;
 mod captions;
 mod image;
+mod music;
 mod templates;
+mod terminal;
 mod text;
 mod video;

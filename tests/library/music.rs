@@ -1,22 +1,13 @@
 //! Composed music.
 
 use std::fs;
-use std::path::Path;
 
-use crate::media::{built, probed, refused, samples};
+use crate::media::{built, probed, refused, samples, workshop};
 use crate::world::World;
 
 /// A workspace with the rule in sight, and the targets `targets`.
 fn studio(targets: &str) -> World {
-    let world = World::empty();
-    let rule = Path::new(env!("CARGO_MANIFEST_DIR")).join("kit-rules/music.kdl");
-    world.write("lib/music.kdl", fs::read(rule).unwrap());
-    world.write(
-        "WORKSPACE.kdl",
-        "workspace \"test\" { tools { allow \"vwfb-kit\" \"fluidsynth\" \"ffmpeg\" \"ffprobe\" \"awk\" } }\n",
-    );
-    world.write("p/BUILD.kdl", format!("use \"//lib/music.kdl\"\n{targets}\n"));
-    world
+    workshop(&["audio"], targets)
 }
 
 /// The loudness of samples: the root of the mean square.

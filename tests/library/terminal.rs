@@ -5,21 +5,15 @@ use std::path::Path;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::media::{built, frames, probed, refused, rgb, samples};
+use crate::media::{built, frames, probed, refused, rgb, samples, workshop};
 use crate::world::World;
 
 /// A workspace with the rule in sight and `tape`, and the targets `targets`.
 fn studio(tape: &str, targets: &str) -> World {
-    let world = World::empty();
-    let rule = Path::new(env!("CARGO_MANIFEST_DIR")).join("kit-rules/record_terminal.kdl");
-    world.write("lib/record_terminal.kdl", fs::read(rule).unwrap());
-    world.write(
-        "WORKSPACE.kdl",
-        "workspace \"test\" { tools { allow \"vwfb-kit\" \"bash\" \"ffmpeg\" \"ffprobe\" \"awk\" \"sed\" } }\n",
-    );
+    let world = workshop(&["video"], targets);
+    let tools = r#"workspace "test" { tools { allow "sed" } }"#;
+    world.write("WORKSPACE.kdl", format!("{tools}\n"));
     world.write("p/demo.tape", tape);
-    let uses = "use \"//lib/record_terminal.kdl\"\nuse \"@std/video\"\n";
-    world.write("p/BUILD.kdl", format!("{uses}{targets}\n"));
     world
 }
 
@@ -99,7 +93,7 @@ fn a_recording_may_name_only_tools_that_the_workspace_allows() {
     let world = studio(HELLO, &demo("tools=\"python3\""));
     let ran = world.run(&["build", "//p:demo"]);
     let _told = ran
-        .exits(2)
+        .exits(3)
         .says("error[tool-not-allowed]: the workspace does not allow the tool `python3`");
 }
 
