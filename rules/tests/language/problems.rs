@@ -155,6 +155,34 @@ fn programs_must_be_declared_and_allowed() {
 }
 
 #[test]
+fn a_target_may_name_tools_of_its_rule_and_needs_leave_for_them() {
+    let rule = |tool: &str| {
+        format!(
+            "rule \"q\" {{\n attr \"tools\" type=\"string\" list=#true optional=#true\n \
+             attr \"n\" type=\"int\" default=1\n out \"o\" path=\"o\"\n tool \"{tool}\"\n \
+             script \"touch {{out}}\"\n}}\n"
+        )
+    };
+    let build = rule("{tools}")
+        + "q \"x\" {\n tools \"sox\" \"cat\" \"py\"\n}\ntoolchain \"py\" { program \"python3\" }";
+    assert_eq!(
+        World::problems_of(&build),
+        [
+            "tool-not-allowed: the workspace does not allow the tool `sox`",
+            "tool-not-allowed: the workspace does not allow `python3` of the toolchain `py`",
+        ]
+    );
+    let allowed = "workspace \"w\" { tools { allow \"sox\" \"python3\" } }";
+    let world = World::new(&[("WORKSPACE.kdl", allowed), ("p/BUILD.kdl", &build)]);
+    world.clean();
+    let names: Vec<_> = world.tasks["//p:x"].tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["sox", "base", "py"]);
+    assert_eq!(one(&rule("{tool}")), "unknown-attribute: `q` has no attribute `tool`");
+    assert_eq!(hint(&rule("{tool}")), "did you mean `tools`?");
+    assert_eq!(one(&rule("{n}")), "wrong-type: `n` holds no names of tools");
+}
+
+#[test]
 fn scripts_are_safe_or_refused() {
     let task = |script: &str| {
         one(&format!("task \"x\" {{\n srcs \"a.txt\"\n out \"o\"\n script #\"{script}\"#\n}}"))
