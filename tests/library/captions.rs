@@ -181,6 +181,12 @@ fn cues_follow_the_times_of_words_where_they_are_known() {
     let _other = refused(&world, "it").says("the words of timings 2 are not those of text 2");
     world.write("p/b.json", words.replace("3.25", "5.25"));
     let _late = refused(&world, "it").says("timings 2 end after the speech of clip 2");
+    let unread = words.replacen('{', r#"{"aligned": false, "reason": "a word is missing","#, 1);
+    world.write("p/b.json", unread);
+    let why = "timings 2 are not those of a reading of its text: a word is missing";
+    let _unread = refused(&world, "it").says(why);
+    world.write("p/b.json", "[]");
+    let _list = refused(&world, "it").says("timings 2 cannot be read");
 }
 
 #[test]
@@ -319,6 +325,7 @@ fn chapters_begin_where_their_clips_were_measured_to() {
         concat "long" clips=":three"
         normalize "final" clip=":long"
         chapters "it" film=":final" clips=":three" { titles "A = 1; # \\ b" "  Größe \"x\" $(y)\t" "[CHAPTER]" }
+        chapters "filed" film=":final" clips=":three" { titles-files "lines.txt" "empty.txt" "last.txt" }
         chapters "fewer" film=":long" format="mov" clips=":three" titles-file="titles.txt"
         "#,
     );
@@ -340,6 +347,12 @@ fn chapters_begin_where_their_clips_were_measured_to() {
     let list = world.read("vwfb-out/p/it.txt");
     assert_eq!(list, "00:00 A = 1; # \\ b\n00:02 Größe \"x\" $(y)\n00:06 [CHAPTER]\n");
 
+    world.write("p/lines.txt", "\u{feff}One,\r\ntwo\r\n");
+    world.write("p/empty.txt", "");
+    world.write("p/last.txt", "Last");
+    let _filed = built(&world, "filed");
+    assert_eq!(world.read("vwfb-out/p/filed.txt"), "00:00 One, two\n00:06 Last\n");
+
     let found = chapters(&built(&world, "fewer"));
     assert_eq!(found.len(), 2, "an empty title goes on with the chapter before: {found:?}");
     near(found[1].0, 204.0 / FPS, 0.001);
@@ -351,6 +364,8 @@ fn chapters_of_another_film_are_refused() {
     let world = world(
         r#"
         chapters "fewer" film=":film" format="mov" clips=":clips" titles="One"
+        chapters "twice" film=":film" format="mov" clips=":clips" titles="One" titles-files="a.txt"
+        chapters "files" film=":film" format="mov" clips=":clips" titles-files="a.txt"
         chapters "lines" film=":film" format="mov" clips=":clips" { titles "One\nTwo" "Three" }
         chapters "nameless" film=":film" format="mov" clips=":clips" { titles "" "Two" }
         chapters "other" film=":film" format="mov" clips="a.mov" titles="One"
@@ -360,6 +375,9 @@ fn chapters_of_another_film_are_refused() {
         "#,
     );
     let _fewer = refused(&world, "fewer").says("there are 1 titles for 2 `clips`");
+    world.write("p/a.txt", "One");
+    let _twice = refused(&world, "twice").says("titles are given twice");
+    let _files = refused(&world, "files").says("there are 1 titles for 2 `clips`");
     let _lines = refused(&world, "lines").says("has a line break");
     let _nameless = refused(&world, "nameless").says("the first title is empty");
     let _other =
@@ -389,6 +407,11 @@ fn a_thumbnail_has_its_size_and_its_words() {
         thumbnail \"late\" video=\":film\" at=\"7s\"
         thumbnail \"both\" video=\":film\" image=\":plain\"
         thumbnail \"neither\" text=\"x\"
+        thumbnail \"last\" video=\":film\" at=\"6.79s\"
+        thumbnail \"taken\" image=\":seen\"
+        frame \"seen\" video=\":film\" at=\"6.79s\"
+        frame \"even\" video=\":film\" at=\"5s\"
+        thumbnail \"boxes\" image=\":plain\" text=\"漢字 a🦊\"
         thumbnail \"roomless\" image=\":plain\" text=\"x\" margin=358"
     ));
     let noise = world.path("p/noise.png");
@@ -407,6 +430,7 @@ fn a_thumbnail_has_its_size_and_its_words() {
     let plain = built(&world, "plain");
     assert_eq!(size(&plain), "mjpeg 1280 720");
     same_colour(&rgb(&plain, 0)[(1280 * 360 + 640) * 3..], &rgb(&built(&world, "film"), 150));
+    same_colour(&rgb(&built(&world, "even"), 0), &rgb(&built(&world, "film"), 150));
     assert_eq!(white(&plain), 0);
     let titled = built(&world, "titled");
     assert_eq!(size(&titled), "mjpeg 1280 720");
@@ -418,7 +442,10 @@ fn a_thumbnail_has_its_size_and_its_words() {
     assert!(fs::metadata(&noise).unwrap().len() > 2_000_000);
     assert!(fs::metadata(built(&world, "noise")).unwrap().len() <= 2_000_000);
     let _large = refused(&world, "large").says("and 2000000 are allowed");
-    let _late = refused(&world, "late").says("the film has no picture at 7 s");
+    let _late = refused(&world, "late").says("`at` is 7 s, and the film lasts 6.8");
+    // The last frame is seen from 6.7667 s on.
+    assert_eq!(fs::read(built(&world, "last")).unwrap(), fs::read(built(&world, "taken")).unwrap());
+    let _boxes = refused(&world, "boxes").says("no font has 3 of the letters in `漢字 a🦊`");
     let _both = refused(&world, "both").says("both `image` and `video` are given");
     let _neither = refused(&world, "neither").says("there is no picture");
     let _roomless = refused(&world, "roomless").says("there is no room for `text`");

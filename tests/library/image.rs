@@ -126,6 +126,19 @@ fn a_field_stands_where_escaping_holds() {
         ("<STYLE>p { color: {{a}} }</STYLE>", "stands in a style"),
         ("<!-- {{a}} -->", "stands in a comment"),
         ("<p title='{{a}}>", "ends within quotes"),
+        ("<p onclick='f(\"{{a}}\")'>", "stands in `onclick`, where its text would be run"),
+        ("<p id=x\n ONLOAD = \"{{a}}\">", "stands in `onload`"),
+        ("<iframe srcdoc='{{a}}'>", "stands in `srcdoc`"),
+        ("<a href=\"{{a}}\">", "says where `href` leads to"),
+        ("<a href=' java{{a}}'>", "says where `href` leads to"),
+        ("<a href='javascript:f(\"{{a}}\")'>", "says where `href` leads to"),
+        ("<a href='java&#115;cript:{{a}}'>", "says where `href` leads to"),
+        ("<svg><a xlink:href='{{a}}'>", "says where `xlink:href` leads to"),
+        ("<button formaction='{{a}}'>", "says where `formaction` leads to"),
+        ("<object data='data:text/html,{{a}}'>", "says where `data` leads to"),
+        ("<p '{{a}}'>", "stands in quotes that are no value"),
+        ("<p title=x='{{a}}'>", "stands in quotes that are no value"),
+        ("<p title= x='{{a}}'>", "stands in quotes that are no value"),
     ];
     let target =
         |i| format!("html_template \"t{i}\" src=\"{i}.html\" {{ values {{ a \"1\" }} }}\n");
@@ -134,6 +147,11 @@ fn a_field_stands_where_escaping_holds() {
         world.write(&format!("p/{i}.html"), page(place));
         let _said = refused(&world, &format!("t{i}")).says(why);
     }
+    let addresses = "<p style='color: {{a}}' data-src=\"{{a}}\"><a id='{{a}}' href='./{{a}}'>\
+        <a href='?a=b&amp;c={{a}}'><a href='#{{a}}'><a href = 'mailto:{{a}}'>";
+    world.write("p/0.html", page(addresses));
+    let made = fs::read_to_string(built(&world, "t0")).unwrap();
+    assert!(made.contains(&addresses.replace("{{a}}", "1")), "{made}");
 }
 
 #[test]
@@ -362,6 +380,35 @@ fn a_screenshot_is_of_one_moment_and_never_of_an_old_page() {
     }
     world.write("p/a.html", moving("#00f"));
     assert_pixel(&built(&world, "png"), [41, 2], BLUE);
+}
+
+#[test]
+fn the_scripts_of_a_page_see_the_same_time_in_each_picture() {
+    let script = "<p id=p></p><script>setTimeout(() => { p.textContent = [Date.now(), Date(), \
+        new Date().getTime(), new (new Date).constructor().getTime(), performance.now(), \
+        performance.timeOrigin, new Intl.DateTimeFormat('en').format(), document.lastModified, \
+        new Date(5).getTime(), new Date() instanceof Date, document.compatMode, \
+        document.characterSet].join('; '); \
+        if (p.textContent != SEEN) throw p.textContent }, 250)</script>";
+    let day = "Sat Jan 01 2000 00:00:00 GMT+0000 (Coordinated Universal Time)";
+    let seen = format!(
+        "946684800200; {day}; 946684800200; 946684800200; 200; 946684800000; 1/1/2000; \
+         01/01/2000 00:00:00; 5; true; CSS1Compat; UTF-8"
+    );
+    let script = script.replace("SEEN", &format!("'{seen}'"));
+    let before = "\u{feff}<!-- > -->\n <!-- b -->";
+    let frames = "<script>requestAnimationFrame(t => { if (t % 100) throw t })</script>";
+    let files = [
+        ("a.html", &*page(&script)),
+        ("b.html", &format!("{before}{}{frames}", page(&script).replace("<!doctype", "<!DOCTYPE"))),
+        ("c.html", &page(&script.replace("CSS1Compat", "BackCompat")).replace("<!doctype html>", "")),
+    ];
+    let targets = ["a", "b", "c"]
+        .map(|name| format!("screenshot \"{name}\" src=\"{name}.html\" width=80 height=40\n"));
+    let world = with_files(&targets.concat(), &files);
+    for name in ["a", "b", "c"] {
+        let _made = built(&world, name);
+    }
 }
 
 #[test]

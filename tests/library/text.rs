@@ -42,7 +42,7 @@ fn markdown_is_split_at_headings_that_are_no_code() {
     let wanted = [
         ("01-hook.txt", hook),
         ("02-gr-e.txt", "    ## code\nx\n"),
-        ("03-hook-2.txt", "### sub\n````\n```\n## no heading\n````\ny\n"),
+        ("03-hook-2.txt", "````\n```\n## no heading\n````\ny\n"),
         ("04-3467007322.txt", "\n"),
         ("05-hook-2-2.txt", "z\n"),
     ];
@@ -53,6 +53,24 @@ fn markdown_is_split_at_headings_that_are_no_code() {
     let level = split(NARRATION, "level=3");
     assert_eq!(level.len(), 1);
     assert!(level[0].1.starts_with("````\n```\n## no heading\n"), "{level:?}");
+}
+
+#[test]
+fn a_section_ends_at_a_higher_heading_and_has_no_lower_ones() {
+    let text = "## One\n\n### Sub\na\n#### Deeper\n####### no heading\n#hash\n```\n# code\n```\n\n\
+        # Notes\nnot spoken\n### Sub\nneither\n##\tTwo\nb\n#\nnot spoken\n";
+    let wanted =
+        [("01-one.txt", "a\n####### no heading\n#hash\n```\n# code\n```\n"), ("02-two.txt", "b\n")];
+    assert_eq!(pairs(&split(text, "")), wanted);
+}
+
+#[test]
+fn a_section_has_a_name_however_long_its_heading_is() {
+    let heading = "a very long heading of many words ".repeat(60);
+    let made = split(&format!("## {heading}\none\n## {heading}\ntwo\n"), "");
+    let name = "a-very-long-heading-of-many-words-a-very-long-heading-of-many-words-a-very-long";
+    let [first, second] = [format!("01-{name}.txt"), format!("02-{name}-2.txt")];
+    assert_eq!(pairs(&made), [(&*first, "one\n"), (&*second, "two\n")]);
 }
 
 #[test]
