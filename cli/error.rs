@@ -157,12 +157,12 @@ pub(crate) enum CommandError {
         command: String,
     },
     /// A word cannot be the name of a package.
-    #[error("`{text}` cannot be a package")]
+    #[error("`{text}` cannot be a package: {reason}")]
     PackageName {
         /// The word.
         text: String,
         /// Why.
-        source: LabelError,
+        reason: String,
     },
     /// Something is where a package is to be made.
     #[error("`{}` is there already", path.display())]

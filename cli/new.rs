@@ -6,10 +6,12 @@ mod place;
 mod shelf;
 mod values;
 
+use vwfb_engine::workspace::WORKSPACE_FILE;
 use vwfb_rules::label::Label;
 use vwfb_rules::nearest;
 use vwfb_rules::package_template::PackageTemplate;
 
+use crate::again::quoted;
 use crate::args::NewArgs;
 use crate::error::{CommandError, Exit};
 use crate::session::{Context, read_vars};
@@ -43,9 +45,16 @@ pub(crate) fn run(ctx: &Context, args: &NewArgs) -> Result<Exit, CommandError> {
     ctx.ui.out(made.iter().map(|path| format!("{path}\n")).collect::<String>())?;
     let target = Label::new(package, draft.main_target());
     ctx.ui.status(format_args!("made //{} of the template {}", target.package, template.name));
+    let label = quoted(&target.to_string());
     ctx.ui.hint(format_args!(
-        "look at it with `vwfb preview {target}`, make it with `vwfb build {target}`"
+        "look at it with `vwfb preview {label}`, make it with `vwfb build {label}`"
     ));
+    if let Some(lines) = place.lacking(&draft)? {
+        ctx.ui.hint(format_args!(
+            "the template would write more into `{WORKSPACE_FILE}`; what these lines say is not \
+             there:\n{lines}"
+        ));
+    }
     Ok(Exit::SUCCESS)
 }
 

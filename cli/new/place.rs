@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use vwfb_engine::workspace::WORKSPACE_FILE;
-use vwfb_rules::label::{WsPath, check_package};
+use vwfb_rules::label::{LabelError, WsPath, check_package};
+use vwfb_rules::package_template::lacking;
+use vwfb_rules::workspace::workspace;
 
 use crate::error::CommandError;
 use crate::locate::Located;
@@ -44,7 +46,13 @@ impl Place {
 
     /// The package that `word` means, where nothing is yet.
     pub(crate) fn package(&self, word: &str) -> Result<WsPath, CommandError> {
-        let failed = |source| CommandError::PackageName { text: word.to_owned(), source };
+        let failed = |error| {
+            let reason = match error {
+                LabelError::Package { reason, .. } => reason.to_owned(),
+                other => other.to_string(),
+            };
+            CommandError::PackageName { text: word.to_owned(), reason }
+        };
         let package = self.current.join(word.trim_end_matches('/')).map_err(failed)?;
         check_package(&package).map_err(failed)?;
         let path = self.root.join(package.as_str());
@@ -53,6 +61,19 @@ impl Place {
             Err(source) => Err(CommandError::Read { path, source }),
             Ok(_) => Err(CommandError::PackageExists { path }),
         }
+    }
+
+    /// What the workspace that is there lacks of what `draft` would have written into a new one.
+    pub(crate) fn lacking(&self, draft: &Draft) -> Result<Option<String>, CommandError> {
+        if self.is_new {
+            return Ok(None);
+        }
+        let path = self.root.join(WORKSPACE_FILE);
+        let text = fs::read_to_string(&path);
+        let text = text.map_err(|source| CommandError::Read { path, source })?;
+        let read = |text| workspace(&WsPath::root(), text).value;
+        let lines = lacking(&read(&draft.workspace), &read(&text));
+        Ok((!lines.is_empty()).then_some(lines))
     }
 
     /// Puts `draft` where `package` is to be; the paths of what was made, from the root. It is made

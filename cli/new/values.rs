@@ -1,5 +1,6 @@
 //! The values of a template's params: given on the command line, or asked for on a terminal.
 
+use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -68,7 +69,16 @@ impl Asking<'_> {
         } else if !(problems.is_empty() && missing.is_empty()) {
             return Err(self.unmet(&missing, &given));
         }
-        Ok(self.settled(given))
+        loop {
+            let values = self.settled(given.clone());
+            // A default may be made of something that comes to nothing.
+            let blank = self.definition.blank(&values.given);
+            let Some(param) = blank.first() else { return Ok(values) };
+            match if can_ask { self.asked(param)? } else { None } {
+                Some(values) => given.insert(param.name.clone(), values),
+                None => return Err(self.unmet(&blank, &given)),
+            };
+        }
     }
 
     /// What `sets` give, if it fits and the files are there.
@@ -78,6 +88,7 @@ impl Asking<'_> {
             let Some(values) = checked.value.get(&param.name) else { continue };
             let before = checked.problems.len();
             checked.problems.extend(values.iter().filter_map(|value| self.absent(param, value)));
+            checked.problems.extend(values.iter().filter_map(|value| self.divided(param, value)));
             let names: Vec<_> =
                 values.iter().filter_map(text).map(|it| Path::new(it).file_name()).collect();
             let twice = |at: &usize| names[..*at].contains(&names[*at]);
@@ -109,9 +120,23 @@ impl Asking<'_> {
         (!is_there).then(|| Diagnostic::error(BAD_OVERRIDE, message).hint(hint))
     }
 
-    /// `given`, with files as the package names them.
+    /// The problem of a file that is not divided as the template has it.
+    fn divided(&self, param: &VarDef, value: &Scalar) -> Option<Diagnostic> {
+        let named = text(value)?;
+        let headings = self.definition.headings.iter().find(|it| it.param == param.name)?;
+        let bytes = fs::read(self.ctx.folder.join(named)).ok()?;
+        let problem = headings.problem(&String::from_utf8_lossy(&bytes))?;
+        let message = format!("`{}` does not fit: `{named}`: {problem}", param.name);
+        let allowed: Vec<String> =
+            headings.allowed.iter().map(|heading| format!("`## {heading}`")).collect();
+        let hint = format!("its parts begin with {}", allowed.join(", "));
+        Some(Diagnostic::error(BAD_OVERRIDE, message).hint(hint))
+    }
+
+    /// `given`, with files as the package names them, and with the names of folders.
     fn settled(&self, mut given: Given) -> Values {
         let mut copies: Vec<(WsPath, PathBuf)> = Vec::new();
+        let mut names = Given::new();
         for param in self.definition.params.iter().filter(|param| param.schema.ty.is_file()) {
             for value in given.get_mut(&param.name).into_iter().flatten() {
                 let Scalar::Text(named) = value else { continue };
@@ -126,16 +151,23 @@ impl Asking<'_> {
                         }
                         to.to_string()
                     }
-                    _ => self.seen(&from),
+                    _ => {
+                        let real = real(&from);
+                        let name = real.file_name().unwrap_or_default().to_string_lossy();
+                        let name = Scalar::Text(name.into_owned());
+                        names.entry(format!("{}.name", param.name)).or_default().push(name);
+                        self.seen(&from)
+                    }
                 };
             }
         }
+        given.extend(names);
         Values { given, copies }
     }
 
     /// How a folder is named that stays where it is: from the root if it is in the workspace.
     fn seen(&self, path: &Path) -> String {
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let path = real(path);
         match path.strip_prefix(self.root) {
             Ok(below) => format!("//{}", below.display()),
             Err(_) => path.display().to_string(),
@@ -197,7 +229,7 @@ impl Asking<'_> {
         for param in &self.definition.params {
             let value = match given.get(&param.name) {
                 Some(values) => written(param, values),
-                None if param.schema.required() => example(param),
+                None if param.schema.required() || missing.contains(&param) => example(param),
                 None => continue,
             };
             command.push_str(&format!(" --var {}", quoted(&format!("{}={value}", param.name))));
@@ -209,6 +241,11 @@ impl Asking<'_> {
         let (template, missing) = (self.template.name.clone(), told.collect());
         CommandError::UnmetParams { template, missing, command }
     }
+}
+
+/// Where `path` is without links and points.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn text(scalar: &Scalar) -> Option<&str> {

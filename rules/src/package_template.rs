@@ -3,10 +3,14 @@
 //! [`fields`] says how they come into the files of the package.
 
 pub mod fields;
+mod headings;
+mod lacking;
 
 use std::collections::BTreeMap;
 
 use self::fields::Fields;
+pub use self::headings::Headings;
+pub use self::lacking::lacking;
 use crate::binding::scalar_text;
 use crate::codes::{BAD_NODE, BAD_OVERRIDE, RESERVED_NAME, UNKNOWN_VAR};
 use crate::diagnostic::{Checked, Diagnostic};
@@ -37,6 +41,8 @@ pub struct PackageTemplate {
     pub doc: Option<String>,
     /// The values that it asks for, in order.
     pub params: Vec<VarDef>,
+    /// What files that are given are divided into.
+    pub headings: Vec<Headings>,
 }
 
 /// The package template that `text` declares, and what is wrong with it.
@@ -48,7 +54,19 @@ pub fn package_template(file: &WsPath, text: &str) -> Checked<PackageTemplate> {
         match node.name.as_str() {
             "doc" => template.doc = doc(node, &mut problems),
             "params" => add_vars(node, file, &mut template.params, &mut problems),
-            _ => read::unknown_child(TEMPLATE_FILE, node, &["doc", "params"], &mut problems),
+            "headings" => template.headings.extend(Headings::read(node, &mut problems)),
+            _ => read::unknown_child(
+                TEMPLATE_FILE,
+                node,
+                &["doc", "params", "headings"],
+                &mut problems,
+            ),
+        }
+    }
+    for headings in &template.headings {
+        if template.param(&headings.param).is_none_or(|param| param.schema.ty != AttrType::File) {
+            let message = format!("`{}` is no param that is a file", headings.param);
+            problems.push(Diagnostic::error(BAD_NODE, message).at(&headings.anchor));
         }
     }
     let mut fields = Fields::default();
@@ -84,6 +102,12 @@ impl PackageTemplate {
         self.params.iter().find(|param| param.name == name)
     }
 
+    /// The params, none of which may be left out, that a blank text comes to.
+    pub fn blank(&self, given: &Given) -> Vec<&VarDef> {
+        let fields = Fields::new(self, given, &WsPath::root(), "");
+        self.params.iter().filter(|param| fields.is_blank(param)).collect()
+    }
+
     /// What `sets` give the params, the last one of each, and what is wrong with that.
     pub fn given(&self, sets: &[VarOverride]) -> Checked<Given> {
         let mut given = Checked::clean(Given::new());
@@ -113,6 +137,10 @@ impl PackageTemplate {
             } else {
                 typed_values(param, &values)?;
                 values.iter().try_for_each(|value| check_text(param, &value.scalar))?;
+            }
+            if values.is_empty() && param.schema.required() {
+                let message = format!("`{}` has at least one value", param.name);
+                return Err(Diagnostic::error(BAD_OVERRIDE, message).at(&param.anchor));
             }
             Ok(values)
         });
@@ -145,6 +173,9 @@ fn check_file(param: &VarDef, scalar: &Scalar) -> Result<(), Diagnostic> {
         return Err(fault(format!("expected a path, found {}", scalar.described())));
     };
     let name = text.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    if param.schema.ty != AttrType::File && matches!(name, "." | "..") {
+        return Ok(());
+    }
     let path = WsPath::root().join(name).map_err(|error| fault(error.to_string()))?;
     if text.is_empty() || (param.schema.ty == AttrType::File && path.is_root()) {
         return Err(fault(format!("`{text}` names no file")));

@@ -63,8 +63,19 @@ impl Fields {
         fields.0.insert(WORKSPACE.to_owned(), Field::of(Scalar::Text(workspace.to_owned())));
         for param in &template.params {
             fields.add(param, given.get(&param.name));
+            let name = format!("{}.name", param.name);
+            if let Some(values) = given.get(&name) {
+                fields.0.insert(name, Field { values: values.clone(), ..Field::default() });
+            }
         }
         fields
+    }
+
+    /// Whether `param`, which may not be left out, has come to a blank text.
+    pub(super) fn is_blank(&self, param: &VarDef) -> bool {
+        let blank = |value: &Scalar| matches!(value, Scalar::Text(text) if text.trim().is_empty());
+        let field = self.0.get(&param.name);
+        !param.schema.optional && field.is_some_and(|field| field.values.iter().any(blank))
     }
 
     /// Adds `param`, which is `given`, and says what is wrong with the fields in its default.
@@ -183,9 +194,9 @@ enum Part<'t> {
 
 struct Condition<'t> {
     at: Line<'t>,
-    name: &'t str,
-    /// What the value has to be; anything but nothing if it does not say.
-    value: Option<&'t str>,
+    /// One of these is enough: a name, and what the value has to be; anything but nothing if it does
+    /// not say.
+    any: Vec<(&'t str, Option<&'t str>)>,
     holds: bool,
 }
 
@@ -245,13 +256,13 @@ impl<'t> Reading<'_, 't> {
                 self.fault(at, "this has two `@else@`".into(), "remove one of them");
             }
         }
-        let condition = |words: &[&'t str], holds| match words {
-            [word] => {
-                let (name, value) =
-                    word.split_once('=').map_or((*word, None), |(n, v)| (n, Some(v)));
-                Some(Condition { at, name, value, holds })
-            }
-            _ => None,
+        let condition = |words: &[&'t str], holds| {
+            let term = |words: &[&'t str]| match words {
+                [word] => Some(word.split_once('=').map_or((*word, None), |(n, v)| (n, Some(v)))),
+                _ => None,
+            };
+            let any = words.split(|word| *word == "or").map(term).collect::<Option<_>>()?;
+            Some(Condition { at, any, holds })
         };
         let part = match words.as_slice() {
             ["if", "not", rest @ ..] => condition(rest, false),
@@ -262,8 +273,8 @@ impl<'t> Reading<'_, 't> {
             _ => None,
         };
         if part.is_none() {
-            let hint =
-                "write `@if name@`, `@if not name@`, `@if name=value@` or `@each names as name@`";
+            let hint = "write `@if name@`, `@if not name@`, `@if name=value@`, \
+                        `@if name or other@` or `@each names as name@`";
             self.fault(at, format!("`@{inner}@` is not written as it should be"), hint);
         }
         Some(Part::If { condition: part?, then: body, otherwise })
@@ -295,16 +306,7 @@ impl Filling<'_> {
             match part {
                 Part::Line(line) => self.line(*line, fields),
                 Part::If { condition, then, otherwise } => {
-                    let Some(field) = self.field(fields, condition.name, condition.at) else {
-                        continue;
-                    };
-                    let is_so = match condition.value {
-                        None => field.holds(),
-                        Some(value) => {
-                            let is_it = |it: &Scalar| scalar_text(it).as_deref() == Some(value);
-                            field.values.iter().any(is_it)
-                        }
-                    };
+                    let Some(is_so) = self.is_so(condition, fields) else { continue };
                     self.parts(if is_so == condition.holds { then } else { otherwise }, fields);
                 }
                 Part::Each { at, list, item, body } => {
@@ -315,6 +317,22 @@ impl Filling<'_> {
                 }
             }
         }
+    }
+
+    /// Whether what `condition` names is as it says; none if a field of it is unknown.
+    fn is_so(&mut self, condition: &Condition<'_>, fields: &Fields) -> Option<bool> {
+        let mut is_so = false;
+        for (name, value) in &condition.any {
+            let field = self.field(fields, name, condition.at)?;
+            is_so |= match *value {
+                None => field.holds(),
+                Some(value) => {
+                    let is_it = |it: &Scalar| scalar_text(it).as_deref() == Some(value);
+                    field.values.iter().any(is_it)
+                }
+            };
+        }
+        Some(is_so)
     }
 
     fn line(&mut self, (start, line): Line<'_>, fields: &Fields) {
@@ -329,7 +347,10 @@ impl Filling<'_> {
             } else if let Some((name, after)) = rest.split_once('@').filter(|it| is_field(it.0)) {
                 let place = (start + (line.len() - rest.len()), name);
                 if let Some(field) = self.field(fields, name, place) {
-                    let written = self.kind.written(field);
+                    let mut written = self.kind.written(field);
+                    if self.kind == Kind::Markdown && begins_line(&self.text) {
+                        written = no_markup(written);
+                    }
                     self.text.push_str(&written);
                 }
                 rest = after;
@@ -372,6 +393,8 @@ enum Kind {
     Json,
     /// As words of a shell.
     Shell,
+    /// As one line of text that is no heading, fence or item of Markdown.
+    Markdown,
     /// As one line of text.
     Text,
 }
@@ -384,6 +407,7 @@ impl Kind {
             "svg" | "xml" | "html" | "htm" => Self::Markup,
             "json" | "jsonl" | "yaml" | "yml" | "toml" => Self::Json,
             "sh" | "bash" => Self::Shell,
+            "md" | "markdown" => Self::Markdown,
             _ => Self::Text,
         }
     }
@@ -398,18 +422,20 @@ impl Kind {
             Self::Markup => field.values.iter().map(|it| markup(&text(it))).collect(),
             Self::Json => field.values.iter().map(json).collect(),
             Self::Shell => field.values.iter().map(|it| shell::quoted(&text(it))).collect(),
-            Self::Text => field.values.iter().map(|it| one_line(&text(it))).collect(),
+            Self::Markdown | Self::Text => {
+                field.values.iter().map(|it| one_line(&text(it))).collect()
+            }
         };
         match self {
             Self::Kdl | Self::Shell => each.join(" "),
             Self::Json if field.list => format!("[{}]", each.join(", ")),
             Self::Json if each.is_empty() => "null".to_owned(),
-            Self::Json | Self::Markup | Self::Text => each.join(", "),
+            Self::Json | Self::Markup | Self::Markdown | Self::Text => each.join(", "),
         }
     }
 }
 
-fn kdl(scalar: &Scalar) -> String {
+pub(super) fn kdl(scalar: &Scalar) -> String {
     match scalar {
         Scalar::Text(text) => quoted(text),
         Scalar::Bool(flag) => format!("#{flag}"),
@@ -447,7 +473,21 @@ fn markup(text: &str) -> String {
     written
 }
 
-/// `text` on one line, so that what it says cannot be a heading or a line of its own.
+/// Whether what follows `text` is the first on its line, or in an item or quotation there.
+fn begins_line(text: &str) -> bool {
+    let line = text.rsplit('\n').next().unwrap_or_default();
+    line.chars().all(|c| c.is_whitespace() || c.is_ascii_digit() || "-+*>.)".contains(c))
+}
+
+/// `text` with a backslash before what Markdown would read as more than text where a line begins.
+fn no_markup(mut text: String) -> String {
+    if text.starts_with(['#', '`', '~', '=', '-', '+', '*', '_', '>', '<', '|']) {
+        text.insert(0, '\\');
+    }
+    text
+}
+
+/// `text` on one line, so that what it says cannot be a line of its own.
 fn one_line(text: &str) -> String {
     let is_space = |c: char| c.is_whitespace() || c.is_control();
     text.split(is_space).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
