@@ -401,7 +401,10 @@ fn the_scripts_of_a_page_see_the_same_time_in_each_picture() {
     let files = [
         ("a.html", &*page(&script)),
         ("b.html", &format!("{before}{}{frames}", page(&script).replace("<!doctype", "<!DOCTYPE"))),
-        ("c.html", &page(&script.replace("CSS1Compat", "BackCompat")).replace("<!doctype html>", "")),
+        (
+            "c.html",
+            &page(&script.replace("CSS1Compat", "BackCompat")).replace("<!doctype html>", ""),
+        ),
     ];
     let targets = ["a", "b", "c"]
         .map(|name| format!("screenshot \"{name}\" src=\"{name}.html\" width=80 height=40\n"));
