@@ -45,6 +45,10 @@ pub(crate) fn run(ctx: &Context, args: &NewArgs) -> Result<Exit, CommandError> {
     ctx.ui.out(made.iter().map(|path| format!("{path}\n")).collect::<String>())?;
     let target = Label::new(package, draft.main_target());
     ctx.ui.status(format_args!("made //{} of the template {}", target.package, template.name));
+    for (named, path) in &values.later {
+        let package = &target.package;
+        ctx.ui.hint(format_args!("there is no file `{named}` yet; put it at `{package}/{path}`"));
+    }
     let label = quoted(&target.to_string());
     ctx.ui.hint(format_args!(
         "look at it with `vwfb preview {label}`, make it with `vwfb build {label}`"

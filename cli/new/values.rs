@@ -28,6 +28,8 @@ pub(crate) struct Values {
     pub(crate) given: Given,
     /// The files that the package gets, each by its path there.
     pub(crate) copies: Vec<(WsPath, PathBuf)>,
+    /// Files that are still to come: as they were named, and where in the package they go.
+    pub(crate) later: Vec<(String, WsPath)>,
 }
 
 /// Somebody who wants a package.
@@ -110,6 +112,9 @@ impl Asking<'_> {
     fn absent(&self, param: &VarDef, value: &Scalar) -> Option<Diagnostic> {
         let named = text(value)?;
         let path = self.ctx.folder.join(named);
+        if may_come_later(param) && !path.exists() {
+            return None;
+        }
         let (wanted, is_there) = match param.schema.ty {
             AttrType::File => ("file", path.is_file()),
             AttrType::Tree => ("folder", path.is_dir()),
@@ -136,7 +141,7 @@ impl Asking<'_> {
     /// `given`, with files as the package names them, and with the names of folders.
     fn settled(&self, mut given: Given) -> Values {
         let mut copies: Vec<(WsPath, PathBuf)> = Vec::new();
-        let mut names = Given::new();
+        let (mut names, mut later) = (Given::new(), Vec::new());
         for param in self.definition.params.iter().filter(|param| param.schema.ty.is_file()) {
             for value in given.get_mut(&param.name).into_iter().flatten() {
                 let Scalar::Text(named) = value else { continue };
@@ -146,7 +151,9 @@ impl Asking<'_> {
                         let is_list = param.schema.shape == Shape::List;
                         let folder = if is_list { param.name.as_str() } else { ASSETS };
                         let to = free(folder, &from, &copies);
-                        if copies.iter().all(|(taken, _)| *taken != to) {
+                        if !from.exists() {
+                            later.push((named.clone(), to.clone()));
+                        } else if copies.iter().all(|(taken, _)| *taken != to) {
                             copies.push((to.clone(), from));
                         }
                         to.to_string()
@@ -162,7 +169,7 @@ impl Asking<'_> {
             }
         }
         given.extend(names);
-        Values { given, copies }
+        Values { given, copies, later }
     }
 
     /// How a folder is named that stays where it is: from the root if it is in the workspace.
@@ -241,6 +248,13 @@ impl Asking<'_> {
         let (template, missing) = (self.template.name.clone(), told.collect());
         CommandError::UnmetParams { template, missing, command }
     }
+}
+
+/// Whether a package is right without the file of `param`: something says where it would be, or what
+/// stands in for it.
+fn may_come_later(param: &VarDef) -> bool {
+    let schema = &param.schema;
+    schema.ty == AttrType::File && (schema.default.is_some() || schema.placeholder.is_some())
 }
 
 /// Where `path` is without links and points.

@@ -245,6 +245,7 @@ params {
             "number=0",
             "concepts=[a]",
             "concepts=[a, ]",
+            "concepts=[]",
             "picture=x.gif",
             "revew=true",
             "//p:number=1",
@@ -260,6 +261,7 @@ params {
                 "`--var number=0` does not fit: `number` is at least 1, not 0 ()",
                 "`--var concepts=[a]` does not fit: `concepts` has 2 values, not 1 ()",
                 "`--var concepts=[a, ]` does not fit: expected a text for `concepts`, found a blank one ()",
+                "`--var concepts=[]` does not fit: `concepts` has 2 values, not 0 ()",
                 "`--var picture=x.gif` does not fit: `picture` cannot be `x.gif` (it takes files \
                  that end in `.png`, `.jpg`)",
                 "the template has no param that `--var revew=true` sets (did you mean `review`?)",

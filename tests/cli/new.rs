@@ -113,6 +113,20 @@ fn files_are_copied_and_folders_named() {
 }
 
 #[test]
+fn a_file_with_a_placeholder_may_come_later() {
+    let world = world();
+    let made =
+        world.ok(&[&new("notes", "n", &GOOD)[..], &["--var", "picture=x/later.txt"]].concat());
+    assert!(!made.stdout.contains("later"), "{}", made.stdout);
+    let _told =
+        made.says("hint: there is no file `x/later.txt` yet; put it at `n/assets/later.txt`");
+    let _built = world.ok(&["build", "//n:final"]).says("provisional");
+    world.write("n/assets/later.txt", "here\n");
+    let _built = world.ok(&["build", "//n:final"]);
+    assert!(world.read("vwfb-out/n/final.txt").ends_with("here\n"));
+}
+
+#[test]
 fn a_folder_without_a_workspace_becomes_one() {
     let world = world();
     fs::create_dir_all(world.path("alone")).unwrap();
@@ -283,6 +297,73 @@ fn no_value_is_more_than_text() {
     let notes = world.read("n/notes.md");
     assert_eq!(notes.lines().count(), 3, "{notes}");
     assert!(notes.contains("\n1. \" \"# }} {x} {{ \\\n"), "{notes}");
+}
+
+#[test]
+fn a_folder_is_called_what_it_is() {
+    let world = World::empty();
+    world.write(
+        "templates/about/template.kdl",
+        "params { project type=\"tree\"; title type=\"string\" default=\"@project.name@\"; \
+         names type=\"string\" list=#true; }",
+    );
+    let build = "vars { project @project@; title @title@; }\nwrite_file \"final\" text=\"\"\n";
+    world.write("templates/about/BUILD.kdl.in", build);
+    world.write("code/tt-rs/src/a.txt", "a\n");
+    let here = ["--var", "project=.", "--var", "names=a"];
+    let above = ["--var", "project=src/..", "--var", "names=a"];
+    for (package, project) in [("n", here), ("m", above)] {
+        let args = [&["-C", "code/tt-rs"], &new("about", package, &project)[..]].concat();
+        let _made = world.ok(&args);
+        let build = world.read(&format!("code/tt-rs/{package}/BUILD.kdl"));
+        assert!(build.contains("project \"//code/tt-rs\"; title \"tt-rs\""), "{build}");
+    }
+    let nothing = ["--var", "project=/", "--var", "names=a"];
+    let refused = world.run(&new("about", "n", &nothing)).exits(2);
+    let refused = refused.says("error: the template `about` needs\n  title (string): ");
+    let _told = refused.says("--var project=/ --var title=one --var 'names=[a]'");
+    let none = ["--var", "project=.", "--var", "names=[]"];
+    let refused = world.run(&new("about", "n", &none)).exits(2);
+    let _told = refused.says("`--var names=[]` does not fit: `names` has at least one value");
+    assert_eq!(names(&world), ["WORKSPACE.kdl", "code", "templates"]);
+}
+
+#[test]
+fn the_headings_of_a_file_are_looked_at() {
+    let world = world();
+    let template = format!("{TEMPLATE}headings \"picture\" \"One\" \"Two\"");
+    world.write("templates/notes/template.kdl", &template);
+    world.write("a.txt", "ONE:\nHello.\n");
+    world.write("b.txt", "## one\n\nHello.\n");
+    let with = |file: &'static str| [&GOOD[..], &["--var", file]].concat();
+    let refused = world.run(&new("notes", "n", &with("picture=a.txt"))).exits(2);
+    let told = "`picture` does not fit: `a.txt`: it has no heading such as `## One`";
+    let _told = refused.says(told).says("its parts begin with `## One`, `## Two`");
+    let _made = world.ok(&new("notes", "n", &with("picture=b.txt")));
+}
+
+#[test]
+fn what_a_workspace_lacks_is_told() {
+    let world = world();
+    let workspace = |name: &str| {
+        format!("workspace {name} {{ vars {{ w 1; }}; profile \"draft\" {{ w 2; }} }}\n")
+    };
+    world.write("templates/notes/WORKSPACE.kdl.in", &workspace("@workspace@"));
+    let made = world.ok(&new("notes", "n", &GOOD));
+    let made = made.says("hint: the template would write more into `WORKSPACE.kdl`");
+    let _told = made.says("    vars {\n        w 1\n    }\n    profile \"draft\" {\n        w 2\n");
+    world.write("WORKSPACE.kdl", &workspace("other"));
+    let made = world.ok(&new("notes", "m", &GOOD));
+    assert!(!made.stderr.contains("WORKSPACE.kdl"), "{}", made.stderr);
+}
+
+#[test]
+fn what_is_told_can_be_pasted() {
+    let world = world();
+    let made = world.ok(&new("notes", "it's $HOME", &GOOD));
+    let _told = made.says(r"look at it with `vwfb preview '//it'\''s $HOME:final'`");
+    let refused = world.run(&new("notes", "\"q\"x", &GOOD)).exits(2);
+    assert_eq!(refused.stderr.matches("cannot be a package").count(), 1, "{}", refused.stderr);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! builds at once, and is a film.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use crate::media::{output, probed};
 use crate::world::World;
@@ -20,11 +22,24 @@ fn folder() -> World {
     let world = World::empty();
     fs::remove_file(world.path("WORKSPACE.kdl")).unwrap();
     world.write("code/tt-rs/README.md", "A project.\n");
+    // As loud as sound can be.
     let demo = world.path("demo.mp4");
     let picture = ["-v", "error", "-f", "lavfi", "-i", "testsrc=s=320x180:d=2:r=25"];
-    let sound = ["-f", "lavfi", "-i", "sine=d=2", "-shortest", demo.to_str().unwrap()];
+    let sound = ["-f", "lavfi", "-i", "anoisesrc=d=2:a=0.9", "-shortest", demo.to_str().unwrap()];
     let _none = output("ffmpeg", &[&picture[..], &sound[..]].concat());
+    world.write("hello.tape", "Type \"echo hello\"\nEnter\nSleep 300ms\n");
     world
+}
+
+/// The mean volume of a recording in dB, for `seconds` from `start` on.
+fn volume(path: &Path, start: &str, seconds: &str) -> f64 {
+    let filter = "astats=metadata=0:measure_perchannel=none:measure_overall=RMS_level";
+    let args = ["-hide_banner", "-ss", start, "-t", seconds, "-i", path.to_str().unwrap()];
+    let measured =
+        Command::new("ffmpeg").args(args).args(["-af", filter, "-f", "null", "-"]).output();
+    let told = String::from_utf8(measured.unwrap().stderr).unwrap();
+    let level = told.rsplit_once("RMS level dB: ").unwrap().1;
+    level.lines().next().unwrap().trim().parse().unwrap()
 }
 
 fn concepts() -> String {
@@ -49,8 +64,8 @@ fn a_short_previews_and_builds_at_once() {
     let previewed = world.ok(&["preview", "//film:final", "--profile", "draft"]);
     let _told = previewed.says("0 of 7 segments real; missing: film/assets/background.png");
     let built = world.ok(&["build", "//film:all", "--profile", "draft"]);
-    let _told = built.says(
-        ": film/assets/background.png, film/assets/intro.mp4, film/assets/music.mp3, film/assets/outro.mp4");
+    let _told =
+        built.says(": film/assets/background.png, film/assets/intro.mp4, film/assets/outro.mp4");
     let film = world.path("vwfb-out/+draft/film/final.mp4");
     assert_eq!(probed(&film, "v:0", "width,height"), ["540", "960"]);
     let spoken = world.read("vwfb-out/+draft/film/narration/05-concept-4.txt");
@@ -70,6 +85,7 @@ fn a_short_and_an_explainer_are_made_of_shared_files() {
         "key_features=[\"Fast, small\", Placeholders]",
         &concepts(),
         "demo_recordings=demo.mp4",
+        "vhs_tapes=hello.tape",
         "use_avatar=true",
         "llm=replay",
     ];
@@ -83,10 +99,80 @@ fn a_short_and_an_explainer_are_made_of_shared_files() {
     assert_eq!(probed(&out("explainer/final.mp4"), "v:0", "width,height"), ["960", "540"]);
     let told = fs::read_to_string(out("explainer/description.txt")).unwrap();
     assert!(told.starts_with("tt-rs: Fast, small, Placeholders.\n\n00:00 tt-rs\n"), "{told}");
-    let chapters: Vec<&str> = told.lines().skip(2).filter_map(|line| line.get(6..)).collect();
-    assert_eq!(chapters, ["tt-rs", "Why", "Fast, small", "Placeholders", "Demo", "demo", "Try it"]);
+    let chapters: Vec<&str> =
+        told.lines().skip(2).take_while(|line| !line.is_empty()).map(|line| &line[6..]).collect();
+    assert_eq!(
+        chapters,
+        ["tt-rs", "Why", "Fast, small", "Placeholders", "Demo", "demo", "hello", "Try it"]
+    );
     assert!(fs::read_to_string(out("explainer/subtitles.srt")).unwrap().contains("Placeholders."));
     assert!(out("explainer/thumbnail.jpg").is_file());
+    let credit = "\n\nMusic: composed by a rule, from a mood, a key and a seed.\n\n#video\n";
+    assert!(told.ends_with(credit), "{told}");
+    let needed = world.ok(&["query", "deps(//film/explainer:final)", "--profile", "draft"]).stdout;
+    assert!(needed.contains("//film/explainer:segments[hook].verified\n"), "{needed}");
+    // What was loud makes nothing else quiet: the demo, the second sentence, and the whole.
+    let film = out("explainer/final.mp4");
+    let at = |title: &str| {
+        let line = told.lines().find(|line| line.ends_with(&format!(" {title}"))).unwrap();
+        let seconds: u32 = line[3..5].parse().unwrap();
+        format!("{}", seconds + 1)
+    };
+    let [demo, why] = [volume(&film, &at("demo"), "1"), volume(&film, &at("Why"), "5")];
+    assert!((demo + 25.0).abs() < 2.0 && (why + 25.0).abs() < 2.0, "{demo} {why}");
+}
+
+#[test]
+fn a_draft_of_every_template_is_small_in_one_workspace() {
+    let world = folder();
+    let workspaces = ["shorts", "explainer", "dual"].map(|template| {
+        let path = format!("{}/templates/{template}/WORKSPACE.kdl.in", env!("CARGO_MANIFEST_DIR"));
+        fs::read_to_string(path).unwrap()
+    });
+    assert!(workspaces.iter().all(|text| *text == workspaces[0]));
+    let _made = made(&world, "shorts", &["episode_number=1", "concepts=[a, b, c, d, e]"]);
+    let long = [
+        "new",
+        "explainer",
+        "long",
+        "--var",
+        "project_path=code/tt-rs",
+        "--var",
+        "key_features=[a]",
+    ];
+    let made = world.ok(&long);
+    assert!(!made.stderr.contains("WORKSPACE.kdl"), "{}", made.stderr);
+    let _built = world.ok(&["build", "//long:slides[title].slide", "--profile", "draft"]);
+    let slide = world.path("vwfb-out/+draft/long/slides/title/slide.png");
+    assert_eq!(probed(&slide, "v:0", "width,height"), ["960", "540"]);
+}
+
+#[test]
+fn what_is_said_can_be_no_heading() {
+    let world = folder();
+    let values =
+        ["project_path=code/tt-rs", "key_features=[\"## Fast\", \"~~~\", plain]", "title=```js"];
+    for llm in ["llm=none", "llm=replay"] {
+        let _made = made(&world, "explainer", &[&values[..], &[llm]].concat());
+        let _built = world.ok(&["build", "//film:narration"]);
+        let sections = fs::read_dir(world.path("vwfb-out/film/narration")).unwrap().count();
+        assert_eq!(sections, 6);
+        fs::remove_dir_all(world.path("film")).unwrap();
+    }
+}
+
+#[test]
+fn a_narration_of_other_headings_is_refused() {
+    let world = folder();
+    world.write("mine{}.txt", "INTRO:\nHello.\n");
+    let values = ["--var", "episode_number=1", "--var", "concepts=[a, b, c, d, e]"];
+    let args =
+        [&["new", "shorts", "film", "--var", "custom_narration=mine{}.txt"], &values[..]].concat();
+    let _told =
+        world.run(&args).exits(2).says("`mine{}.txt`: it has no heading such as `## Intro`");
+    world.write("mine{}.txt", "## Intro\n\nHello.\n\n## CTA\n\nSubscribe.\n");
+    let _made = world.ok(&args);
+    let _built = world.ok(&["build", "//film:narration"]);
 }
 
 #[test]

@@ -73,7 +73,6 @@ fn plain(heading: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::label::WsPath;
     use crate::package_template::package_template;
 

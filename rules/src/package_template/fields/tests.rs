@@ -76,6 +76,37 @@ fn paths_are_from_the_package_that_a_file_is_in() {
 }
 
 #[test]
+fn no_value_is_markup_of_markdown() {
+    let set = ["concepts=[\"## Fast\", \"```js\"]", "title=~~~"];
+    let text = "@title@\n# @title@\n  @concepts@\n@each concepts as it@\n- @it@ @it@\n@end@\n";
+    let escaped = "\\~~~\n# ~~~\n  \\## Fast, ```js\n- \\## Fast ## Fast\n- \\```js ```js\n";
+    assert_eq!(good("a.md.in", text, &set), escaped);
+    assert_eq!(good("a.txt.in", &format!("@as md@\n{text}"), &set), escaped);
+    assert_eq!(good("a.txt.in", "@title@", &set), "~~~");
+}
+
+#[test]
+fn one_of_several_conditions_is_enough() {
+    let text = "@if title or llm=replay or review@\nyes\n@else@\nno\n@end@\n";
+    let text = format!("{text}@if not title or review@\nneither\n@end@\n");
+    assert_eq!(good("a.md", &text, &[]), "no\nneither\n");
+    assert_eq!(good("a.md", &text, &["llm=replay"]), "yes\nneither\n");
+    assert_eq!(good("a.md", &text, &["review=true"]), "yes\n");
+    assert_eq!(told("@if title or@\n@end@").len(), 1);
+}
+
+#[test]
+fn a_default_that_comes_to_nothing_is_blank() {
+    let text = "params { project type=\"tree\"; title type=\"string\" default=\"@project.name@\" }";
+    let template = package_template(&WsPath::root(), text).value;
+    let text = |text: &str| vec![Scalar::Text(text.into())];
+    let mut given = Given::from([("project".to_owned(), text("//"))]);
+    assert_eq!(template.blank(&given).len(), 1);
+    given.insert("project.name".to_owned(), text("films"));
+    assert_eq!(template.blank(&given).len(), 0);
+}
+
+#[test]
 fn no_value_is_anything_but_text() {
     let hostile = "\" \"# {x} {{ <b>&'\u{202e}\n## @number@ \\ $(ls)\u{7}";
     let set = [&*format!("title={hostile}")];
