@@ -17,6 +17,9 @@ const HOSTILE: [&str; 5] = [
     "Grüße und Ωmega",
 ];
 
+/// Concepts that can be spoken as they are written: a film is joined of nothing else.
+const SPEAKABLE: &str = "concepts=[\"Attention, heads and keys\", Queries, Values, Masks, Layers]";
+
 /// A folder that is no workspace, with a project and a recording.
 fn folder() -> World {
     let world = World::empty();
@@ -56,7 +59,7 @@ fn made(world: &World, template: &str, values: &[&str]) -> String {
 #[test]
 fn a_short_previews_and_builds_at_once() {
     let world = folder();
-    let made = made(&world, "shorts", &["episode_number=17", &concepts()]);
+    let made = made(&world, "shorts", &["episode_number=17", SPEAKABLE]);
     assert_eq!(
         made,
         "WORKSPACE.kdl\nfilm/BUILD.kdl\nfilm/narration.md\nfilm/outline.json\nfilm/summary.txt\n"
@@ -68,6 +71,14 @@ fn a_short_previews_and_builds_at_once() {
         built.says(": film/assets/background.png, film/assets/intro.mp4, film/assets/outro.mp4");
     let film = world.path("vwfb-out/+draft/film/final.mp4");
     assert_eq!(probed(&film, "v:0", "width,height"), ["540", "960"]);
+}
+
+#[test]
+fn what_a_short_says_and_shows_is_what_is_given() {
+    let world = folder();
+    let _made = made(&world, "shorts", &["episode_number=17", &concepts()]);
+    let built = ["build", "//film:narration", "//film:slides", "--profile", "draft"];
+    let _built = world.ok(&built);
     let spoken = world.read("vwfb-out/+draft/film/narration/05-concept-4.txt");
     assert!(spoken.starts_with("Number 4: ## Concept 9 next line @title@. "), "{spoken}");
     let outline: serde_json::Value =
@@ -83,7 +94,7 @@ fn a_short_and_an_explainer_are_made_of_shared_files() {
     let values = [
         "project_path=code/tt-rs",
         "key_features=[\"Fast, small\", Placeholders]",
-        &concepts(),
+        SPEAKABLE,
         "demo_recordings=demo.mp4",
         "vhs_tapes=hello.tape",
         "use_avatar=true",
