@@ -82,6 +82,32 @@ fn every_rule_of_the_library_has_an_example() {
     assert!(without.is_empty(), "no example in examples/ uses {without:?}");
 }
 
+/// Two preludes in one script, or two files read side by side, must not mean different things by a name.
+#[test]
+fn a_function_of_the_library_is_in_one_prelude() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in files(&root().join("rules/std"), &[".kdl"]) {
+        let mut prelude = None;
+        for line in read(&path).lines() {
+            if let Some(rest) = line.strip_prefix("prelude \"") {
+                prelude = rest.split('"').next().map(str::to_owned);
+            } else if line.starts_with("rule ") {
+                prelude = None;
+            }
+            let text = line.trim_start();
+            let shell = text.strip_suffix("() {").map(|name| format!("{name}()"));
+            let awk = text.strip_prefix("function ").and_then(|rest| rest.split('(').next());
+            let name = shell.or(awk.map(|name| format!("function {name}")));
+            if let (Some(name), Some(prelude)) = (name, &prelude) {
+                places.entry(name).or_default().push(prelude.clone());
+            }
+        }
+    }
+    assert!(places.len() > 50, "{places:?}");
+    places.retain(|_, preludes| preludes.len() > 1);
+    assert_eq!(places, BTreeMap::new(), "rename one of them, or share it");
+}
+
 #[test]
 fn no_file_names_a_place_on_one_machine() {
     let homes = ["root", "work"].map(|folder| format!("/{folder}/"));

@@ -144,6 +144,21 @@ fn a_transcript_of_what_is_known_has_its_words_and_of_what_is_not_a_mark() {
 }
 
 #[test]
+fn what_looks_like_markup_is_text_in_a_transcript_too() {
+    let world = speaking(
+        "tts \"odd\" text=\"odd.txt\"\n\
+         transcribe \"srt\" audio=\":odd\" text=\"odd.txt\" format=\"srt\" tolerance=9.0\n\
+         transcribe \"vtt\" audio=\":odd\" text=\"odd.txt\" format=\"vtt\" tolerance=9.0\n",
+    );
+    world.write("p/odd.txt", "A <build> keeps what it {has} made.\n");
+    let srt = fs::read_to_string(built(&world, "srt")).unwrap();
+    assert!(!srt.contains("<b") && !srt.contains("{h"), "{srt}");
+    assert!(srt.replace('\u{2060}', "").contains("A <build> keeps what it {has} made."), "{srt}");
+    let vtt = fs::read_to_string(built(&world, "vtt")).unwrap();
+    assert!(vtt.contains("A &lt;build&gt; keeps what it {has} made."), "{vtt}");
+}
+
+#[test]
 fn an_answer_is_the_one_recorded_for_exactly_this_question() {
     let world = workshop(
         &["ai"],

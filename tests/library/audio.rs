@@ -386,6 +386,22 @@ fn music_has_the_same_bytes_every_time_and_whatever_its_file_is_called() {
 }
 
 #[test]
+fn music_has_reverb_if_asked_for_and_no_chorus() {
+    let world = workshop(
+        &["audio"],
+        "midi \"none\" src=\"none.mid\"\nmidi \"chorus\" src=\"chorus.mid\"\n\
+         midi \"dry\" src=\"none.mid\" effects=#false",
+    );
+    // Controller 93 is how much chorus there is.
+    let chorus = |value| [&[0, 0xb0, 93, value], NOTE].concat();
+    world.write("p/none.mid", midi(&[&chorus(0)]));
+    world.write("p/chorus.mid", midi(&[&chorus(127)]));
+    let [none, chorus, dry] = ["none", "chorus", "dry"].map(|name| samples(&built(&world, name)));
+    assert!(none == chorus, "there is chorus");
+    assert!(none != dry, "there is no reverb");
+}
+
+#[test]
 fn midi_that_cannot_be_played_is_refused_with_its_reason() {
     let whole = midi(&[NOTE, SLOWER]);
     let broken: [(&str, Vec<u8>, &str); 7] = [
