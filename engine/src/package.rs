@@ -198,6 +198,12 @@ impl Scope for QueryScope<'_> {
         target_names(self.0, package_file(self.0, package))
     }
 
+    fn written(&self, package: &WsPath) -> Arc<[String]> {
+        let package = package_def(self.0, package_file(self.0, package)).as_ref();
+        let members = package.map(|package| package.value.block.members()).unwrap_or_default();
+        members.iter().map(|member| member.name.to_string()).collect()
+    }
+
     fn has_target(&self, label: &Label) -> Option<bool> {
         is_package(self.0, package_file(self.0, &label.package)).then_some(())?;
         Some(is_named(self.0, self.0.target(label)))

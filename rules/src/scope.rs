@@ -49,6 +49,11 @@ pub trait Scope {
     }
     /// The names of the targets of `package`, in file order; `None` if it is no package.
     fn targets(&self, package: &WsPath) -> Option<Arc<[String]>>;
+    /// The names that `package` has as they are written, which no fan-out decides; for near-miss
+    /// suggestions where the targets are not known yet.
+    fn written(&self, package: &WsPath) -> Arc<[String]> {
+        self.targets(package).unwrap_or_default()
+    }
     /// Whether something is named `label`; `None` if its package is none.
     fn has_target(&self, label: &Label) -> Option<bool> {
         let name = label.target();

@@ -85,7 +85,8 @@ impl Reading<'_> {
             if !self.scope.is_broken(&label.package) {
                 let message = format!("no target `{}`", label.relative_to(&self.frame.package));
                 let problem = Diagnostic::error(UNKNOWN_LABEL, message).at(&each.over.anchor);
-                let names = self.scope.targets(&label.package).unwrap_or_default();
+                // What the targets are may depend on these very items.
+                let names = self.scope.written(&label.package);
                 let near = did_you_mean(&label.target(), names.iter().map(String::as_str));
                 self.problems.push(problem.maybe_hint(near));
             }
