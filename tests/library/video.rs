@@ -599,6 +599,7 @@ fn a_film_is_brought_to_its_loudness_with_all_that_it_has() {
         write_file "titles" text=";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/10\nSTART=0\nEND=5\ntitle=One\n[CHAPTER]\nTIMEBASE=1/10\nSTART=5\nEND=10\ntitle=Two's\n"
         ffmpeg "film" extension="mov" { srcs ":clip" ":titles"; args "-map" "0:v" "-map" "0:a" "-map_chapters" "1" "-c:v" "copy" "-c:a" "copy" }
         normalize "final" clip=":film" target-db=-20
+        normalize "foreign" clip="foreign.mkv"
         normalize "silent" clip="silent.mp4"
         "#,
     );
@@ -613,4 +614,10 @@ fn a_film_is_brought_to_its_loudness_with_all_that_it_has() {
     let chapters = output("ffprobe", &[&args[..], &["csv=p=0", last.to_str().unwrap()]].concat());
     assert_eq!(String::from_utf8(chapters).unwrap(), "0.000000,One\n0.500000,Two's\n");
     let _said = refused(&world, "silent").says("`audio` holds no sound at all");
+    // Matroska does not say how long its streams are.
+    let foreign = world.path("p/foreign.mkv");
+    let args = ["-v", "error", "-i", clip.to_str().unwrap(), "-c", "copy"];
+    let _none = output("ffmpeg", &[&args[..], &[foreign.to_str().unwrap()]].concat());
+    let [whole] = all(&world, ["foreign"]);
+    assert_eq!(digests(&whole), digests(&clip));
 }
