@@ -2,6 +2,7 @@
 
 mod new;
 mod people;
+mod service;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub(crate) use people::{
     AboutArgs, ApproveArgs, DecisionsArgs, DiffArgs, EditArgs, PreviewArgs, RedoArgs, RejectArgs,
     ReviewArgs, StatusArgs, UndoArgs, VersionArgs, VersionsArgs,
 };
+pub(crate) use service::SettleArgs;
 
 /// Builds films, pictures, audio and other generated media from rule files.
 ///
@@ -111,6 +113,8 @@ pub(crate) enum Command {
     Pick(VersionArgs),
     /// Take back the last pin, edit or decision
     Undo(UndoArgs),
+    /// List what services were asked and did not answer, or say how to go on with it
+    Settle(SettleArgs),
     /// Print what a fan-out or the use of a template became
     Expand(ExpandArgs),
     /// Print the page about a diagnostic, or list all codes

@@ -16,6 +16,7 @@ use vwfb_exec::SandboxMissing;
 use vwfb_rules::label::{Label, LabelError};
 
 use crate::compare::CompareError;
+use crate::settle::SettleError;
 
 /// A process's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,6 +231,9 @@ pub(crate) enum CommandError {
     /// A result cannot be chosen.
     #[error(transparent)]
     Choose(#[from] ChooseError),
+    /// What services were asked cannot be settled.
+    #[error(transparent)]
+    Settle(#[from] SettleError),
     /// Two versions cannot be compared.
     #[error(transparent)]
     Compare(#[from] CompareError),
@@ -346,7 +350,10 @@ impl CommandError {
             | Self::FolderName { .. }
             | Self::VarsFile { .. }
             | Self::Read { .. } => Exit::INPUT,
-            Self::NoCache
+            Self::Settle(SettleError::NothingOpen(_)) => Exit::FAILED,
+            Self::Settle(SettleError::Several { .. }) => Exit::USAGE,
+            Self::Settle(SettleError::Io(_))
+            | Self::NoCache
             | Self::Open(_)
             | Self::OpenStore(_)
             | Self::People(_)
@@ -445,6 +452,7 @@ impl CommandError {
             Self::Decide(DecideError::NotAsked { asked, .. }) => {
                 return Some(format!("it asks about {}", asked.join(", ")));
             }
+            Self::Settle(SettleError::NothingOpen(_)) => "`vwfb settle` lists what is open",
             _ => return None,
         };
         Some(hint.to_owned())

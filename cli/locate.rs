@@ -55,6 +55,15 @@ pub(crate) fn store(global: &GlobalArgs, current: &Path) -> Result<PathBuf, Comm
     cache.map(|cache| cache.join("vwfb")).ok_or(CommandError::NoCache)
 }
 
+/// The folder of the user's settings of vwfb: `vwfb` in `$XDG_CONFIG_HOME` or `~/.config`.
+pub(crate) fn settings() -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    // A relative XDG_CONFIG_HOME is to be ignored, says the XDG base directory specification.
+    let settings = set("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+    let settings = settings.or_else(|| set("HOME").map(|home| home.join(".config")))?;
+    Some(settings.join("vwfb"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ mod compare;
 mod labels;
 mod locate;
 mod session;
+mod settle;
 mod sources;
 mod ui;
 mod units;
@@ -131,6 +132,7 @@ fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, CommandError> {
         Command::Pick(args) => choose::pick(ctx, args),
         Command::Review(args) => review::run(ctx, args),
         Command::Decisions(args) => decisions::run(ctx, args),
+        Command::Settle(args) => settle::run(ctx, args),
         Command::Expand(args) => expand::run(ctx, args),
         Command::Explain(args) => explain::run(ctx, args),
         Command::Log(args) => log::run(ctx, args),

@@ -99,7 +99,7 @@ impl Session {
         let Located { root, current } = ctx.located()?;
         let sources = Sources::new(root.clone());
         let overrides = overrides(vars, &root)?;
-        let place = Place { root, store: ctx.store()?, overrides };
+        let place = Place { root, store: ctx.store()?, overrides, settings: locate::settings() };
         // The kernel is asked while the databases are opened.
         let level = thread::spawn(Level::detect);
         let mut workspace = Workspace::open(place, Arc::new(SystemClock))?;

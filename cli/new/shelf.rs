@@ -1,7 +1,6 @@
 //! The templates that there are: the workspace's, the user's, and those compiled in.
 
 use std::borrow::Cow;
-use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use walkdir::WalkDir;
 
 use crate::error::CommandError;
 use crate::labels::is_of_the_workspace;
+use crate::locate;
 use crate::new::place::Place;
 
 /// Files that are compiled in, by their paths.
@@ -81,11 +81,7 @@ impl Shelf {
 
 /// `vwfb/templates` in the user's folder of settings.
 fn user_folder() -> Option<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    // A relative XDG_CONFIG_HOME is to be ignored, says the XDG base directory specification.
-    let settings = set("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
-    let settings = settings.or_else(|| set("HOME").map(|home| home.join(".config")))?;
-    Some(settings.join("vwfb").join(FOLDER))
+    Some(locate::settings()?.join(FOLDER))
 }
 
 fn folders(folder: &Path, origin: fn(PathBuf) -> Origin) -> Result<Vec<Template>, CommandError> {
@@ -144,7 +140,7 @@ impl Template {
 
     /// The file `path` of it, as messages name it.
     pub(crate) fn shown(&self, path: &str) -> WsPath {
-        let home = env::var_os("HOME").map(PathBuf::from);
+        let home = std::env::var_os("HOME").map(PathBuf::from);
         let path = match &self.origin {
             Origin::BuiltIn(_) => format!("@{FOLDER}/{}/{path}", self.name),
             Origin::Workspace(_) => format!("{FOLDER}/{}/{path}", self.name),

@@ -30,6 +30,7 @@ fn action(inputs: usize) -> Action {
         success_codes: BTreeSet::from([0]),
         tools: BTreeMap::from([("base".to_owned(), digest(0))]),
         network: false,
+        service: None,
         terminal: false,
         seed: None,
         take: 0,

@@ -144,6 +144,7 @@ pub(crate) fn action(db: &dyn Db, def: &TaskDef) -> Result<(Action, Sources), Un
         success_codes: BTreeSet::clone(&def.success_codes),
         tools: tools(db, def)?,
         network: def.network,
+        service: def.service.as_ref().map(|service| service.identity()),
         terminal: def.terminal,
         seed: def.seed,
         take: take(db, def),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 use vwfb_cas::{ActionKey, Artifact};
-use vwfb_exec::{CancelToken, Failure};
+use vwfb_exec::{CancelToken, Cause, Failure};
 use vwfb_rules::scope::SourceKind;
 use vwfb_rules::task::TaskDef;
 
@@ -19,7 +19,6 @@ use crate::chain::chain;
 use crate::columns::Strings;
 use crate::db::Db;
 use crate::event::{Event, TaskResult};
-use crate::grant::grants;
 use crate::graph::{Offer, TaskGraph};
 use crate::log;
 use crate::plan::{Step, TaskId};
@@ -287,11 +286,11 @@ impl<'a> Build<'a> {
     fn start_task(&mut self, id: TaskId) -> Result<(), EnvironmentError> {
         let keyed = Arc::clone(self.run.keyed(id));
         let def = &keyed.def;
-        let grants = match grants(def) {
+        let grants = match self.run.ground.desk.grants(def, keyed.key) {
             Ok(grants) => grants,
-            Err(reason) => {
+            Err(error) => {
                 self.run.environment_failed = true;
-                self.run.fail(id, Failed::because(reason.into()));
+                self.run.fail(id, Failed::because(chain(&error).into()));
                 return Ok(());
             }
         };
@@ -373,7 +372,12 @@ impl<'a> Build<'a> {
             return;
         }
         match ending {
-            Ending::Ran(result) => self.run.adopt(id, result, TaskResult::Ran, took),
+            Ending::Ran(result) => {
+                if self.run.def(id).service.is_some() {
+                    self.run.ground.desk.settled(key);
+                }
+                self.run.adopt(id, result, TaskResult::Ran, took);
+            }
             Ending::Hit(result) => self.run.adopt(id, result, TaskResult::Cached, took),
             Ending::StoreFailed(why) => {
                 self.run.environment_failed = true;
@@ -405,9 +409,14 @@ impl<'a> Build<'a> {
     fn advice(&self, id: TaskId, failure: &Failure) -> Option<String> {
         let ground = &self.run.ground;
         let db: &dyn Db = &*ground.db;
+        let def = self.run.def(id);
+        let asked = def.service.is_some() && matches!(failure.cause, Cause::Exit { .. });
+        if asked && let Some(open) = ground.desk.open_submission(self.run.keyed(id).key) {
+            return Some(open.advice());
+        }
         let log = failure.log.and_then(|log| log::tail(ground.store, log).ok());
         let seen = Circumstances {
-            def: &self.run.def(id),
+            def: &def,
             log: log.as_deref().unwrap_or_default(),
             confined: self.options.confined,
             is_source: &|path| db.path_kind(path) == SourceKind::File,

@@ -68,7 +68,10 @@ fn visit_stdio(action: &Action, sink: &mut impl KeySink) {
 
 fn visit_rest(action: &Action, sink: &mut impl KeySink) {
     sink.field("network", "", &action.network.to_string());
-    // Said only where it is so: the keys of all the others are from before there were terminals.
+    // Said only where it is so: the keys of all the others are from before there were these.
+    if let Some(service) = &action.service {
+        sink.field("service", "", service);
+    }
     if action.terminal {
         sink.field("terminal", "", "true");
     }
@@ -276,6 +279,7 @@ mod tests {
             success_codes: BTreeSet::from([0]),
             tools: [("rsvg-convert".to_owned(), Digest::of(b"tool"))].into(),
             network: false,
+            service: None,
             terminal: false,
             seed: None,
             take: 0,
@@ -306,7 +310,7 @@ mod tests {
     #[test]
     fn every_field_of_an_action_changes_the_key() {
         let base = KeyRecord::of(&sample()).key();
-        let edits: [fn(&mut Action); 15] = [
+        let edits: [fn(&mut Action); 16] = [
             |a| a.command = Command::WriteFile { text: String::new(), executable: false },
             |a| a.inputs.clear(),
             |a| a.outputs.clear(),
@@ -318,6 +322,7 @@ mod tests {
             |a| a.success_codes = BTreeSet::from([1]),
             |a| a.tools.clear(),
             |a| a.network = true,
+            |a| a.service = Some("s".into()),
             |a| a.terminal = true,
             |a| a.seed = Some(1),
             |a| a.take = 1,

@@ -26,6 +26,7 @@ use crate::action::{Keyed, keyed};
 use crate::answers::{Answer, Answers};
 use crate::chain::chain;
 use crate::db::{Database, Target};
+use crate::desk::Desk;
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult};
 use crate::graph::TaskGraph;
 use crate::keep::Keep;
@@ -67,6 +68,8 @@ pub(crate) struct Ground<'a> {
     pub people: &'a People,
     /// The bytes that cannot be made again.
     pub keep: &'a Keep,
+    /// What tasks ask services with.
+    pub desk: &'a Desk,
     /// The output folder, relative to the workspace.
     pub output_folder: String,
     /// When the run began, in milliseconds since 1970.

@@ -69,6 +69,7 @@ impl Tools {
             return found.clone();
         }
         let found = known.closure(&spec(tool, &self.root, beside()), &self.stamps);
+        let found = found.map(|closure| versioned(tool, closure));
         known.closures.insert(tool.clone(), found.clone());
         found
     }
@@ -156,6 +157,14 @@ impl Known {
     }
 }
 
+/// The closure of `tool`, known by the tool's declared version if it has one.
+fn versioned(tool: &ToolDef, closure: Arc<Closure>) -> Arc<Closure> {
+    let Some(version) = &tool.version else { return closure };
+    let said = format!("vwfb toolchain\n{}\n{version}", tool.name);
+    let fingerprint = Digest::of(said.as_bytes());
+    Arc::new(Closure { fingerprint, ..Closure::clone(&closure) })
+}
+
 /// The folder of the program that runs.
 fn beside() -> Option<PathBuf> {
     Some(std::env::current_exe().ok()?.parent()?.to_owned())
@@ -190,7 +199,7 @@ mod tests {
     }
 
     fn tool(program: &str) -> ToolDef {
-        ToolDef { name: "gen".into(), programs: vec![program.into()], data: Vec::new() }
+        ToolDef { name: "gen".into(), programs: vec![program.into()], ..ToolDef::default() }
     }
 
     fn script(root: &Path, text: &str) {
@@ -246,7 +255,8 @@ mod tests {
     fn only_our_own_program_is_found_beside_us() {
         let temp = tempfile::tempdir().unwrap();
         let named = |name: &str, beside| {
-            let tool = ToolDef { name: name.into(), programs: vec![name.into()], data: Vec::new() };
+            let programs = vec![name.into()];
+            let tool = ToolDef { name: name.into(), programs, ..ToolDef::default() };
             spec(&tool, Path::new("/w"), beside).programs.remove(0)
         };
         let beside = || Some(temp.path().to_owned());

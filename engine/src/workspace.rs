@@ -20,6 +20,7 @@ use vwfb_rules::vars::Overrides;
 
 use crate::check::{Loaded, load};
 use crate::db::{Database, Db, Machine};
+use crate::desk::Desk;
 use crate::disk::Disk;
 use crate::forecast::{Forecast, expand_known, forecast};
 use crate::graph::TaskGraph;
@@ -58,6 +59,8 @@ pub struct Place {
     pub store: PathBuf,
     /// Variables and profile of this invocation.
     pub overrides: Overrides,
+    /// The folder of the person's settings of vwfb, with `services.kdl` and `secrets/`.
+    pub settings: Option<PathBuf>,
 }
 
 /// Why a workspace cannot be opened.
@@ -82,6 +85,7 @@ pub struct Workspace {
     state: Arc<State>,
     people: Arc<People>,
     keep: Keep,
+    desk: Desk,
     /// What people had said when they were last heard.
     said: Said,
     stamps: Arc<Stamps>,
@@ -115,6 +119,7 @@ impl Workspace {
         let (store, state) = (Arc::new(store?), Arc::new(state?));
         let people = Arc::new(People::open(&folder)?);
         let keep = Keep::new(&folder, Arc::clone(&store));
+        let desk = Desk::new(&folder, place.settings.clone());
         let stamps = Arc::new(Stamps::new(Arc::clone(&state) as Arc<dyn Recorded>));
         let tools = Arc::new(Tools::new(place.root.clone(), Arc::clone(&stamps)));
         let disk = Arc::new(Disk::new(
@@ -148,6 +153,7 @@ impl Workspace {
             state,
             people,
             keep,
+            desk,
             stamps,
             tools,
             disk,
@@ -181,6 +187,11 @@ impl Workspace {
     /// What people said.
     pub fn people(&self) -> &People {
         &self.people
+    }
+
+    /// What tasks ask services with.
+    pub const fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     /// The toolchains it has met.
@@ -348,8 +359,8 @@ impl Workspace {
         let output_folder = self.relative_output_folder().to_string_lossy().into_owned();
         let now_ms = self.clock.now().0;
         let (store, state, people) = (&self.store, &*self.state, &*self.people);
-        let (db, keep) = (&mut self.db, &self.keep);
-        Ground { keep, db, store, state, graph, patterns, people, output_folder, now_ms }
+        let (db, keep, desk) = (&mut self.db, &self.keep, &self.desk);
+        Ground { keep, desk, db, store, state, graph, patterns, people, output_folder, now_ms }
     }
 
     fn relative_output_folder(&self) -> PathBuf {

@@ -47,6 +47,7 @@ fn action(words: &[&str], base: &Closure) -> Action {
         success_codes: BTreeSet::from([0]),
         tools: BTreeMap::from([("base".to_owned(), base.fingerprint)]),
         network: false,
+        service: None,
         terminal: false,
         seed: None,
         take: 0,

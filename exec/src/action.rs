@@ -2,6 +2,7 @@
 //! machine could run it. All paths are relative to the working directory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use vwfb_cas::{Artifact, Digest};
@@ -31,6 +32,8 @@ pub struct Action {
     pub tools: BTreeMap<String, Digest>,
     /// Whether it may use the network.
     pub network: bool,
+    /// The service that it asks: its name, and its version if that is declared.
+    pub service: Option<String>,
     /// Whether it gets a terminal of its own, whose controlling side is its standard input.
     pub terminal: bool,
     /// The seed of a seeded rule.
@@ -73,11 +76,24 @@ pub struct OutputSpec {
     pub tree: bool,
 }
 
+/// What a process needs to ask a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceGrant {
+    /// Further variables: the address and the limits.
+    pub env: BTreeMap<String, String>,
+    /// The variable for its secret, with that; neither shown nor logged.
+    pub secret: Option<(String, String)>,
+    /// A folder that it may write to and that outlives it, for what it has asked.
+    pub ledger: PathBuf,
+}
+
 /// What a process gets that is in no key by value.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
     /// Environment variable -> the secret's value.
     pub secrets: BTreeMap<String, String>,
+    /// Where the service that it asks is, and within which bounds it asks.
+    pub service: Option<ServiceGrant>,
     /// When it is killed.
     pub timeout: Option<Duration>,
 }

@@ -109,6 +109,10 @@ impl Process<'_> {
             let value = value.ok_or_else(|| Cause::Secret { secret: secret.clone() })?;
             env.insert(variable.clone(), value.clone());
         }
+        if let Some(service) = &self.grants.service {
+            env.extend(service.env.clone());
+            env.extend(service.secret.clone());
+        }
         Ok(env)
     }
 }

@@ -24,8 +24,8 @@ pub(crate) struct Grounds {
     pub(crate) generation: u64,
     /// Whether it may use the network.
     pub(crate) network: bool,
-    /// Whether it gets a terminal, which is another one each time.
-    pub(crate) terminal: bool,
+    /// Whether it gets what is another one each time: a terminal, or a folder for what it asks.
+    pub(crate) unique: bool,
 }
 
 impl Grounds {
@@ -60,7 +60,7 @@ pub(crate) struct Rulebook {
 impl Rulebook {
     /// The rules that follow from `grounds`, in full where the launcher does not know them.
     pub(crate) fn numbered(&mut self, grounds: &Grounds) -> NumberedRules {
-        if grounds.terminal {
+        if grounds.unique {
             return NumberedRules { number: MOST, meaning: Some(grounds.rules()) };
         }
         if let Some(number) = self.known.iter().position(|known| known.is(grounds)) {

@@ -1,7 +1,9 @@
 //! One action that starts a process: from scratch folder to outputs in the store.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,15 +100,24 @@ impl Task<'_> {
         Grounds {
             tools,
             root: self.scratch.root().to_owned(),
-            writable: self.scratch.writable(),
+            writable: self.writable(),
             generation: self.scratch.generation(),
             network: self.action.network,
-            terminal: self.action.terminal,
+            unique: self.action.terminal || self.grants.service.is_some(),
         }
     }
 
+    /// The folders that it may write to.
+    fn writable(&self) -> Vec<PathBuf> {
+        let mut writable = self.scratch.writable();
+        writable.extend(self.grants.service.as_ref().map(|service| service.ledger.clone()));
+        writable
+    }
+
     fn command_line(&self, run: &Run) -> String {
-        let secrets: Vec<_> = self.action.secrets.keys().map(String::as_str).collect();
+        let of_service = self.grants.service.iter().flat_map(|service| &service.secret);
+        let secrets = self.action.secrets.keys().chain(of_service.map(|(name, _)| name));
+        let secrets: Vec<_> = secrets.map(String::as_str).collect();
         let kept = self.executor.options.keep_scratch.is_some();
         command_line(run, &secrets, kept.then_some(self.scratch.root()))
     }
@@ -143,8 +154,33 @@ impl Task<'_> {
         if !exited.printed {
             return Ok(None);
         }
-        let put = self.executor.store.put_file(&path, Take::Copy);
+        let put = match self.masked(&path).map_err(|source| failed("read", &path, source))? {
+            Some(text) => self.executor.store.put_bytes(&text),
+            None => self.executor.store.put_file(&path, Take::Copy),
+        };
         put.map(Some).map_err(|source| Cause::Store { role: "log".to_owned(), source })
+    }
+
+    /// The log with stars for every secret that it would show; `None` if it shows none.
+    fn masked(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        let of_service = self.grants.service.iter().flat_map(|service| &service.secret);
+        let values = self.grants.secrets.values().chain(of_service.map(|(_, value)| value));
+        // A few letters would be masked in every other word.
+        let values: Vec<&str> = values.map(String::as_str).filter(|it| it.len() >= 6).collect();
+        if values.is_empty() {
+            return Ok(None);
+        }
+        let text = fs::read(path)?;
+        let (mut masked, mut rest) = (Vec::with_capacity(text.len()), text.as_slice());
+        while let Some(&first) = rest.first() {
+            let shown = values.iter().find(|value| rest.starts_with(value.as_bytes()));
+            match shown {
+                Some(_) => masked.extend_from_slice(b"***"),
+                None => masked.push(first),
+            }
+            rest = &rest[shown.map_or(1, |value| value.len())..];
+        }
+        Ok((masked != text).then_some(masked))
     }
 
     /// Whether the way the process ended is a success.

@@ -80,6 +80,7 @@ codes! {
     UNKNOWN_PROFILE = "unknown-profile", "A profile is not declared.";
     BAD_OVERRIDE = "bad-override", "A `--var` is not written as one or does not fit.";
     TOOL_NOT_ALLOWED = "tool-not-allowed", "A program is not in the workspace's list of tools.";
+    UNKNOWN_SERVICE = "unknown-service", "A target asks a service that nothing declares.";
     UNKNOWN_PRELUDE = "unknown-prelude", "A rule names a prelude or attributes that are not in sight.";
     UNDECLARED_TOOL = "undeclared-tool", "A rule runs a program that it does not declare.";
     RESOURCE_TOO_LARGE = "resource-too-large", "A target asks for more than the workspace has.";

@@ -157,7 +157,7 @@ struct Declaring<'a> {
 
 impl<'a> Declaring<'a> {
     fn declared(&mut self, rule: &Arc<RuleDef>) -> Option<Declared> {
-        let said = self.target.reading.of(self.target, rule);
+        let said = self.target.reading.of(self.target, self.case(rule));
         let (rule, given) = (&said.rule, &said.given);
         self.problems.0.extend(said.problems.iter().cloned());
         let bound = said.bound(self.names, &mut self.problems);
@@ -180,7 +180,7 @@ impl<'a> Declaring<'a> {
             label: self.placed.label.clone(),
             anchor: self.target.anchor().clone(),
             tools: self.tools(rule, given, &attrs),
-            prelude: self.rules.prelude(&rule.name),
+            prelude: self.rules.prelude(rule),
             after: labels(settings.remove("after")),
             tags: texts(settings.remove("tags")),
             uses: self.placed.frame.uses.clone(),
@@ -191,6 +191,18 @@ impl<'a> Declaring<'a> {
             attrs,
             outputs: outputs.into(),
         })
+    }
+
+    /// The case of `rule` that the target is; the rule itself if it has none, or none is meant.
+    fn case<'r>(&self, rule: &'r Arc<RuleDef>) -> &'r Arc<RuleDef> {
+        let Some(cases) = &rule.cases else { return rule };
+        let given = nodes_of(&self.target.node);
+        let given = given.iter().find(|(node, _)| node.name == cases.attr);
+        let value = given.and_then(|(node, _)| node.args.first()).and_then(|value| {
+            // What is wrong with it is said where it is read as an attribute.
+            self.names.values(value, &mut Problems::default()).pop()?.text().map(str::to_owned)
+        });
+        value.and_then(|value| cases.rule(&value)).unwrap_or(rule)
     }
 
     fn attrs(

@@ -5,6 +5,7 @@
 
 pub mod binding;
 pub mod block;
+pub mod cases;
 pub mod checkpoint;
 pub mod codes;
 mod core_rules;
@@ -39,6 +40,7 @@ pub mod rule_file;
 mod rule_reader;
 mod schema;
 pub mod scope;
+pub mod service;
 mod shell;
 mod suggest;
 pub mod syntax;

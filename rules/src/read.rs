@@ -18,6 +18,13 @@ impl Problems {
         self.0.push(problem);
     }
 
+    /// The same, unless it is there: what all cases of a rule share is wrong once.
+    pub(crate) fn push_once(&mut self, problem: Diagnostic) {
+        if !self.0.contains(&problem) {
+            self.push(problem);
+        }
+    }
+
     /// The value of `result`, its problem noted.
     pub(crate) fn take<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
         result.map_err(|problem| self.push(problem)).ok()

@@ -12,7 +12,9 @@ use files::{Files, Found};
 use roles::Slot;
 
 use crate::checkpoint::{Checkpoint, Condition, OnReject, OnTimeout};
-use crate::codes::{BAD_NODE, MISSING_ATTRIBUTE, RESOURCE_TOO_LARGE, TOO_MANY_FILES};
+use crate::codes::{
+    BAD_NODE, MISSING_ATTRIBUTE, RESOURCE_TOO_LARGE, TOO_MANY_FILES, UNKNOWN_SERVICE,
+};
 use crate::core_rules::ALIAS;
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Checked, Diagnostic, Severity};
@@ -22,6 +24,7 @@ use crate::label::{Label, Reference};
 use crate::read::Problems;
 use crate::rule::{AttrType, Body, RuleDef, Shape};
 use crate::scope::Scope;
+use crate::service::{self, ServiceUse};
 use crate::task::{Command, InputRef, Provided, TaskDef};
 use crate::tools;
 use crate::value::{AttrValue, FileName, FileUse};
@@ -178,6 +181,7 @@ fn resolved(
         timeout: declared.limits.timeout,
         retries: declared.limits.retries.unwrap_or(0),
         network: rule.network,
+        service: service(declared, workspace, problems),
         terminal: rule.terminal,
         cpu_level: rule.cpu_level,
         results: rule.results,
@@ -186,6 +190,25 @@ fn resolved(
         expensive: rule.expensive,
         tags: declared.tags.clone(),
     })
+}
+
+/// The service that `declared` asks, as the workspace knows it.
+fn service(
+    declared: &Declared,
+    workspace: &WorkspaceDef,
+    problems: &mut Problems,
+) -> Option<Arc<ServiceUse>> {
+    let named = declared.rule.service.as_ref()?;
+    let (name, anchor) = match named.attribute() {
+        Some(attr) => (declared.attrs.get(attr)?.text()?, &declared.anchor),
+        None => (named.name.clone(), &named.anchor),
+    };
+    let Some(def) = workspace.services.get(&name) else {
+        let (message, hint) = service::unknown(&name, &workspace.services);
+        problems.push(Diagnostic::error(UNKNOWN_SERVICE, message).at(anchor).hint(hint));
+        return None;
+    };
+    Some(Arc::new(ServiceUse { name, def: def.clone() }))
 }
 
 /// Whether what a person says changes what `rule` runs, with `env` beside its own.

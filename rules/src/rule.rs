@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cases::{Case, Cases};
 use crate::diagnostic::Anchor;
 use crate::interpolate::Template;
 use crate::label::WsPath;
@@ -55,12 +56,23 @@ pub struct RuleDef {
     pub cpu_level: bool,
     /// Whether its inputs keep their names in the sandbox.
     pub keep_names: bool,
+    /// The service that it asks, whose address and secret its process is given.
+    pub service: Option<NameUse>,
+    /// What it is for each value of one of its attributes; what stands here is one of them then.
+    pub cases: Option<Arc<Cases>>,
+    /// Which of the cases it is.
+    pub case: Option<Case>,
 }
 
 impl RuleDef {
     /// The attribute `name`.
     pub fn attr(&self, name: &str) -> Option<&AttrDef> {
         self.attrs.iter().find(|attr| attr.name == name)
+    }
+
+    /// The rule for each of its cases; only itself where it has none.
+    pub fn variants(self: &Arc<Self>) -> Vec<&Arc<Self>> {
+        self.cases.as_ref().map_or_else(|| vec![self], |cases| cases.rules.iter().collect())
     }
 
     /// Whether its targets run a task; `filegroup` and `alias` only pass on what others made.
@@ -348,6 +360,8 @@ pub struct ToolchainDef {
     pub programs: Vec<String>,
     /// Absolute or `//` paths of files and folders it reads.
     pub data: Vec<String>,
+    /// What keys know it by instead of its files' bytes.
+    pub version: Option<String>,
     /// Where it is declared.
     pub anchor: Anchor,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::codes::{
-    BAD_NODE, BAD_PATH, DUPLICATE_NAME, DUPLICATE_RULE, MISSING_RULE_FILE, RESERVED_NAME,
+    BAD_NAME, BAD_NODE, BAD_PATH, DUPLICATE_NAME, DUPLICATE_RULE, MISSING_RULE_FILE, RESERVED_NAME,
     UNDECLARED_TOOL, UNKNOWN_PRELUDE,
 };
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
@@ -81,7 +81,7 @@ impl RuleFile {
     /// Notes programs that a rule runs and does not declare. Where a toolchain may come from
     /// another file, its programs are not known here and nothing is said.
     pub(crate) fn check_programs(&self, problems: &mut Problems) {
-        for rule in &self.rules {
+        for rule in self.rules.iter().flat_map(|rule| rule.variants()) {
             let Body::Run { program, anchor, .. } = &rule.body else { continue };
             let named = |tool: &NameUse| {
                 let toolchain = self.toolchains.iter().find(|known| known.name == tool.name);
@@ -92,11 +92,9 @@ impl RuleFile {
             };
             if !tools::is_base(program) && !rule.tools.iter().any(named) {
                 let message = format!("`{}` runs `{program}` and does not declare it", rule.name);
-                problems.push(
-                    Diagnostic::error(UNDECLARED_TOOL, message)
-                        .at(anchor)
-                        .hint(format!("add `tool \"{program}\"` to the rule")),
-                );
+                let problem = Diagnostic::error(UNDECLARED_TOOL, message).at(anchor);
+                let problem = problem.hint(format!("add `tool \"{program}\"` to the rule"));
+                problems.push_once(problem);
             }
         }
     }
@@ -305,6 +303,7 @@ pub(crate) fn toolchain(node: &Node, problems: &mut Problems) -> Option<Toolchai
         doc: None,
         programs: Vec::new(),
         data: Vec::new(),
+        version: None,
         anchor: node.anchor.clone(),
     };
     for child in &node.children {
@@ -312,8 +311,9 @@ pub(crate) fn toolchain(node: &Node, problems: &mut Problems) -> Option<Toolchai
             "doc" => toolchain.doc = read::text_arg(child, "a text", problems).map(Into::into),
             "program" => toolchain.programs.extend(tool_paths(child, false, problems)),
             "data" => toolchain.data.extend(tool_paths(child, true, problems)),
+            "version" => toolchain.version = tool_version(child, problems),
             _ => {
-                let known = ["program", "data", "doc"];
+                let known = ["program", "data", "version", "doc"];
                 read::unknown_child("`toolchain`", child, &known, problems);
                 continue;
             }
@@ -325,6 +325,17 @@ pub(crate) fn toolchain(node: &Node, problems: &mut Problems) -> Option<Toolchai
         toolchain.programs.push(name.into());
     }
     Some(toolchain)
+}
+
+/// The version that stands for a toolchain in keys: not empty, on one line.
+fn tool_version(node: &Node, problems: &mut Problems) -> Option<String> {
+    let text = read::text_arg(node, "a version", problems)?;
+    if text.is_empty() || text.contains(char::is_control) {
+        let problem = Diagnostic::error(BAD_NAME, format!("{text:?} is no version"));
+        problems.push(problem.at(&node.args[0].anchor));
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 /// The programs or data of a toolchain: names on PATH (programs only), absolute or `//` paths.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 pub(crate) use parts::{env, no_time, resource};
 use parts::{template, template_arg, templates, timeout};
 
+use crate::cases;
 use crate::codes::{
     BAD_NODE, DUPLICATE_NAME, NO_ACTION, NO_OUTPUT, NOT_IN_ENUM, REPEATED_ATTRIBUTE, RESERVED_NAME,
     TWO_ACTIONS, UNKNOWN_ATTRIBUTE, WRONG_TYPE,
@@ -30,7 +31,7 @@ use crate::syntax::{Node, Scalar, Value};
 use crate::task::Results;
 
 /// The nodes of a rule.
-const NODES: [&str; 24] = [
+pub(crate) const NODES: [&str; 25] = [
     "doc",
     "attr",
     "attrs",
@@ -47,6 +48,7 @@ const NODES: [&str; 24] = [
     "results",
     "expensive",
     "network",
+    "service",
     "terminal",
     "cpu-level",
     "stdin",
@@ -58,7 +60,7 @@ const NODES: [&str; 24] = [
 ];
 
 /// The nodes of a rule that a `task` has too, beside the attributes that every target takes.
-pub(crate) const TASK_NODES: [&str; 17] = [
+pub(crate) const TASK_NODES: [&str; 18] = [
     "doc",
     "out",
     "group",
@@ -68,6 +70,7 @@ pub(crate) const TASK_NODES: [&str; 17] = [
     "results",
     "expensive",
     "network",
+    "service",
     "terminal",
     "cpu-level",
     "stdin",
@@ -96,18 +99,24 @@ pub(crate) fn rule(node: &Node, file: &RuleFile, problems: &mut Problems) -> Opt
     if let Some(value) = read::prop(node, "version") {
         reader.rule.version = read::count(value, problems).unwrap_or(1);
     }
+    let mut cases = Vec::new();
     for child in &node.children {
         if child.name == "attrs" {
             for attr in file.attr_sets(child, problems) {
                 reader.add_attr(attr, problems);
             }
+        } else if child.name == "case" {
+            cases.push(child);
         } else if NODES.contains(&child.name.as_str()) {
             reader.read(child, problems);
         } else {
             read::unknown_child("`rule`", child, &NODES, problems);
         }
     }
-    let rule = reader.finish(before, problems);
+    let rule = match cases.is_empty() {
+        true => reader.finish(before, problems),
+        false => cases::whole((reader, problems.count() == before), &cases, problems),
+    };
     (!reserved).then_some(rule)
 }
 
@@ -134,10 +143,14 @@ pub(crate) fn empty_rule(name: &str, file: &WsPath, node: &Node) -> RuleDef {
         terminal: false,
         cpu_level: false,
         keep_names: false,
+        service: None,
+        cases: None,
+        case: None,
     }
 }
 
 /// Fills in a rule, node by node.
+#[derive(Clone)]
 pub(crate) struct RuleReader {
     pub(crate) rule: RuleDef,
     /// Whether it is the rule that a `task` makes up: outputs are named by their paths, and what
@@ -149,6 +162,11 @@ pub(crate) struct RuleReader {
 impl RuleReader {
     pub(crate) const fn new(rule: RuleDef, free: bool) -> Self {
         Self { rule, free, seen: BTreeSet::new() }
+    }
+
+    /// What comes now is of a `case`, and goes over what the rule says for all of them.
+    pub(crate) fn begin_case(&mut self) {
+        self.seen.clear();
     }
 
     /// Takes in a node whose name is one of [`NODES`].
@@ -194,6 +212,11 @@ impl RuleReader {
             "results" => rule.results = results(node, problems),
             "expensive" => rule.expensive = read::flag_arg(node, problems).unwrap_or(false),
             "network" => rule.network = read::flag_arg(node, problems).unwrap_or(false),
+            "service" => {
+                rule.service = service(node, problems);
+                // Whoever asks a service needs the network.
+                rule.network |= rule.service.is_some();
+            }
             "terminal" => rule.terminal = read::flag_arg(node, problems).unwrap_or(false),
             "cpu-level" => rule.cpu_level = read::flag_arg(node, problems).unwrap_or(false),
             "keep-names" => rule.keep_names = read::flag_arg(node, problems).unwrap_or(false),
@@ -328,14 +351,14 @@ impl RuleReader {
 
 impl RuleReader {
     /// Notes what sizes and lengths of placeholders name that is no attribute.
-    /// What holds the names of tools is an attribute of texts.
+    /// What holds the names of tools or of a service is an attribute of texts.
     fn check_tools(&self, problems: &mut Problems) {
-        for tool in &self.rule.tools {
+        for tool in self.rule.tools.iter().chain(&self.rule.service) {
             let Some(name) = tool.attribute() else { continue };
             let problem = match self.rule.attr(name) {
                 Some(attr) if attr.ty == AttrType::Text && attr.shape != Shape::Map => continue,
                 Some(_) => {
-                    let message = format!("`{name}` holds no names of tools");
+                    let message = format!("`{name}` holds no names");
                     Diagnostic::error(WRONG_TYPE, message)
                         .hint("it is to be of the type `string`, a single one or a list")
                 }
@@ -381,6 +404,13 @@ pub(crate) fn names(node: &Node, what: &str, problems: &mut Problems) -> Vec<Nam
         Some(NameUse { name, anchor: value.anchor.clone() })
     };
     node.args.iter().filter_map(name).collect()
+}
+
+/// The service that a rule asks: its name, or the attribute in braces that holds it.
+fn service(node: &Node, problems: &mut Problems) -> Option<NameUse> {
+    let value = read::one_arg(node, "a service's name", problems)?;
+    let name = read::text(value, "a service's name", problems)?.to_owned();
+    Some(NameUse { name, anchor: value.anchor.clone() })
 }
 
 fn twice(node: &Node, action: bool) -> Diagnostic {

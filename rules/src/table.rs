@@ -25,8 +25,8 @@ pub struct RuleTable {
 struct TableEntry {
     rule: Arc<RuleDef>,
     sight: Arc<Sight>,
-    /// What its script begins with.
-    prelude: Arc<str>,
+    /// What its script begins with, for each of its cases.
+    preludes: Vec<Arc<str>>,
 }
 
 /// What the rules of one file may name: its own before what the files have that it uses.
@@ -92,9 +92,12 @@ impl RuleTable {
         self.rules.get(rule)?.sight.toolchains.get(name)
     }
 
-    /// The shell functions that the script of the rule `rule` begins with.
-    pub fn prelude(&self, rule: &str) -> Arc<str> {
-        self.rules.get(rule).map(|entry| Arc::clone(&entry.prelude)).unwrap_or_default()
+    /// The shell functions that the script of `rule`, or of one of its cases, begins with.
+    pub fn prelude(&self, rule: &RuleDef) -> Arc<str> {
+        let Some(entry) = self.rules.get(&rule.name) else { return Arc::default() };
+        let variants = entry.rule.variants();
+        let index = variants.iter().position(|variant| variant.case == rule.case).unwrap_or(0);
+        entry.preludes.get(index).map(Arc::clone).unwrap_or_default()
     }
 
     fn add_template(
@@ -133,20 +136,26 @@ impl RuleTable {
 
 impl TableEntry {
     fn new(rule: Arc<RuleDef>, sight: &Arc<Sight>, problems: &mut Problems) -> Self {
-        let mut prelude = String::new();
-        for named in &rule.preludes {
-            match sight.preludes.get(&named.name) {
-                Some(known) => prelude.push_str(&known.text),
-                None => {
-                    let message = format!("no prelude named `{}`", named.name);
-                    let hint = did_you_mean(&named.name, sight.preludes.keys().map(String::as_str));
-                    let problem = Diagnostic::error(UNKNOWN_PRELUDE, message).at(&named.anchor);
-                    problems.push(problem.maybe_hint(hint));
-                }
-            }
-        }
-        Self { rule, sight: Arc::clone(sight), prelude: prelude.into() }
+        let preludes = rule.variants().into_iter();
+        let preludes = preludes.map(|rule| prelude(rule, sight, problems)).collect();
+        Self { rule, sight: Arc::clone(sight), preludes }
     }
+}
+
+/// What the script of `rule` begins with.
+fn prelude(rule: &RuleDef, sight: &Sight, problems: &mut Problems) -> Arc<str> {
+    let mut prelude = String::new();
+    for named in &rule.preludes {
+        if let Some(known) = sight.preludes.get(&named.name) {
+            prelude.push_str(&known.text);
+            continue;
+        }
+        let message = format!("no prelude named `{}`", named.name);
+        let hint = did_you_mean(&named.name, sight.preludes.keys().map(String::as_str));
+        let problem = Diagnostic::error(UNKNOWN_PRELUDE, message).at(&named.anchor);
+        problems.push_once(problem.maybe_hint(hint));
+    }
+    prelude.into()
 }
 
 /// The files that `file` uses, each once; those that do not exist are noted where asked for.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::checkpoint::Checkpoint;
 use crate::label::{Label, WsPath};
+use crate::service::ServiceUse;
 
 /// Where an input's bytes come from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,7 +92,7 @@ pub enum Command {
 }
 
 /// A declared set of programs with the data they need.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ToolDef {
     /// Its name; for a tool without a `toolchain` node the program's name. `base` stands for `sh`
     /// and the coreutils, and lists no programs.
@@ -100,6 +101,8 @@ pub struct ToolDef {
     pub programs: Vec<String>,
     /// Absolute paths of files and folders it reads: voices, fonts, models.
     pub data: Vec<String>,
+    /// What keys know it by instead of its files' bytes.
+    pub version: Option<String>,
 }
 
 /// A task: everything its action key will be made of except digests, and its limits.
@@ -141,6 +144,8 @@ pub struct TaskDef {
     pub retries: u32,
     /// Whether it may use the network.
     pub network: bool,
+    /// The service that it asks.
+    pub service: Option<Arc<ServiceUse>>,
     /// Whether it gets a terminal of its own, whose controlling side is its standard input.
     pub terminal: bool,
     /// Whether its results depend on the level of the CPU, which is then part of its key.

@@ -125,9 +125,8 @@ pub fn is_base(program: &str) -> bool {
 
 /// The base set as a tool.
 pub(crate) fn base() -> Arc<ToolDef> {
-    static TOOL: LazyLock<Arc<ToolDef>> = LazyLock::new(|| {
-        Arc::new(ToolDef { name: BASE.into(), programs: Vec::new(), data: Vec::new() })
-    });
+    static TOOL: LazyLock<Arc<ToolDef>> =
+        LazyLock::new(|| Arc::new(ToolDef { name: BASE.into(), ..ToolDef::default() }));
     Arc::clone(&TOOL)
 }
 
@@ -137,7 +136,8 @@ pub(crate) fn tool(name: &str, toolchain: Option<&ToolchainDef>) -> Arc<ToolDef>
         Some(toolchain) => Arc::new(of_toolchain(toolchain)),
         None if is_base(name) => base(),
         None => {
-            Arc::new(ToolDef { name: name.into(), programs: vec![name.into()], data: Vec::new() })
+            let programs = vec![name.into()];
+            Arc::new(ToolDef { name: name.into(), programs, ..ToolDef::default() })
         }
     }
 }
@@ -148,6 +148,7 @@ pub(crate) fn of_toolchain(toolchain: &ToolchainDef) -> ToolDef {
         name: toolchain.name.clone(),
         programs: toolchain.programs.clone(),
         data: toolchain.data.clone(),
+        version: toolchain.version.clone(),
     }
 }
 

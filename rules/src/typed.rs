@@ -237,7 +237,7 @@ fn in_range(number: f64, value: &Value, attr: &AttrDef) -> Result<(), Diagnostic
 }
 
 /// Whether `text` can name an environment variable.
-fn is_variable(text: &str) -> bool {
+pub(crate) fn is_variable(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && !text.is_empty()
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')

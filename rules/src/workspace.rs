@@ -11,6 +11,7 @@ use crate::placeholder::Placeholder;
 use crate::read::{self, Problems};
 use crate::rule::ToolchainDef;
 use crate::rule_file::toolchain;
+use crate::service::{self, Services};
 use crate::syntax::{Node, Value, nodes};
 use crate::vars::{VarDef, add_vars};
 
@@ -33,6 +34,8 @@ pub struct WorkspaceDef {
     pub placeholders: BTreeMap<String, Arc<Placeholder>>,
     /// Toolchains that stand in for those of the same name in rule files.
     pub toolchains: Vec<Arc<ToolchainDef>>,
+    /// The services that rules may ask, those that are known everywhere among them.
+    pub services: Services,
 }
 
 /// A named set of overrides.
@@ -57,14 +60,15 @@ pub struct ProfileVar {
     pub anchor: Anchor,
 }
 
-const NODES: [&str; 7] =
-    ["vars", "params", "profile", "tools", "resources", "toolchain", "placeholders"];
+const NODES: [&str; 8] =
+    ["vars", "params", "profile", "tools", "resources", "toolchain", "placeholders", "services"];
 
 /// The workspace that `text` declares, and what is wrong with it.
 pub fn workspace(file: &WsPath, text: &str) -> Checked<WorkspaceDef> {
     let Checked { value: nodes, problems } = nodes(file, text);
     let mut problems = Problems(problems);
-    let mut workspace = WorkspaceDef { file: file.clone(), ..WorkspaceDef::default() };
+    let (file, services) = (file.clone(), service::built_in());
+    let mut workspace = WorkspaceDef { file, services, ..WorkspaceDef::default() };
     let mut seen: Option<&Node> = None;
     for node in &nodes {
         if node.name != "workspace" {
@@ -83,7 +87,7 @@ pub fn workspace(file: &WsPath, text: &str) -> Checked<WorkspaceDef> {
     if seen.is_none() && problems.0.is_empty() {
         let problem = Diagnostic::error(BAD_NODE, "the file declares no workspace");
         let hint = "write `workspace \"name\"`";
-        problems.push(problem.at(&Anchor::file(file.clone())).hint(hint));
+        problems.push(problem.at(&Anchor::file(workspace.file.clone())).hint(hint));
     }
     Checked { value: workspace, problems: problems.0 }
 }
@@ -102,6 +106,7 @@ impl WorkspaceDef {
                 "resources" => self.capacities(child, problems),
                 "placeholders" => self.stand_ins(child, problems),
                 "toolchain" => self.toolchains.extend(toolchain(child, problems).map(Arc::new)),
+                "services" => service::read(child, &mut self.services, problems),
                 _ => read::unknown_child("`workspace`", child, &NODES, problems),
             }
         }

@@ -18,6 +18,7 @@ mod new;
 mod placeholders;
 mod preview;
 mod queries;
+mod services;
 mod shells;
 mod signals;
 mod timings;

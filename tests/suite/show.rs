@@ -99,6 +99,7 @@ impl Lines {
         if task.network {
             self.0.push_str("network\n");
         }
+        self.add_all("service", task.service.iter().map(|service| service.identity()));
         if task.expensive {
             self.0.push_str("expensive\n");
         }
@@ -136,7 +137,9 @@ fn tool(tool: &ToolDef) -> String {
     } else {
         format!(", data {}", tool.data.join(" "))
     };
-    format!("{}{programs}{data}", tool.name)
+    let version = tool.version.as_deref();
+    let version = version.map(|version| format!(", version {version}")).unwrap_or_default();
+    format!("{}{programs}{data}{version}", tool.name)
 }
 
 fn joined<T: Display>(all: impl IntoIterator<Item = T>) -> String {

@@ -47,10 +47,11 @@ pub(super) fn folder_digest(stamp: &Stamp) -> [u8; 32] {
     digest
 }
 
-/// A tool as one text: its name, programs and data, a line each.
+/// A tool as one text: its name, programs, data and version, a line each.
 pub(super) fn tool_text(tool: &ToolDef) -> String {
     let mut text = tool.name.clone();
-    for (mark, items) in [("p", &tool.programs), ("d", &tool.data)] {
+    let version: &[String] = tool.version.as_slice();
+    for (mark, items) in [("p", tool.programs.as_slice()), ("d", &tool.data), ("v", version)] {
         for item in items {
             text.push_str(&format!("\n{mark}{item}"));
         }
@@ -60,14 +61,12 @@ pub(super) fn tool_text(tool: &ToolDef) -> String {
 
 pub(super) fn tool(text: &str) -> ToolDef {
     let mut lines = text.split('\n');
-    let mut tool = ToolDef {
-        name: lines.next().unwrap_or_default().to_owned(),
-        programs: Vec::new(),
-        data: Vec::new(),
-    };
+    let mut tool =
+        ToolDef { name: lines.next().unwrap_or_default().to_owned(), ..ToolDef::default() };
     for line in lines {
         match line.split_at_checked(1) {
             Some(("p", program)) => tool.programs.push(program.to_owned()),
+            Some(("v", version)) => tool.version = Some(version.to_owned()),
             Some((_, data)) => tool.data.push(data.to_owned()),
             None => {}
         }

@@ -130,6 +130,7 @@ impl Scene {
     /// Opens the workspace as a new process would.
     pub(crate) fn open(&self) -> Workspace {
         let place = Place {
+            settings: None,
             root: self.root(),
             store: self.store_folder(),
             overrides: self.overrides.clone(),

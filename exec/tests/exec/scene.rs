@@ -109,6 +109,7 @@ impl Scene {
             success_codes: BTreeSet::from([0]),
             tools: tools.collect(),
             network: false,
+            service: None,
             terminal: false,
             seed: None,
             take: 0,

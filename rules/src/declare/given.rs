@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::cases::Case;
 use crate::codes::{BAD_NODE, UNKNOWN_ATTRIBUTE, UNKNOWN_PROPERTY};
 use crate::diagnostic::{Anchor, Diagnostic, Spot};
 use crate::interpolate::Template;
@@ -188,7 +189,19 @@ fn unknown(node: &Node, rule: &RuleDef) -> Diagnostic {
     let known = names.iter().copied().chain(crate::schema::COMMON);
     let hint = did_you_mean(&node.name, known)
         .unwrap_or_else(|| format!("`{}` has {}", rule.name, read::list(&names)));
-    let message = format!("`{}` has no attribute `{}`", rule.name, node.name);
+    let (message, hint) = match &rule.case {
+        Some(Case { attr, value, elsewhere }) => {
+            let message =
+                format!("`{}` with {attr}={value:?} has no attribute `{}`", rule.name, node.name);
+            let others = elsewhere.get(&node.name).map(|values| {
+                let values: Vec<String> =
+                    values.iter().map(|value| format!("{attr}={value:?}")).collect();
+                format!("it is one with {}", values.join(", or with "))
+            });
+            (message, others.unwrap_or(hint))
+        }
+        None => (format!("`{}` has no attribute `{}`", rule.name, node.name), hint),
+    };
     let problem = Diagnostic::error(UNKNOWN_ATTRIBUTE, message).at(&node.anchor).hint(hint);
     match rule.anchor.spot {
         Spot::Node { .. } => problem.noted(&rule.anchor, "the rule"),

@@ -179,7 +179,7 @@ fn a_target_may_name_tools_of_its_rule_and_needs_leave_for_them() {
     assert_eq!(names, ["sox", "base", "py"]);
     assert_eq!(one(&rule("{tool}")), "unknown-attribute: `q` has no attribute `tool`");
     assert_eq!(hint(&rule("{tool}")), "did you mean `tools`?");
-    assert_eq!(one(&rule("{n}")), "wrong-type: `n` holds no names of tools");
+    assert_eq!(one(&rule("{n}")), "wrong-type: `n` holds no names");
 }
 
 #[test]

@@ -1,0 +1,152 @@
+//! What a client wrote down of what it asks: `submission.json` in the folder of its task.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The file that a client writes.
+const SUBMISSION_FILE: &str = "submission.json";
+/// The file that says for which task the folder is.
+const TASK_FILE: &str = "task.json";
+
+/// The task that a folder is for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Task {
+    /// Its label.
+    pub(super) label: String,
+    /// The service that it asks.
+    pub(super) service: String,
+}
+
+impl Task {
+    pub(super) fn write(&self, ledger: &Path) -> io::Result<()> {
+        replace(ledger, TASK_FILE, &serde_json::to_vec(self)?)
+    }
+}
+
+/// How far a submission is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// It was sent, or was about to be; whether it arrived is not known.
+    Asked,
+    /// The service has it, under the id of a job.
+    Running,
+    /// The answer is here.
+    Answered,
+}
+
+/// What was asked of a service for one task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// The task's label when it was asked.
+    pub label: String,
+    /// The service.
+    pub service: String,
+    /// How far it is.
+    pub stage: Stage,
+    /// The service's id for it.
+    pub job: Option<String>,
+    /// When it was asked, in milliseconds since 1970.
+    pub at_ms: i64,
+    ledger: PathBuf,
+}
+
+/// The fields of the file that are read here.
+#[derive(Debug, Deserialize)]
+struct Written {
+    state: Stage,
+    #[serde(default)]
+    job: Option<String>,
+    #[serde(default)]
+    at: i64,
+}
+
+impl Submission {
+    /// The submission in the folder `ledger`; one that cannot be read counts as asked.
+    pub(super) fn read(ledger: &Path) -> Option<Self> {
+        let bytes = fs::read(ledger.join(SUBMISSION_FILE)).ok()?;
+        let damaged = Written { state: Stage::Asked, job: None, at: 0 };
+        let written: Written = serde_json::from_slice(&bytes).unwrap_or(damaged);
+        let task = fs::read(ledger.join(TASK_FILE)).ok();
+        let task: Option<Task> = task.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let Task { label, service } =
+            task.unwrap_or_else(|| Task { label: "?".to_owned(), service: "?".to_owned() });
+        let Written { state: stage, job, at: at_ms } = written;
+        Some(Self { label, service, stage, job, at_ms, ledger: ledger.to_owned() })
+    }
+
+    /// Whether the service may have work of ours whose answer is not here.
+    pub fn is_open(&self) -> bool {
+        self.stage != Stage::Answered
+    }
+
+    /// How to go on after it was not answered.
+    pub(crate) fn advice(&self) -> String {
+        let Self { label, service, .. } = self;
+        format!(
+            "`{service}` may have done the work already: `vwfb settle {label} --again` asks again, \
+             and may be paid again; if you know its job, `vwfb settle {label} --job ID` waits for \
+             that"
+        )
+    }
+
+    /// Forgets it, so that the next build asks again.
+    ///
+    /// # Errors
+    /// If its file cannot be removed.
+    pub fn forget(&self) -> io::Result<()> {
+        fs::remove_file(self.ledger.join(SUBMISSION_FILE))
+    }
+
+    /// Says that the service has it as `job`, so that the next build waits for that.
+    ///
+    /// # Errors
+    /// If its file cannot be read or written.
+    pub fn has_job(&self, job: &str) -> io::Result<()> {
+        let bytes = fs::read(self.ledger.join(SUBMISSION_FILE))?;
+        let mut written: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(&bytes)?;
+        written.insert("state".to_owned(), "running".into());
+        written.insert("job".to_owned(), job.into());
+        replace(&self.ledger, SUBMISSION_FILE, &serde_json::to_vec(&written)?)
+    }
+}
+
+/// Puts `bytes` into the file `name` of `folder`, whole or not at all, for good.
+fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = folder.join(format!(".{name}"));
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    fs::rename(&temporary, folder.join(name))?;
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_can_be_settled_by_hand() {
+        let ledger = tempfile::tempdir().unwrap();
+        let ledger = ledger.path();
+        assert_eq!(Submission::read(ledger), None);
+        Task { label: "//a:b".into(), service: "openai".into() }.write(ledger).unwrap();
+        let text = "{\"version\":1,\"request\":\"ff\",\"state\":\"asked\",\"job\":null,\"at\":7}";
+        fs::write(ledger.join(SUBMISSION_FILE), text).unwrap();
+        let asked = Submission::read(ledger).unwrap();
+        assert_eq!((asked.label.as_str(), asked.stage, asked.at_ms), ("//a:b", Stage::Asked, 7));
+        asked.has_job("job-1").unwrap();
+        let running = Submission::read(ledger).unwrap();
+        assert_eq!((running.stage, running.job.as_deref()), (Stage::Running, Some("job-1")));
+        let kept = fs::read_to_string(ledger.join(SUBMISSION_FILE)).unwrap();
+        assert!(kept.contains("\"request\":\"ff\""), "the rest is the client's");
+        running.forget().unwrap();
+        assert_eq!(Submission::read(ledger), None);
+        fs::write(ledger.join(SUBMISSION_FILE), "{").unwrap();
+        assert!(Submission::read(ledger).unwrap().is_open(), "what cannot be read may be open");
+    }
+}

@@ -1,0 +1,170 @@
+//! What tasks are given to ask services, and what becomes of questions without an answer. The clients
+//! here are scripts that write down what a client of the kit would.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::world::World;
+
+/// A rule that asks a service, whose client does what `then` says.
+fn world(then: &str) -> World {
+    let then = then.replace('\n', "\n                ");
+    let world = World::with(&format!(
+        r##"
+        rule "ask" {{
+            attr "service" type="string" default="here"
+            attr "question" type="string" default="why"
+            out "answer" path="{{name}}.txt"
+            results "sampled"
+            service "{{service}}"
+            script #"""
+                ledger=$VWFB_SERVICE_LEDGER
+                {then}
+                """#
+        }}
+        ask "one"
+        "##
+    ));
+    world.write(
+        "WORKSPACE.kdl",
+        "workspace \"w\" { services { here url=\"http://127.0.0.1:9/v1/\" secret=\"HERE_KEY\" idle=\"90s\"; nowhere } }",
+    );
+    world
+}
+
+const ANSWER: &str =
+    r#"printf '%s %s %s' "$VWFB_SERVICE_URL" "$VWFB_SERVICE_SECRET" "$VWFB_SERVICE_IDLE" > {out}"#;
+
+#[test]
+fn a_task_is_told_where_its_service_is_and_its_key_is_not() {
+    let world = world(ANSWER);
+    let build = |key: &str, args: &[&str]| {
+        let mut command = world.command(&[&["build", "//p:one"], args].concat());
+        let ran = world.ended(command.env("HERE_KEY", key).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        (world.read("vwfb-out/p/one.txt"), ran.stderr)
+    };
+    assert_eq!(build("sk-1", &[]).0, "http://127.0.0.1:9/v1 sk-1 90");
+    // Another address and another secret are no other question.
+    let moved = world.read("WORKSPACE.kdl").replace(":9/", ":10/");
+    world.write("WORKSPACE.kdl", &moved);
+    let (text, said) = build("sk-2", &[]);
+    assert_eq!(text, "http://127.0.0.1:9/v1 sk-1 90");
+    assert!(!said.contains("ran 1"), "{said}");
+    // Another version of it is.
+    world.write("WORKSPACE.kdl", &moved.replace("idle", "version=\"2\" idle"));
+    let (text, said) = build("sk-2", &[]);
+    assert_eq!(text, "http://127.0.0.1:10/v1 sk-2 90");
+    assert!(said.contains("ran 1"), "{said}");
+}
+
+#[test]
+fn a_persons_own_file_goes_over_the_workspace() {
+    let world = world(ANSWER);
+    let own = world.root().with_file_name("home").join(".config/vwfb");
+    fs::create_dir_all(own.join("secrets")).unwrap();
+    fs::write(own.join("services.kdl"), "services { here url=\"http://gpu:1\" }").unwrap();
+    let secret = own.join("secrets/HERE_KEY");
+    fs::write(&secret, "sk-mine\n").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    world.ok(&["build", "//p:one"]);
+    assert_eq!(world.read("vwfb-out/p/one.txt"), "http://gpu:1 sk-mine 90");
+    fs::write(own.join("services.kdl"), "services { here url=\"gpu:1\" }").unwrap();
+    let ran = world.run(&["build", "//p:one", "--var", "//p:unused=1"]);
+    assert_ne!(ran.code, Some(0));
+    fs::remove_file(world.path("vwfb-out/p/one.txt")).unwrap();
+    world.write(
+        "p/BUILD.kdl",
+        &world.read("p/BUILD.kdl").replace("default=\"why\"", "default=\"how\""),
+    );
+    world.write(
+        "p/BUILD.kdl",
+        &world
+            .read("p/BUILD.kdl")
+            .replace("{service}\"\n", "{service}\"\n env { Q \"{question}\" }\n"),
+    );
+    let ran = world.run(&["build", "//p:one"]);
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    assert!(ran.stderr.contains("services.kdl` cannot be used"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("a service's address begins with"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let world = world(ANSWER);
+    let ran = world.run(&["build", "//p:one"]);
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the secret `HERE_KEY` is not set: export HERE_KEY"),
+        "{}",
+        ran.stderr
+    );
+    world.write(
+        "p/BUILD.kdl",
+        &world.read("p/BUILD.kdl").replace("default=\"here\"", "default=\"nowhere\""),
+    );
+    let ran = world.run(&["build", "//p:one"]);
+    assert!(ran.stderr.contains("nothing says where the service `nowhere` is"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_log_shows_no_secret() {
+    let world = world(r#"echo "key: $VWFB_SERVICE_SECRET, $VWFB_SERVICE_SECRET."; exit 1"#);
+    let mut command = world.command(&["build", "//p:one"]);
+    let ran = world.ended(command.env("HERE_KEY", "sk-verysecret").output().unwrap());
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("key: ***, ***."), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("verysecret"), "{}", ran.stderr);
+    assert_eq!(world.ok(&["log", "//p:one"]).stdout, "key: ***, ***.\n");
+}
+
+#[test]
+fn a_question_without_an_answer_is_asked_again_only_when_told_so() {
+    // The first time it is asked and the answer is lost; then the client does not ask.
+    let world = world(
+        r#"if [ -e "$ledger/submission.json" ]; then
+            open=$(cat "$ledger/submission.json")
+            case $open in
+            *running*) echo "$open" > {out}; exit 0 ;;
+            esac
+            echo 'error: unknown-submission' >&2; exit 3
+        fi
+        echo '{{"version":1,"state":"asked","job":null,"at":1700000000000}}' > "$ledger/submission.json"
+        exit 3"#,
+    );
+    let build = || {
+        let mut command = world.command(&["build", "//p:one"]);
+        world.ended(command.env("HERE_KEY", "sk-1").output().unwrap())
+    };
+    assert_eq!(world.ok(&["settle"]).stdout, "");
+    for _ in 0..2 {
+        let ran = build();
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+        assert!(ran.stderr.contains("vwfb settle //p:one --again"), "{}", ran.stderr);
+    }
+    let listed = world.ok(&["settle"]).stdout;
+    assert!(listed.contains("here  //p:one  whether it did the work is not known"), "{listed}");
+    let json: serde_json::Value =
+        serde_json::from_str(&world.ok(&["settle", "--json"]).stdout).unwrap();
+    assert_eq!(json[0]["label"], "//p:one");
+    assert_eq!(json[0]["state"], "asked");
+    assert_eq!(json[0]["asked"], "2023-11-14T22:13:20Z");
+    let wrong = world.run(&["settle", "//p:other", "--again"]);
+    assert_eq!(wrong.code, Some(1), "{}", wrong.stderr);
+    assert!(
+        wrong.stderr.contains("no service was asked anything for `//p:other`"),
+        "{}",
+        wrong.stderr
+    );
+
+    world.ok(&["settle", "//p:one", "--again"]);
+    assert_eq!(build().code, Some(1), "it asked again, and again nothing came");
+    world.ok(&["settle", ":one", "-C", "p", "--job", "job-7"]);
+    assert!(world.ok(&["settle"]).stdout.contains("job job-7, for which the next build waits"));
+    let ran = build();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(world.read("vwfb-out/p/one.txt").contains("\"job\":\"job-7\""));
+    // What has its result is settled.
+    assert_eq!(world.ok(&["settle"]).stdout, "");
+    assert_eq!(fs::read_dir(world.path(".vwfb/submissions")).unwrap().count(), 0);
+}
