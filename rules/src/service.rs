@@ -95,12 +95,12 @@ fn service(node: &Node, problems: &mut Problems) -> ServiceDef {
     for (name, value) in &node.props {
         match name.as_str() {
             "url" => {
-                service.url = text(value, "an address", problems)
-                    .and_then(|text| problems.take(address(text, value)))
+                let given = text(value, "an address", problems);
+                service.url = given.and_then(|text| problems.take(address(text, value)));
             }
             "secret" => {
-                service.secret = text(value, "a secret's name", problems)
-                    .and_then(|text| problems.take(secret(text, value)))
+                let given = text(value, "a secret's name", problems);
+                service.secret = given.and_then(|text| problems.take(secret(text, value)));
             }
             "version" => service.version = text(value, "a version", problems).map(str::to_owned),
             "repeat" => service.repeat = read::flag(value, problems),
