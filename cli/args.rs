@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use vwfb_rules::cost::Money;
 use vwfb_rules::label::Label;
 use vwfb_rules::vars::VarOverride;
 
@@ -200,6 +201,9 @@ pub(crate) struct BuildArgs {
     /// How far to confine tasks to their declared files and network
     #[arg(long, value_name = "MODE", default_value = "auto")]
     pub(crate) sandbox: Sandbox,
+    /// Spend no more on services than this in this build, whatever WORKSPACE.kdl allows for one
+    #[arg(long, value_name = "MONEY", value_parser = units::money, value_hint = ValueHint::Other)]
+    pub(crate) budget: Option<Money>,
     /// Write one JSON object a line to FILE for everything that happens
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) events: Option<PathBuf>,
@@ -233,6 +237,7 @@ impl BuildArgs {
             keep_going: false,
             only_final: false,
             sandbox: Sandbox::Auto,
+            budget: None,
             events: None,
             keep_failed: false,
             dry_run: false,

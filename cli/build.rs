@@ -14,6 +14,7 @@ use vwfb_engine::standing::Provisional;
 use vwfb_engine::workers::Inbox;
 use vwfb_engine::workspace::{Prepared, Request};
 use vwfb_exec::{ExecOptions, Level, SandboxMode};
+use vwfb_rules::cost::Budgets;
 
 use crate::again::{Again, place_options, var_options};
 use crate::args::{BuildArgs, PlanArgs, Sandbox};
@@ -130,6 +131,7 @@ fn build(
             preview: None,
             confined: level.confines_files(),
             resources: workspace.resources(),
+            budgets: budgets(args, workspace.budgets()),
         },
         runner: Arc::new(runner),
         sandbox: level.to_string(),
@@ -162,6 +164,11 @@ fn build(
     }
     print_outputs(&ctx.ui, &built.placed)?;
     Ok(Exit::of_build(&built))
+}
+
+/// What may be spent: what the workspace says, but in this build what `--budget` says.
+fn budgets(args: &BuildArgs, of_workspace: Budgets) -> Budgets {
+    Budgets { run: args.budget.or(of_workspace.run), ..of_workspace }
 }
 
 /// How many of those who wait for one thing are named.

@@ -52,7 +52,8 @@ impl Exit {
     pub(crate) fn of_build(built: &Built) -> Self {
         let failed = built.counts.of(TaskResult::Failed) > 0 || built.aborted;
         let work = if failed { Self::FAILED } else { Self::SUCCESS };
-        let work = work.and(if built.waiting.is_empty() { Self::SUCCESS } else { Self::WAITING });
+        let waits = built.counts.of(TaskResult::Waiting) > 0 || !built.waiting.is_empty();
+        let work = work.and(if waits { Self::WAITING } else { Self::SUCCESS });
         let machine = if built.environment_failed { Self::ENVIRONMENT } else { Self::SUCCESS };
         let input = if built.input_failed || built.refused { Self::INPUT } else { Self::SUCCESS };
         let signal = built.interrupted.map_or(Self::SUCCESS, Self::of_signal);

@@ -1,8 +1,11 @@
 //! `vwfb plan`: what a build would run and what is cached, without running it.
 
+use std::time::Duration;
+
 use serde::Serialize;
-use vwfb_engine::forecast::{Fate, Forecast};
+use vwfb_engine::forecast::{Fate, Forecast, Outlook};
 use vwfb_engine::standing::Standing;
+use vwfb_rules::cost::Money;
 
 use crate::args::PlanArgs;
 use crate::error::{CommandError, Exit};
@@ -18,15 +21,15 @@ pub(crate) fn run(ctx: &Context, args: &PlanArgs) -> Result<Exit, CommandError> 
     if prepared.loaded.has_errors() {
         return Ok(Exit::INPUT);
     }
-    let forecasts = session.workspace.forecast(&prepared)?;
+    let outlook = session.workspace.forecast(&prepared)?;
     session.close();
     if args.json {
-        ctx.ui.out_line(json(&forecasts))?;
+        ctx.ui.out_line(json(&outlook.tasks))?;
     } else {
-        ctx.ui.out(lines(&forecasts))?;
-        summary(&ctx.ui, &forecasts);
+        ctx.ui.out(lines(&outlook.tasks))?;
+        summary(&ctx.ui, &outlook);
     }
-    let can = !forecasts.iter().any(|task| matches!(task.fate, Fate::Cannot(_)));
+    let can = !outlook.tasks.iter().any(|task| matches!(task.fate, Fate::Cannot(_)));
     Ok(if can { Exit::SUCCESS } else { Exit::ENVIRONMENT })
 }
 
@@ -37,8 +40,13 @@ fn lines(forecasts: &[Forecast]) -> String {
         let note = match &task.fate {
             Fate::Cannot(why) | Fate::Waits(why) | Fate::Blocked(why) => format!(": {why}"),
             Fate::Expands { after } => format!(" after {after}"),
-            Fate::Runs | Fate::MayRun if !task.last_duration.is_zero() => {
-                format!(" (took {})", units::told(task.last_duration))
+            Fate::Runs | Fate::MayRun => {
+                let took = (!task.last_duration.is_zero())
+                    .then(|| format!("took {}", units::told(task.last_duration)));
+                let cost = task.expected.cost;
+                let cost = (cost > Money::ZERO).then(|| format!("may cost {cost}"));
+                let known: Vec<String> = took.into_iter().chain(cost).collect();
+                if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
             }
             _ => String::new(),
         };
@@ -57,7 +65,8 @@ fn reasons(standing: &Standing) -> String {
     reasons.join(", ")
 }
 
-fn summary(ui: &Ui, forecasts: &[Forecast]) {
+fn summary(ui: &Ui, outlook: &Outlook) {
+    let forecasts = &outlook.tasks;
     let mut parts = Vec::new();
     for word in
         ["runs", "may-run", "expands", "cached", "unchanged", "waits", "blocked", "cannot-run"]
@@ -69,7 +78,39 @@ fn summary(ui: &Ui, forecasts: &[Forecast]) {
     }
     let told = if parts.is_empty() { "nothing to run".to_owned() } else { parts.join(", ") };
     ui.status(ui.styled(Style::Dim, told));
+    for line in sums(outlook) {
+        ui.status(ui.styled(Style::Dim, line));
+    }
 }
+
+/// What the tasks that would run take together, and what those in the store took; nothing where
+/// little is known.
+fn sums(outlook: &Outlook) -> Vec<String> {
+    let (mut time, mut gpu, mut kept) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    for task in &outlook.tasks {
+        time += task.expected.time;
+        if task.expected.gpu {
+            gpu += task.expected.time;
+        }
+        if matches!(task.fate, Fate::Cached | Fate::Unchanged) {
+            kept += task.last_duration;
+        }
+    }
+    let cost: Money = outlook.tasks.iter().map(|task| task.expected.cost).sum();
+    let sum = |first: &str, parts: [(&str, Duration); 2], money: Money| {
+        let times = parts.iter().filter(|(_, time)| *time >= TOLD);
+        let mut told: Vec<String> =
+            times.map(|(of, time)| format!("{}{of}", units::told(*time))).collect();
+        told.extend((money > Money::ZERO).then(|| format!("{money} of money")));
+        (!told.is_empty()).then(|| format!("{first} {}", told.join(", ")))
+    };
+    let runs = sum("to run: about", [("", time), (" of the GPU", gpu)], cost);
+    let saves = sum("the store saves", [("", kept), ("", Duration::ZERO)], outlook.saved);
+    runs.into_iter().chain(saves).collect()
+}
+
+/// Shorter work is not worth a line.
+const TOLD: Duration = Duration::from_secs(10);
 
 #[derive(Serialize)]
 struct JsonTask {
@@ -78,6 +119,8 @@ struct JsonTask {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     last_duration_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_cost: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     provisional: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,6 +137,8 @@ fn json(forecasts: &[Forecast]) -> String {
             fate: task.fate.as_str(),
             key: task.key.map(|key| key.to_string()),
             last_duration_ms: millis(task.last_duration),
+            expected_cost: (task.expected.cost > Money::ZERO)
+                .then(|| task.expected.cost.to_string()),
             provisional: task.standing.iter().map(ToString::to_string).collect(),
             reason: match &task.fate {
                 Fate::Cannot(why) | Fate::Waits(why) | Fate::Blocked(why) => Some(why.clone()),

@@ -53,6 +53,7 @@ pub(crate) fn run(ctx: &Context, args: &PreviewArgs) -> Result<Exit, CommandErro
             preview: Some(Preview { fresh: args.fresh, runs_expensive: args.run_expensive }),
             confined: level.confines_files(),
             resources: session.workspace.resources(),
+            budgets: session.workspace.budgets(),
         },
         runner: Arc::new(Local::new(Arc::clone(&store), tools, exec)),
         sandbox: level.to_string(),

@@ -118,6 +118,17 @@ impl Report {
         self.screen.say(&lines.join("\n"));
     }
 
+    /// Tells of a task that there was no money for.
+    fn paused(&self, finished: &TaskFinished) {
+        let word = self.ui.styled(Style::Warning, "waiting");
+        let reason = finished.reason.as_deref().unwrap_or_default();
+        let mut line = format!("{word} {}: {reason}", finished.label);
+        if let Some(hint) = &finished.hint {
+            line.push_str(&format!("\n  {}: {hint}", self.ui.styled(Style::Hint, "hint")));
+        }
+        self.screen.say(&line);
+    }
+
     fn end_of_log(&self, label: &Label, log: FileRef) -> Vec<String> {
         let Ok(text) = log::tail(&self.store, log) else {
             return vec!["  its output is not in the store any more".to_owned()];
@@ -156,6 +167,8 @@ impl Reporter for Report {
                     let cause = finished.reason.as_deref().unwrap_or_default().to_owned();
                     self.blocked.push((finished.label.clone(), cause));
                 }
+                // Of a checkpoint more is told than that.
+                TaskResult::Waiting if finished.hint.is_some() => self.paused(finished),
                 _ => {}
             },
             Event::Diagnostic(diagnostic) => {

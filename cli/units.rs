@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use vwfb_rules::cost::Money;
+
 /// Not an age, size or number of jobs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnitError {
@@ -12,6 +14,9 @@ pub(crate) enum UnitError {
     /// No size.
     #[error("a size is a whole number with a unit: `500MB`, `10GiB`")]
     Size,
+    /// No amount of money.
+    #[error("an amount of money is a number: `2.50`")]
+    Money,
     /// No number of jobs.
     #[error("how many tasks run at once is a whole number, and at least 1")]
     Jobs,
@@ -39,6 +44,11 @@ pub(crate) fn age(text: &str) -> Result<Duration, UnitError> {
 /// The bytes written `10GiB`.
 pub(crate) fn size(text: &str) -> Result<u64, UnitError> {
     quantity(text, &SIZES).ok_or(UnitError::Size)
+}
+
+/// The amount written `2.50`.
+pub(crate) fn money(text: &str) -> Result<Money, UnitError> {
+    Money::parse(text).ok_or(UnitError::Money)
 }
 
 /// The number of tasks written `4`.

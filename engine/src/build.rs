@@ -11,7 +11,9 @@ use std::time::Duration;
 use rayon::prelude::*;
 use vwfb_cas::{ActionKey, Artifact};
 use vwfb_exec::{CancelToken, Cause, Failure};
+use vwfb_rules::cost::Budgets;
 use vwfb_rules::scope::SourceKind;
+use vwfb_rules::service::ServiceUse;
 use vwfb_rules::task::TaskDef;
 
 use crate::advice::{Circumstances, advice};
@@ -23,6 +25,7 @@ use crate::graph::{Offer, TaskGraph};
 use crate::log;
 use crate::plan::{Step, TaskId};
 use crate::run::{Ended, EnvironmentError, Failed, Preview, Run};
+use crate::spending::{Leave, Purse, Question, SpendingError};
 use crate::standing::provisional;
 use crate::workers::{Ending, Inbox, Job, Message, Pool, Shared, Verdict, verdict};
 use crate::workspace::Built;
@@ -42,6 +45,8 @@ pub struct Options {
     pub confined: bool,
     /// The named capacities of this machine; a resource that is not here has capacity 1.
     pub resources: BTreeMap<String, u32>,
+    /// What may be spent on services.
+    pub budgets: Budgets,
 }
 
 /// Puts outputs where people look for them.
@@ -140,6 +145,8 @@ pub(crate) struct Build<'a> {
     pub(crate) interrupted: Option<i32>,
     /// Whether nothing more is started.
     stopping: bool,
+    /// What may be spent.
+    purse: Purse,
 }
 
 impl<'a> Build<'a> {
@@ -157,6 +164,7 @@ impl<'a> Build<'a> {
             last_took: Duration::MAX,
             interrupted: None,
             stopping: false,
+            purse: Purse::new(options.budgets.clone()),
         }
     }
 
@@ -263,7 +271,11 @@ impl<'a> Build<'a> {
         while self.pool.has_room(ahead) {
             let waits = !self.pool.has_room(0);
             let (in_use, capacities) = (&self.in_use, &self.options.resources);
-            let fits = |def: &TaskDef| {
+            let purse = &self.purse;
+            let fits = |id: TaskId, def: &TaskDef| {
+                if purse.is_later(id) {
+                    return false;
+                }
                 let resources = &def.resources;
                 // What only waits for a worker holds nothing meanwhile.
                 if waits && !resources.is_empty() {
@@ -295,6 +307,11 @@ impl<'a> Build<'a> {
             }
         };
         let Some(action) = self.run.action(id) else { return Ok(()) };
+        if let Some(service) = &def.service
+            && !self.may_ask(id, service, keyed.key)
+        {
+            return Ok(());
+        }
         let cancel = CancelToken::new().map_err(|error| EnvironmentError::of(&error))?;
         for (name, amount) in &def.resources {
             *self.in_use.entry(name.clone()).or_default() += amount;
@@ -324,9 +341,62 @@ impl<'a> Build<'a> {
                 self.last_took = took;
                 self.pool.reported();
                 self.release(job.id);
+                if let Err(error) = self.reckon(&job, &ending) {
+                    self.run.environment_failed = true;
+                    self.run.fail(job.id, Failed::because(chain(&error).into()));
+                    return;
+                }
                 self.end(job.id, job.key, ending, took);
             }
         }
+    }
+
+    /// Whether the task may ask its service; if not, it is queued again, or ended.
+    fn may_ask(&mut self, id: TaskId, service: &ServiceUse, key: ActionKey) -> bool {
+        let ground = &self.run.ground;
+        let question = Question {
+            key,
+            label: self.run.label(id).to_string(),
+            service: service.name.clone(),
+            at_ms: ground.now_ms,
+            expected: service.expected(),
+        };
+        match self.purse.ask(id, &question, ground.spending) {
+            Ok(Leave::Granted) => return true,
+            Ok(Leave::Later) => self.run.plan.queue(id),
+            Ok(Leave::Refused(why)) => {
+                let hint = "raise it in `budgets` of WORKSPACE.kdl, or for one build with `--budget`; \
+                    what is made is kept";
+                let failed = Failed { hint: Some(hint.into()), ..Failed::because(why.into()) };
+                self.run.end(id, TaskResult::Waiting, failed);
+            }
+            Err(error) => {
+                self.run.environment_failed = true;
+                self.run.fail(id, Failed::because(chain(&error).into()));
+            }
+        }
+        false
+    }
+
+    /// Settles what the task of `job` was to cost, and forgets what it asked if it has its answer.
+    fn reckon(&mut self, job: &Job, ending: &Ending) -> Result<(), SpendingError> {
+        if job.grants.service.is_none() {
+            return Ok(());
+        }
+        let Some(service) = self.run.def(job.id).service.clone() else { return Ok(()) };
+        let (desk, spending) = (self.run.ground.desk, self.run.ground.spending);
+        let (asked, usage) = (job.id, desk.usage(job.key));
+        let has_answer = matches!(ending, Ending::Ran(_));
+        if has_answer || usage.is_some() {
+            self.purse.paid(asked, (&service, usage), spending)?;
+        } else {
+            let stays = desk.open_submission(job.key).is_some();
+            self.purse.unpaid(asked, stays, spending)?;
+        }
+        if has_answer {
+            desk.settled(job.key);
+        }
+        Ok(())
     }
 
     fn release(&mut self, id: TaskId) {
@@ -372,12 +442,7 @@ impl<'a> Build<'a> {
             return;
         }
         match ending {
-            Ending::Ran(result) => {
-                if self.run.def(id).service.is_some() {
-                    self.run.ground.desk.settled(key);
-                }
-                self.run.adopt(id, result, TaskResult::Ran, took);
-            }
+            Ending::Ran(result) => self.run.adopt(id, result, TaskResult::Ran, took),
             Ending::Hit(result) => self.run.adopt(id, result, TaskResult::Cached, took),
             Ending::StoreFailed(why) => {
                 self.run.environment_failed = true;

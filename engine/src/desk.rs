@@ -19,7 +19,7 @@ use vwfb_rules::service::{self, ServiceDef, ServiceUse, Services};
 use vwfb_rules::task::TaskDef;
 
 pub use secret::SecretError;
-use submission::{Submission, Task};
+use submission::{Submission, Task, Usage};
 
 /// The folder of submissions in `.vwfb`.
 const FOLDER: &str = "submissions";
@@ -59,6 +59,15 @@ pub enum GrantError {
         #[source]
         source: io::Error,
     },
+}
+
+/// What a client is told by its environment.
+#[derive(Debug)]
+pub struct Variables {
+    /// Where the service is, and within which bounds it is asked.
+    pub env: BTreeMap<String, String>,
+    /// The variable for its secret, with that.
+    pub secret: Option<(String, String)>,
 }
 
 impl Desk {
@@ -111,8 +120,7 @@ impl Desk {
         label: &Label,
     ) -> Result<ServiceGrant, GrantError> {
         let known = self.known(service)?;
-        let (env, secret) = self.variables(&service.name, &known)?;
-        let mut env = env;
+        let Variables { mut env, secret } = self.variables(&service.name, &known)?;
         env.insert("VWFB_SERVICE_KEY".to_owned(), key.0.to_hex());
         let ledger = self.ledger(key);
         let task = Task { label: label.to_string(), service: service.name.clone() };
@@ -126,11 +134,7 @@ impl Desk {
     ///
     /// # Errors
     /// If it has no address, or its secret is not there.
-    pub fn variables(
-        &self,
-        name: &str,
-        known: &ServiceDef,
-    ) -> Result<(BTreeMap<String, String>, Option<(String, String)>), GrantError> {
+    pub fn variables(&self, name: &str, known: &ServiceDef) -> Result<Variables, GrantError> {
         let url = known.url.clone().ok_or_else(|| GrantError::NoAddress(name.to_owned()))?;
         let mut env =
             BTreeMap::from([("VWFB_SERVICE", name.to_owned()), ("VWFB_SERVICE_URL", url)]);
@@ -142,7 +146,8 @@ impl Desk {
         }
         let secret = known.secret.as_deref().map(|secret| self.secret(secret)).transpose()?;
         let secret = secret.map(|value| ("VWFB_SERVICE_SECRET".to_owned(), value));
-        Ok((env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(), secret))
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Ok(Variables { env, secret })
     }
 
     /// The folder in which the client of the action with this key writes down what it asks.
@@ -171,6 +176,11 @@ impl Desk {
         }
         found.sort_by(|one, other| (one.at_ms, &one.label).cmp(&(other.at_ms, &other.label)));
         Ok(found)
+    }
+
+    /// What the client says that its answer took.
+    pub(crate) fn usage(&self, key: ActionKey) -> Option<Usage> {
+        Usage::read(&self.ledger(key))
     }
 
     /// Forgets what was asked for the action with this key, whose result is kept.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vwfb_cas::ActionKey;
+use vwfb_rules::cost::Money;
 use vwfb_rules::label::Label;
 
 use crate::event::{Event, Reporter, TaskResult};
@@ -26,6 +27,28 @@ pub struct Forecast {
     pub last_duration: Duration,
     /// How what it makes stands.
     pub standing: Standing,
+    /// What it would take if it ran.
+    pub expected: Expected,
+}
+
+/// What a task is expected to take, from its last run and its rule's estimate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// How long.
+    pub time: Duration,
+    /// Whether it holds the resource `gpu` meanwhile.
+    pub gpu: bool,
+    /// How much money.
+    pub cost: Money,
+}
+
+/// What is known of a build before it.
+#[derive(Debug, Default)]
+pub struct Outlook {
+    /// Its tasks, needs first.
+    pub tasks: Vec<Forecast>,
+    /// What the results that it takes from the store once cost.
+    pub saved: Money,
 }
 
 /// What would become of a task.
@@ -86,14 +109,11 @@ impl Reporter for Reasons {
     }
 }
 
-/// What a build of `ground` would do with each task, needs first. Nothing is run or recorded.
+/// What a build of `ground` would do with each task. Nothing is run or recorded.
 ///
 /// # Errors
 /// If the store or the workspace's state cannot be read.
-pub(crate) fn forecast(
-    ground: Ground<'_>,
-    known: Known,
-) -> Result<Vec<Forecast>, EnvironmentError> {
+pub(crate) fn forecast(ground: Ground<'_>, known: Known) -> Result<Outlook, EnvironmentError> {
     let mut reasons = Reasons::default();
     let mut run = Run::begin(ground, &mut reasons, known);
     let mut unknown: BTreeSet<TaskId> = run.settle_known()?.into_iter().collect();
@@ -105,14 +125,28 @@ pub(crate) fn forecast(
     let mut fates: Vec<Forecast> = graph
         .shape()
         .tasks()
-        .map(|id| Forecast {
-            label: graph.label(id),
-            fate: fate(&run, id, unknown.contains(&id)),
-            key: run.known_key(id),
-            last_duration: Duration::from_millis(run.answers.duration(id)),
-            standing: standings.of_task(&graph, id),
+        .map(|id| {
+            let fate = fate(&run, id, unknown.contains(&id));
+            let last_duration = Duration::from_millis(run.answers.duration(id));
+            let (key, label) = (run.known_key(id), graph.label(id));
+            let expected = match fate {
+                Fate::Runs | Fate::MayRun => expected(&run, id, last_duration),
+                _ => Expected::default(),
+            };
+            let standing = standings.of_task(&graph, id);
+            Forecast { label, fate, key, last_duration, standing, expected }
         })
         .collect();
+    let is_kept = |task: &Forecast| matches!(task.fate, Fate::Cached | Fate::Unchanged);
+    let sampled = graph.shape().tasks().zip(&fates).filter(|(id, _)| graph.is_sampled(*id));
+    let kept: Vec<ActionKey> =
+        sampled.filter(|(_, task)| is_kept(task)).filter_map(|(_, task)| task.key).collect();
+    let saved = match kept.is_empty() {
+        true => Money::ZERO,
+        false => {
+            run.ground.spending.of_keys(&kept).map_err(|error| EnvironmentError::of(&error))?
+        }
+    };
     drop(run);
     let waiting = graph.waiting.iter().map(|waiting| Forecast {
         label: waiting.fan_out.clone(),
@@ -120,9 +154,10 @@ pub(crate) fn forecast(
         key: None,
         last_duration: Duration::ZERO,
         standing: Standing::default(),
+        expected: Expected::default(),
     });
     fates.extend(waiting);
-    Ok(with_reasons(fates, reasons))
+    Ok(Outlook { tasks: with_reasons(fates, reasons), saved })
 }
 
 /// The tasks of `ground` with those of all fan-outs whose items are made and known to stand.
@@ -140,6 +175,17 @@ pub(crate) fn expand_known(
         run.settle_known()?;
     }
     Ok(Arc::clone(&run.ground.graph))
+}
+
+fn expected(run: &Run<'_>, id: TaskId, last: Duration) -> Expected {
+    let def = run.def(id);
+    let service = def.service.as_ref();
+    let estimated = service.map(|service| service.estimate.asked.time).unwrap_or_default();
+    Expected {
+        time: if last.is_zero() { estimated } else { last },
+        gpu: def.resources.contains_key("gpu"),
+        cost: service.map(|service| service.expected()).unwrap_or_default(),
+    }
 }
 
 fn fate(run: &Run<'_>, id: TaskId, runs: bool) -> Fate {

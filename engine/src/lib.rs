@@ -35,6 +35,7 @@ pub mod query;
 pub mod roots;
 mod run;
 mod snapshot;
+pub mod spending;
 pub mod standing;
 pub mod why;
 pub mod workers;

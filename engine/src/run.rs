@@ -33,6 +33,7 @@ use crate::keep::Keep;
 use crate::key::KeyRecord;
 use crate::people::People;
 use crate::plan::{Plan, Step, TaskId};
+use crate::spending::Spending;
 use crate::standing::Reason;
 use crate::state::{Attempt, State};
 
@@ -70,6 +71,8 @@ pub(crate) struct Ground<'a> {
     pub keep: &'a Keep,
     /// What tasks ask services with.
     pub desk: &'a Desk,
+    /// What was spent on them.
+    pub spending: &'a Spending,
     /// The output folder, relative to the workspace.
     pub output_folder: String,
     /// When the run began, in milliseconds since 1970.
@@ -238,11 +241,11 @@ impl<'a> Run<'a> {
     pub(crate) fn start_next(
         &mut self,
         most: usize,
-        fits: impl Fn(&TaskDef) -> bool,
+        fits: impl Fn(TaskId, &TaskDef) -> bool,
     ) -> Option<TaskId> {
         let keyed = &self.keyed;
         let def = |id: TaskId| keyed[id.0].as_ref().map(|keyed| &keyed.def);
-        self.plan.start_next(most, |id| def(id).is_some_and(|def| fits(def)))
+        self.plan.start_next(most, |id| def(id).is_some_and(|def| fits(id, def)))
     }
 
     /// The key and action of a task, if it was asked for them.
@@ -441,6 +444,9 @@ impl<'a> Run<'a> {
         self.new_attempts.push((label.to_string(), attempt));
         let cause: Arc<str> = match result {
             TaskResult::Cancelled => format!("`{label}` was cancelled").into(),
+            TaskResult::Waiting if self.def(id).service.is_some() => {
+                format!("`{label}` waits for money").into()
+            }
             TaskResult::Waiting => format!("`{label}` waits for a person").into(),
             _ => format!("`{label}` failed").into(),
         };

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vwfb_cas::{Clock, Digest, OpenError, Store};
+use vwfb_rules::cost::Budgets;
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 use vwfb_rules::vars::Overrides;
@@ -22,7 +23,7 @@ use crate::check::{Loaded, load};
 use crate::db::{Database, Db, Machine};
 use crate::desk::Desk;
 use crate::disk::Disk;
-use crate::forecast::{Forecast, expand_known, forecast};
+use crate::forecast::{Outlook, expand_known, forecast};
 use crate::graph::TaskGraph;
 use crate::keep::Keep;
 use crate::names::{Expansion, expansion, is_open, waits_for};
@@ -33,6 +34,7 @@ use crate::platform::{cpu_level, platform};
 use crate::query::RealisedGraph;
 use crate::roots::{gone_workspaces, publish, publish_all};
 use crate::run::{Ground, Known};
+use crate::spending::Spending;
 use crate::stamps::{Recorded, Stamps};
 use crate::standing::Standings;
 use crate::state::{STATE_FILE, State, StateError};
@@ -86,6 +88,7 @@ pub struct Workspace {
     people: Arc<People>,
     keep: Keep,
     desk: Desk,
+    spending: Spending,
     /// What people had said when they were last heard.
     said: Said,
     stamps: Arc<Stamps>,
@@ -120,6 +123,7 @@ impl Workspace {
         let people = Arc::new(People::open(&folder)?);
         let keep = Keep::new(&folder, Arc::clone(&store));
         let desk = Desk::new(&folder, place.settings.clone());
+        let spending = Spending::new(&folder);
         let stamps = Arc::new(Stamps::new(Arc::clone(&state) as Arc<dyn Recorded>));
         let tools = Arc::new(Tools::new(place.root.clone(), Arc::clone(&stamps)));
         let disk = Arc::new(Disk::new(
@@ -154,6 +158,7 @@ impl Workspace {
             people,
             keep,
             desk,
+            spending,
             stamps,
             tools,
             disk,
@@ -192,6 +197,16 @@ impl Workspace {
     /// What tasks ask services with.
     pub const fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    /// What was spent on services.
+    pub const fn spending(&self) -> &Spending {
+        &self.spending
+    }
+
+    /// What may be spent on services.
+    pub fn budgets(&self) -> Budgets {
+        workspace(&self.db).value.budgets.clone()
     }
 
     /// The toolchains it has met.
@@ -258,7 +273,7 @@ impl Workspace {
     ///
     /// # Errors
     /// If the store or the workspace's memory cannot be read.
-    pub fn forecast(&mut self, prepared: &Prepared) -> Result<Vec<Forecast>, EnvironmentError> {
+    pub fn forecast(&mut self, prepared: &Prepared) -> Result<Outlook, EnvironmentError> {
         let known = match &prepared.resumed {
             Some(resumed) => resumed.known.clone(),
             None => Known::of(&self.state, &prepared.graph)?,
@@ -360,7 +375,20 @@ impl Workspace {
         let now_ms = self.clock.now().0;
         let (store, state, people) = (&self.store, &*self.state, &*self.people);
         let (db, keep, desk) = (&mut self.db, &self.keep, &self.desk);
-        Ground { keep, desk, db, store, state, graph, patterns, people, output_folder, now_ms }
+        let spending = &self.spending;
+        Ground {
+            keep,
+            desk,
+            spending,
+            db,
+            store,
+            state,
+            graph,
+            patterns,
+            people,
+            output_folder,
+            now_ms,
+        }
     }
 
     fn relative_output_folder(&self) -> PathBuf {

@@ -9,6 +9,7 @@ pub mod cases;
 pub mod checkpoint;
 pub mod codes;
 mod core_rules;
+pub mod cost;
 pub mod declare;
 pub mod diagnostic;
 mod evaluate;

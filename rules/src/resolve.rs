@@ -13,9 +13,10 @@ use roles::Slot;
 
 use crate::checkpoint::{Checkpoint, Condition, OnReject, OnTimeout};
 use crate::codes::{
-    BAD_NODE, MISSING_ATTRIBUTE, RESOURCE_TOO_LARGE, TOO_MANY_FILES, UNKNOWN_SERVICE,
+    BAD_NODE, MISSING_ATTRIBUTE, RESOURCE_TOO_LARGE, TOO_MANY_FILES, UNKNOWN_SERVICE, WRONG_TYPE,
 };
 use crate::core_rules::ALIAS;
+use crate::cost::Estimate;
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Checked, Diagnostic, Severity};
 use crate::frame::traced;
@@ -181,7 +182,7 @@ fn resolved(
         timeout: declared.limits.timeout,
         retries: declared.limits.retries.unwrap_or(0),
         network: rule.network,
-        service: service(declared, workspace, problems),
+        service: service(&expansion, workspace, problems),
         terminal: rule.terminal,
         cpu_level: rule.cpu_level,
         results: rule.results,
@@ -194,10 +195,11 @@ fn resolved(
 
 /// The service that `declared` asks, as the workspace knows it.
 fn service(
-    declared: &Declared,
+    expansion: &Expansion<'_>,
     workspace: &WorkspaceDef,
     problems: &mut Problems,
 ) -> Option<Arc<ServiceUse>> {
+    let declared = expansion.declared;
     let named = declared.rule.service.as_ref()?;
     let (name, anchor) = match named.attribute() {
         Some(attr) => (declared.attrs.get(attr)?.text()?, &declared.anchor),
@@ -208,7 +210,16 @@ fn service(
         problems.push(Diagnostic::error(UNKNOWN_SERVICE, message).at(anchor).hint(hint));
         return None;
     };
-    Some(Arc::new(ServiceUse { name, def: def.clone() }))
+    let model = declared.attrs.get("model").and_then(AttrValue::text);
+    let mut estimate = Estimate::default();
+    for (quantity, template) in &declared.rule.estimate {
+        let Some(text) = expansion.text(template) else { continue };
+        if !estimate.set(quantity, &text) {
+            let message = format!("the estimate `{quantity}` is no number: {text:?}");
+            problems.push(Diagnostic::error(WRONG_TYPE, message).at(&template.anchor));
+        }
+    }
+    Some(Arc::new(ServiceUse { name, def: def.clone(), model, estimate }))
 }
 
 /// Whether what a person says changes what `rule` runs, with `env` beside its own.

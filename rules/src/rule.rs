@@ -58,6 +58,8 @@ pub struct RuleDef {
     pub keep_names: bool,
     /// The service that it asks, whose address and secret its process is given.
     pub service: Option<NameUse>,
+    /// What its tasks are expected to take: the name of a quantity -> how much.
+    pub estimate: BTreeMap<String, Template>,
     /// What it is for each value of one of its attributes; what stands here is one of them then.
     pub cases: Option<Arc<Cases>>,
     /// Which of the cases it is.

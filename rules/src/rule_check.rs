@@ -21,6 +21,9 @@ pub(crate) fn check(rule: &RuleDef, bound: &Bound) -> Vec<Diagnostic> {
     for template in rule.env.values() {
         let _unknown = checker.text(template, Place::Env);
     }
+    for template in rule.estimate.values() {
+        let _unknown = checker.text(template, Place::Path);
+    }
     checker.stdio();
     match &rule.body {
         Body::Run { args, .. } => {

@@ -6,7 +6,7 @@ mod parts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub(crate) use parts::{env, no_time, resource};
+pub(crate) use parts::{env, no_time, number_or_template, resource};
 use parts::{template, template_arg, templates, timeout};
 
 use crate::cases;
@@ -15,6 +15,7 @@ use crate::codes::{
     TWO_ACTIONS, UNKNOWN_ATTRIBUTE, WRONG_TYPE,
 };
 use crate::core_rules;
+use crate::cost;
 use crate::diagnostic::Diagnostic;
 use crate::interpolate::{Bound, Template};
 use crate::label::WsPath;
@@ -31,7 +32,7 @@ use crate::syntax::{Node, Scalar, Value};
 use crate::task::Results;
 
 /// The nodes of a rule.
-pub(crate) const NODES: [&str; 25] = [
+pub(crate) const NODES: [&str; 26] = [
     "doc",
     "attr",
     "attrs",
@@ -49,6 +50,7 @@ pub(crate) const NODES: [&str; 25] = [
     "expensive",
     "network",
     "service",
+    "estimate",
     "terminal",
     "cpu-level",
     "stdin",
@@ -60,7 +62,7 @@ pub(crate) const NODES: [&str; 25] = [
 ];
 
 /// The nodes of a rule that a `task` has too, beside the attributes that every target takes.
-pub(crate) const TASK_NODES: [&str; 18] = [
+pub(crate) const TASK_NODES: [&str; 19] = [
     "doc",
     "out",
     "group",
@@ -71,6 +73,7 @@ pub(crate) const TASK_NODES: [&str; 18] = [
     "expensive",
     "network",
     "service",
+    "estimate",
     "terminal",
     "cpu-level",
     "stdin",
@@ -144,6 +147,7 @@ pub(crate) fn empty_rule(name: &str, file: &WsPath, node: &Node) -> RuleDef {
         cpu_level: false,
         keep_names: false,
         service: None,
+        estimate: BTreeMap::new(),
         cases: None,
         case: None,
     }
@@ -189,6 +193,7 @@ impl RuleReader {
             "run" => self.run(node, problems),
             "script" => self.script(node, problems),
             "env" => env(node, &mut self.rule.env, problems),
+            "estimate" => self.rule.estimate = cost::estimate(node, problems),
             "resource" => resource(node, &mut self.rule.limits, problems),
             _ => self.setting(name, node, problems),
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::codes::{DUPLICATE_NAME, WRONG_TYPE, WRONG_UNIT};
+use crate::cost::{Estimate, Money, Price};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::label::WsPath;
 use crate::read::{self, Problems};
@@ -29,6 +30,8 @@ pub struct ServiceDef {
     pub idle: Option<Duration>,
     /// How long one task may wait for it in all.
     pub deadline: Option<Duration>,
+    /// What it takes for its answers.
+    pub prices: Vec<Price>,
 }
 
 /// The properties of a service.
@@ -75,7 +78,6 @@ pub(crate) fn read(node: &Node, services: &mut Services, problems: &mut Problems
     let mut seen: Vec<&Node> = Vec::new();
     for child in &node.children {
         read::no_args(child, problems);
-        read::no_children(child, problems);
         read::only_props(child, &PROPERTIES, problems);
         if let Some(first) = seen.iter().find(|first| first.name == child.name) {
             let message = format!("service `{}` is declared twice", child.name);
@@ -108,6 +110,12 @@ fn service(node: &Node, problems: &mut Problems) -> ServiceDef {
             "deadline" => service.deadline = duration(value, problems),
             // Noted by the caller.
             _ => {}
+        }
+    }
+    for child in &node.children {
+        match child.name.as_str() {
+            "price" => service.prices.push(Price::read(child, problems)),
+            _ => read::unknown_child(&format!("`{}`", node.name), child, &["price"], problems),
         }
     }
     service
@@ -166,13 +174,16 @@ fn duration(value: &Value, problems: &mut Problems) -> Option<Duration> {
 impl ServiceDef {
     /// Takes over all that `other` says.
     pub fn overlay(&mut self, other: &Self) {
-        let Self { url, secret, version, repeat, idle, deadline } = other.clone();
+        let Self { url, secret, version, repeat, idle, deadline, prices } = other.clone();
         self.url = url.or(self.url.take());
         self.secret = secret.or(self.secret.take());
         self.version = version.or(self.version.take());
         self.repeat = repeat.or(self.repeat);
         self.idle = idle.or(self.idle);
         self.deadline = deadline.or(self.deadline);
+        if !prices.is_empty() {
+            self.prices = prices;
+        }
     }
 }
 
@@ -183,9 +194,18 @@ pub struct ServiceUse {
     pub name: String,
     /// What the workspace says of it.
     pub def: ServiceDef,
+    /// The model that the task asks for, by its attribute `model`.
+    pub model: Option<String>,
+    /// What the task is expected to take.
+    pub estimate: Estimate,
 }
 
 impl ServiceUse {
+    /// What the task is expected to cost.
+    pub fn expected(&self) -> Money {
+        self.estimate.money(&self.def.prices, self.model.as_deref())
+    }
+
     /// What keys know it by.
     pub fn identity(&self) -> String {
         match &self.def.version {
@@ -225,7 +245,8 @@ mod tests {
         assert_eq!(value["groq"].secret.as_deref(), Some("GROQ_API_KEY"));
         assert_eq!(value["openai"].url.as_deref(), Some("https://api.openai.com/v1"));
         let def = value["openai"].clone();
-        assert_eq!(ServiceUse { name: "openai".into(), def }.identity(), "openai 2026-11");
+        let (name, model, estimate) = ("openai".to_owned(), None, Estimate::default());
+        assert_eq!(ServiceUse { name, def, model, estimate }.identity(), "openai 2026-11");
     }
 
     #[test]

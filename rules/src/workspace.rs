@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::codes::{BAD_NODE, DUPLICATE_NAME, RESERVED_NAME};
+use crate::cost::Budgets;
 use crate::diagnostic::{Anchor, Checked, Diagnostic};
 use crate::label::WsPath;
 use crate::media::KINDS;
@@ -36,6 +37,8 @@ pub struct WorkspaceDef {
     pub toolchains: Vec<Arc<ToolchainDef>>,
     /// The services that rules may ask, those that are known everywhere among them.
     pub services: Services,
+    /// What may be spent on them.
+    pub budgets: Budgets,
 }
 
 /// A named set of overrides.
@@ -60,8 +63,17 @@ pub struct ProfileVar {
     pub anchor: Anchor,
 }
 
-const NODES: [&str; 8] =
-    ["vars", "params", "profile", "tools", "resources", "toolchain", "placeholders", "services"];
+const NODES: [&str; 9] = [
+    "budgets",
+    "vars",
+    "params",
+    "profile",
+    "tools",
+    "resources",
+    "toolchain",
+    "placeholders",
+    "services",
+];
 
 /// The workspace that `text` declares, and what is wrong with it.
 pub fn workspace(file: &WsPath, text: &str) -> Checked<WorkspaceDef> {
@@ -106,6 +118,7 @@ impl WorkspaceDef {
                 "resources" => self.capacities(child, problems),
                 "placeholders" => self.stand_ins(child, problems),
                 "toolchain" => self.toolchains.extend(toolchain(child, problems).map(Arc::new)),
+                "budgets" => self.budgets.read(child, problems),
                 "services" => service::read(child, &mut self.services, problems),
                 _ => read::unknown_child("`workspace`", child, &NODES, problems),
             }

@@ -67,7 +67,7 @@ fn a_persons_own_file_goes_over_the_workspace() {
     let secret = own.join("secrets/HERE_KEY");
     fs::write(&secret, "sk-mine\n").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
-    world.ok(&["build", "//p:one"]);
+    let _ran = world.ok(&["build", "//p:one"]);
     assert_eq!(world.read("vwfb-out/p/one.txt"), "http://gpu:1 sk-mine 90");
     fs::write(own.join("services.kdl"), "services { here url=\"gpu:1\" }").unwrap();
     let ran = world.run(&["build", "//p:one", "--var", "//p:unused=1"]);
@@ -157,9 +157,9 @@ fn a_question_without_an_answer_is_asked_again_only_when_told_so() {
         wrong.stderr
     );
 
-    world.ok(&["settle", "//p:one", "--again"]);
+    let _again = world.ok(&["settle", "//p:one", "--again"]);
     assert_eq!(build().code, Some(1), "it asked again, and again nothing came");
-    world.ok(&["settle", ":one", "-C", "p", "--job", "job-7"]);
+    let _job = world.ok(&["settle", ":one", "-C", "p", "--job", "job-7"]);
     assert!(world.ok(&["settle"]).stdout.contains("job job-7, for which the next build waits"));
     let ran = build();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -167,4 +167,85 @@ fn a_question_without_an_answer_is_asked_again_only_when_told_so() {
     // What has its result is settled.
     assert_eq!(world.ok(&["settle"]).stdout, "");
     assert_eq!(fs::read_dir(world.path(".vwfb/submissions")).unwrap().count(), 0);
+}
+
+/// Three questions, each expected to cost 0.04 and costing what `usage` comes to.
+fn paid(budgets: &str, then: &str) -> World {
+    let world = World::with(&format!(
+        r##"
+        rule "ask" {{
+            attr "model" type="string" default="big"
+            attr "words" type="int" default=4000
+            out "answer" path="{{name}}.txt"
+            results "sampled"
+            service "here"
+            estimate output-tokens="{{words}}" seconds=30
+            env {{ MODEL "{{model}}" }}
+            script "{then}"
+        }}
+        ask "one" {{ env {{ N 1 }} }}
+        ask "two" {{ env {{ N 2 }} }}
+        ask "three" {{ env {{ N 3 }} }}
+        "##
+    ));
+    world.write(
+        "WORKSPACE.kdl",
+        &format!(
+            "workspace \"w\" {{ services {{ here url=\"http://127.0.0.1:9\" {{ price model=\"big\" output=10 }} }}; {budgets} }}"
+        ),
+    );
+    world
+}
+
+/// Says that it took a quarter of what was expected.
+const CHEAP: &str =
+    r#"echo '{{\"output_tokens\":1000}}' > $VWFB_SERVICE_LEDGER/usage.json; echo x > {out}"#;
+
+#[test]
+fn a_budget_is_reserved_before_it_is_spent_and_settled_after() {
+    let world = paid("budgets { run 0.07 }", CHEAP);
+    let plan = world.ok(&["plan", "//..."]);
+    assert!(plan.stdout.contains("runs      //p:one (may cost 0.04)"), "{}", plan.stdout);
+    assert!(plan.stderr.contains("to run: about 1 min 30 s, 0.12 of money"), "{}", plan.stderr);
+    // Two at once would be 0.08, so one waits for the other; then each has cost 0.01.
+    let ran = world.ok(&["build", "//..."]);
+    assert!(ran.stderr.contains("ran 3"), "{}", ran.stderr);
+    let saved = world.ok(&["plan", "//..."]);
+    assert!(saved.stderr.contains("the store saves 0.03 of money"), "{}", saved.stderr);
+}
+
+#[test]
+fn a_budget_that_is_reached_keeps_what_is_made_and_says_how_to_go_on() {
+    let world = paid("budgets { day 0.05 }", "echo x > {out}");
+    let ran = world.run(&["build", "//..."]);
+    assert_eq!(ran.code, Some(5), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("it may cost 0.04, and of the 0.05 for a day 0.01 are left"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("raise it in `budgets` of WORKSPACE.kdl"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ran 1, waiting 2"), "{}", ran.stderr);
+    // A build's own budget does not go over that of the day; a larger one for the day does.
+    assert_eq!(world.run(&["build", "//...", "--budget", "9"]).code, Some(5));
+    let text = world.read("WORKSPACE.kdl");
+    world.write("WORKSPACE.kdl", &text.replace("day 0.05", "day 0.50"));
+    let ran = world.run(&["build", "//...", "--budget", "0.05"]);
+    assert_eq!(ran.code, Some(5), "{}", ran.stderr);
+    assert!(ran.stderr.contains("of the 0.05 for a build 0.01 are left"), "{}", ran.stderr);
+    assert!(world.ok(&["build", "//..."]).stderr.contains("ran 1"));
+}
+
+#[test]
+fn what_failed_without_an_answer_costs_nothing() {
+    let world = paid("budgets { day 0.05 }", "exit 1");
+    for _ in 0..2 {
+        assert_eq!(world.run(&["build", "//p:one"]).code, Some(1), "there is still money to try");
+    }
+    // What may have been done keeps its money until that is known.
+    let asked = "echo '{{\\\"state\\\":\\\"asked\\\",\\\"at\\\":1}}' > $VWFB_SERVICE_LEDGER/submission.json; exit 3";
+    let world = paid("budgets { day 0.05 }", asked);
+    assert_eq!(world.run(&["build", "//p:one"]).code, Some(1));
+    let ran = world.run(&["build", "//p:two"]);
+    assert_eq!(ran.code, Some(5), "{}", ran.stderr);
 }

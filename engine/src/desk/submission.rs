@@ -11,6 +11,9 @@ const SUBMISSION_FILE: &str = "submission.json";
 /// The file that says for which task the folder is.
 const TASK_FILE: &str = "task.json";
 
+/// The file in which a client says what the answer took.
+const USAGE_FILE: &str = "usage.json";
+
 /// The task that a folder is for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Task {
@@ -62,6 +65,29 @@ struct Written {
     job: Option<String>,
     #[serde(default)]
     at: i64,
+}
+
+/// What an answer says that it took.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    /// The model that answered.
+    pub model: Option<String>,
+    /// Tokens that were read.
+    pub input_tokens: Option<u64>,
+    /// Tokens that were written.
+    pub output_tokens: Option<u64>,
+    /// Characters that were spoken.
+    pub characters: Option<u64>,
+    /// From question to answer.
+    pub seconds: Option<f64>,
+}
+
+impl Usage {
+    /// What the client in `ledger` wrote of it.
+    pub(crate) fn read(ledger: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(ledger.join(USAGE_FILE)).ok()?).ok()
+    }
 }
 
 impl Submission {

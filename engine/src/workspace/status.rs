@@ -58,7 +58,7 @@ impl Workspace {
         let provisional = provisional(&prepared.graph);
         let mut status = Status { last_run, provisional, ..Status::default() };
         let failures = self.state.failures().map_err(of)?;
-        for task in self.forecast(prepared)? {
+        for task in self.forecast(prepared)?.tasks {
             let label = task.label;
             let failed = failures.get(&label.to_string());
             let is_due = matches!(task.fate, Fate::Runs | Fate::MayRun);

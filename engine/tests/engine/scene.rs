@@ -75,6 +75,7 @@ impl Scene {
             preview: None,
             confined: true,
             resources: BTreeMap::new(),
+            budgets: Default::default(),
         };
         let (overrides, runs) = (Overrides::default(), Arc::default());
         let evaluate = Evaluate::Changes;
@@ -187,7 +188,7 @@ impl Scene {
     pub(crate) fn forecast(&self, pattern: &str) -> Vec<Forecast> {
         let mut workspace = self.open();
         let prepared = workspace.prepare(&patterns(pattern), self.evaluate);
-        workspace.forecast(&prepared).unwrap()
+        workspace.forecast(&prepared).unwrap().tasks
     }
 
     /// Why a build of `label` would run something.

@@ -184,6 +184,7 @@ fn templates(rule: &RuleDef) -> Vec<&Template> {
     let mut templates: Vec<&Template> =
         [&stdio.stdin, &stdio.stdout, &stdio.stderr].into_iter().flatten().collect();
     templates.extend(rule.outs.iter().map(|out| &out.path));
+    templates.extend(rule.estimate.values());
     match &rule.body {
         Body::Run { args, .. } => templates.extend(args.iter().flat_map(|group| &group.args)),
         Body::Script { text, .. } => templates.push(text),

@@ -80,6 +80,11 @@ pub(crate) fn env(node: &Node, env: &mut BTreeMap<String, Template>, problems: &
     }
 }
 
+/// A number, or a text with interpolations that stands for one.
+pub(crate) fn number_or_template(value: &Value, problems: &mut Problems) -> Option<Template> {
+    env_value(value, problems)
+}
+
 fn env_value(value: &Value, problems: &mut Problems) -> Option<Template> {
     match &value.scalar {
         Scalar::Int(number) => Some(Template::plain(&number.to_string(), &value.anchor)),
