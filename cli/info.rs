@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use vwfb_engine::platform::{cpu_level, platform};
+use vwfb_engine::tools::KIT;
 use vwfb_engine::workspace::WORKSPACE_FILE;
 use vwfb_exec::{Level, SEARCH_PATH};
 use vwfb_rules::label::WsPath;
@@ -86,8 +87,11 @@ fn tools(workspace: Option<&WorkspaceDef>) -> Vec<Tool> {
     let built_in: Vec<RuleFile> = library::names().filter_map(built_in).collect();
     let toolchains: Vec<_> = built_in.iter().flat_map(|file| &file.toolchains).collect();
     names.extend(toolchains.iter().flat_map(|toolchain| toolchain.programs.clone()));
-    let used = built_in.iter().flat_map(|file| &file.rules).flat_map(|rule| &rule.tools);
+    let rules = built_in.iter().flat_map(|file| &file.rules).flat_map(|rule| rule.variants());
+    let used = rules.flat_map(|rule| &rule.tools);
     let programs = used.filter(|tool| toolchains.iter().all(|chain| chain.name != tool.name));
+    // What a target names itself is no program.
+    let programs = programs.filter(|tool| tool.attribute().is_none());
     names.extend(programs.map(|tool| tool.name.clone()));
     names.into_iter().map(|name| (name.clone(), found(&name))).collect()
 }
@@ -98,7 +102,9 @@ fn built_in(name: &str) -> Option<RuleFile> {
 }
 
 fn found(name: &str) -> Option<PathBuf> {
-    let folders = SEARCH_PATH.iter().map(Path::new);
+    // Our own comes with vwfb.
+    let own = (name == KIT).then(|| std::env::current_exe().ok()?.parent().map(Path::to_owned));
+    let folders = own.flatten().into_iter().chain(SEARCH_PATH.iter().map(PathBuf::from));
     folders.map(|folder| folder.join(name)).find(|path| {
         fs::metadata(path)
             .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)

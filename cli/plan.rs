@@ -22,6 +22,8 @@ pub(crate) fn run(ctx: &Context, args: &PlanArgs) -> Result<Exit, CommandError> 
         return Ok(Exit::INPUT);
     }
     let outlook = session.workspace.forecast(&prepared)?;
+    let wrong = !outlook.problems.is_empty();
+    ctx.ui.diagnostics(&outlook.problems, &session.sources);
     session.close();
     if args.json {
         ctx.ui.out_line(json(&outlook.tasks))?;
@@ -30,7 +32,8 @@ pub(crate) fn run(ctx: &Context, args: &PlanArgs) -> Result<Exit, CommandError> 
         summary(&ctx.ui, &outlook);
     }
     let can = !outlook.tasks.iter().any(|task| matches!(task.fate, Fate::Cannot(_)));
-    Ok(if can { Exit::SUCCESS } else { Exit::ENVIRONMENT })
+    let input = if wrong { Exit::INPUT } else { Exit::SUCCESS };
+    Ok(input.and(if can { Exit::SUCCESS } else { Exit::ENVIRONMENT }))
 }
 
 /// Every task of which something is to be told; what is unchanged is only counted.
@@ -39,7 +42,8 @@ fn lines(forecasts: &[Forecast]) -> String {
     told.map(|task| {
         let note = match &task.fate {
             Fate::Cannot(why) | Fate::Waits(why) | Fate::Blocked(why) => format!(": {why}"),
-            Fate::Expands { after } => format!(" after {after}"),
+            Fate::Expands { after, last: 0 } => format!(" after {after}"),
+            Fate::Expands { after, last } => format!(" after {after} (to {last} tasks last time)"),
             Fate::Runs | Fate::MayRun => {
                 let took = (!task.last_duration.is_zero())
                     .then(|| format!("took {}", units::told(task.last_duration)));
@@ -145,7 +149,7 @@ fn json(forecasts: &[Forecast]) -> String {
                 _ => None,
             },
             after: match &task.fate {
-                Fate::Expands { after } => Some(after.to_string()),
+                Fate::Expands { after, .. } => Some(after.to_string()),
                 _ => None,
             },
         })

@@ -16,7 +16,7 @@ const NAMED: usize = 5;
 
 /// Tells.
 pub(crate) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit, CommandError> {
-    let mut session = Session::open(ctx, &args.vars)?;
+    let (mut session, vars) = Session::open_last(ctx, &args.vars)?;
     let all = ["//...".to_owned()];
     let targets = if args.targets.is_empty() { &all[..] } else { &args.targets };
     let prepared = session.prepare(ctx, targets, &SnapshotArgs::default())?;
@@ -29,7 +29,10 @@ pub(crate) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit, CommandError
     if args.json {
         ctx.ui.out_line(as_json(&name, &status))?;
     } else {
-        let next = format!("vwfb build {}{}", targets.join(" "), options(ctx, &args.vars));
+        let options = options(ctx, &vars);
+        let name = format!("{name}{}", if options.is_empty() { "" } else { "," });
+        let name = format!("{name}{options}");
+        let next = format!("vwfb build {}{options}", targets.join(" "));
         ctx.ui.out(as_text(&ctx.ui, (&name, &next), &status))?;
     }
     Ok(Exit::SUCCESS)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use vwfb_cas::ActionKey;
 use vwfb_rules::cost::Money;
+use vwfb_rules::diagnostic::Diagnostic;
 use vwfb_rules::label::Label;
 
 use crate::event::{Event, Reporter, TaskResult};
@@ -49,6 +50,8 @@ pub struct Outlook {
     pub tasks: Vec<Forecast>,
     /// What the results that it takes from the store once cost.
     pub saved: Money,
+    /// What is wrong with what fan-outs came to.
+    pub problems: Vec<Diagnostic>,
 }
 
 /// What would become of a task.
@@ -66,6 +69,8 @@ pub enum Fate {
     Expands {
         /// What makes its items.
         after: Label,
+        /// How many tasks it once came to.
+        last: usize,
     },
     /// It is a checkpoint that waits for people, or one where something was rejected.
     Waits(String),
@@ -91,12 +96,18 @@ impl Fate {
     }
 }
 
-/// Keeps why tasks could not even be keyed, and what waits for people.
+/// Keeps why tasks could not even be keyed, what waits for people, and what is wrong.
 #[derive(Default)]
-struct Reasons(Vec<(Label, Fate)>);
+struct Reasons {
+    fates: Vec<(Label, Fate)>,
+    problems: Vec<Diagnostic>,
+}
 
 impl Reporter for Reasons {
     fn event(&mut self, event: &Event) {
+        if let Event::Diagnostic(problem) = event {
+            self.problems.push(Diagnostic::clone(problem));
+        }
         let Event::TaskFinished(finished) = event else { return };
         let reason = || finished.reason.as_deref().unwrap_or_default().to_owned();
         let fate = match finished.result {
@@ -105,7 +116,7 @@ impl Reporter for Reasons {
             TaskResult::Blocked => Fate::Blocked(reason()),
             _ => return,
         };
-        self.0.push((finished.label.clone(), fate));
+        self.fates.push((finished.label.clone(), fate));
     }
 }
 
@@ -147,17 +158,22 @@ pub(crate) fn forecast(ground: Ground<'_>, known: Known) -> Result<Outlook, Envi
             run.ground.spending.of_keys(&kept).map_err(|error| EnvironmentError::of(&error))?
         }
     };
+    let state = run.ground.state;
     drop(run);
-    let waiting = graph.waiting.iter().map(|waiting| Forecast {
-        label: waiting.fan_out.clone(),
-        fate: Fate::Expands { after: waiting.on.clone() },
-        key: None,
-        last_duration: Duration::ZERO,
-        standing: Standing::default(),
-        expected: Expected::default(),
-    });
-    fates.extend(waiting);
-    Ok(Outlook { tasks: with_reasons(fates, reasons), saved })
+    for waiting in &graph.waiting {
+        let label = waiting.fan_out.clone();
+        let last = state.made_in(&label).map_err(|error| EnvironmentError::of(&error))?;
+        fates.push(Forecast {
+            label,
+            fate: Fate::Expands { after: waiting.on.clone(), last },
+            key: None,
+            last_duration: Duration::ZERO,
+            standing: Standing::default(),
+            expected: Expected::default(),
+        });
+    }
+    let Reasons { fates: reasons, problems } = reasons;
+    Ok(Outlook { tasks: with_reasons(fates, reasons), saved, problems })
 }
 
 /// The tasks of `ground` with those of all fan-outs whose items are made and known to stand.
@@ -198,8 +214,8 @@ fn fate(run: &Run<'_>, id: TaskId, runs: bool) -> Fate {
     }
 }
 
-fn with_reasons(mut fates: Vec<Forecast>, reasons: Reasons) -> Vec<Forecast> {
-    let mut reasons: HashMap<Label, Fate> = reasons.0.into_iter().collect();
+fn with_reasons(mut fates: Vec<Forecast>, reasons: Vec<(Label, Fate)>) -> Vec<Forecast> {
+    let mut reasons: HashMap<Label, Fate> = reasons.into_iter().collect();
     for forecast in &mut fates {
         if let Some(fate) = reasons.remove(&forecast.label) {
             forecast.fate = fate;

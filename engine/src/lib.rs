@@ -46,6 +46,6 @@ mod outputs;
 mod stamp;
 mod stamps;
 pub mod state;
-mod tools;
+pub mod tools;
 mod trees;
 pub mod workspace;

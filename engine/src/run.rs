@@ -428,6 +428,14 @@ impl<'a> Run<'a> {
     /// Ends a task without a result, and blocks what is behind it.
     pub(crate) fn end(&mut self, id: TaskId, result: TaskResult, failed: Failed) {
         if self.preview.is_some() && result == TaskResult::Failed {
+            // What stands in for something cannot be expected to pass.
+            let (result, failed) = match self.reads_stand_ins(id) {
+                true => {
+                    let reason = "what stands in for something it reads does not do".into();
+                    (TaskResult::Blocked, Failed::because(reason))
+                }
+                false => (result, failed),
+            };
             self.finished_without_result(id, result, failed);
             self.plan.hold(id);
             self.without.push(id);

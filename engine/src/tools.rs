@@ -15,7 +15,7 @@ use crate::stamps::Stamps;
 use crate::state::{State, StateError};
 
 /// The program that comes with vwfb, and is looked for beside it first.
-const KIT: &str = "vwfb-kit";
+pub const KIT: &str = "vwfb-kit";
 
 /// How many closures are kept for a later process; those of this one come first.
 const MOST_SAVED: usize = 256;

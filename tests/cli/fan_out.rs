@@ -32,6 +32,11 @@ fn a_plan_and_the_answer_to_why_say_what_is_not_expanded() {
     let _built = world.ok(&["build", "//p:whole"]);
     assert_eq!(world.read("vwfb-out/p/whole.txt"), "FIRST\nSECOND\n");
     world.write("p/parts.txt", "01-a first\n02-b third\n");
+    let plan = world.ok(&["plan", "//p:whole"]).stdout;
+    assert!(
+        plan.ends_with("expands   //p:parts after //p:split (to 2 tasks last time)\n"),
+        "{plan}"
+    );
     let told = world.ok(&["why", "//p:whole"]).prints("//p:whole expands after //p:split");
     let _told = told.prints("+ 02-b third");
     let _built = world.ok(&["build", "//p:whole"]);
@@ -146,4 +151,19 @@ fn a_chain_of_names_may_be_long() {
     world.write("BUILD.kdl", &groups.chain([last]).collect::<String>());
     assert_eq!(world.ok(&["build", ":a0"]).stdout, "[root]/vwfb-out/a3000.txt\n");
     let _checked = world.ok(&["check", "//..."]);
+}
+
+#[test]
+fn a_plan_tells_what_is_wrong_with_what_a_fan_out_comes_to() {
+    let world = world();
+    let _built = world.ok(&["build", "//p:split"]);
+    world.write(
+        "p/BUILD.kdl",
+        &PARTS.replace("srcs \"{part}\"", "srcs \"{part}\" \"{part.stem}.absent\""),
+    );
+    let plan = world.run(&["plan", "//p:whole"]).exits(3);
+    let build = world.run(&["build", "//p:whole"]).exits(3);
+    for ran in [plan, build] {
+        let _told = ran.says("error[missing-file]").says("b.absent");
+    }
 }

@@ -221,6 +221,8 @@ fn info_tells_of_workspace_store_sandbox_and_tools() {
     assert_eq!(info["name"], "films");
     assert_eq!(info["search_path"][0], "/usr/local/bin");
     assert_eq!(info["tools"]["no-such-tool"], Value::Null);
+    assert!(info["tools"]["vwfb-kit"].as_str().unwrap().ends_with("/vwfb-kit"), "beside vwfb");
+    assert!(info["tools"].as_object().unwrap().keys().all(|name| !name.contains('{')));
     assert!(info["jobs"].as_u64().unwrap() >= 1);
 }
 

@@ -58,12 +58,44 @@ fn a_film_under_music_is_told_by_its_own_segments() {
         }
         write_file "a-tune" text="la" out="tune.txt"
         lay "mixed" base=":film" music=":a-tune"
+        rule "mark" {
+            attr "base" type="file"
+            attr "titles" type="file" list=#true
+            out "mp4" path="{name}.mp4"
+            script "cat {base} {titles} > {out}"
+        }
+        each "titles" over="lines" as="line" { write_file "title" text="{line.stem}" out="title.txt" }
+        mark "marked" base=":mixed" titles=":titles"
         "#;
     let world = World::with(&film);
     world.write("p/lines/01-a.txt", "one\n");
     world.write("p/lines/02-b.txt", "two\n");
     let told = world.ok(&["preview", "//p:mixed"]);
     let _told = told.says("0 of 3 segments real; missing: p/intro.txt, //p:clips[a].audio");
+    // Its titles are several, too, and say something of it.
+    let told = world.ok(&["preview", "//p:marked"]);
+    let _told = told.says("0 of 3 segments real; missing: p/intro.txt, //p:clips[a].audio");
+}
+
+#[test]
+fn what_cannot_pass_with_a_stand_in_is_no_failure() {
+    let checked = r#"
+        rule "check" {
+            attr "audio" type="file"
+            out "ok" path="{name}.ok"
+            script "while read -r word rest; do [ \"$word\" = spoken ] || exit 3; done < {audio}; echo ok > {out}"
+        }
+        each "checks" over="lines" as="line" { check "checked" audio=":clips[{line.id}].audio" }
+        task "whole" { srcs ":checks" ":film"; out "whole.txt"; script "cat {srcs} > {out}" }
+        "#;
+    let world = World::with(&format!("{FILM}{checked}"));
+    world.write("p/lines/01-a.txt", "one\n");
+    let told = world.ok(&["preview", "//p:whole"]);
+    assert!(!told.stderr.contains("failed"), "{}", told.stderr);
+    // With the real speech the same check counts.
+    world.write("p/BUILD.kdl", &world.read("p/BUILD.kdl").replace("= spoken", "= sung"));
+    let _built = world.run(&["build", "//p:clips[a].audio"]);
+    let _told = world.ok(&["preview", "//p:whole"]).says("failed //p:checks[a].checked");
 }
 
 #[test]
@@ -177,4 +209,17 @@ fn a_decision_outlives_a_kill_right_after_it() {
     world.write("p/BUILD.kdl", FILM);
     let _built = world.ok(&["build", "//p:film"]);
     assert_eq!(world.read("vwfb-out/p/film.txt"), "shown spoken one\n");
+}
+
+#[test]
+fn a_status_is_of_the_configuration_that_was_built() {
+    let world = world();
+    world.write(
+        "WORKSPACE.kdl",
+        "workspace \"test\" { profile \"draft\" { tone \"low\" }; vars { tone \"high\" } }\n",
+    );
+    let _built = world.run(&["build", "//p:film", "--profile", "draft"]).exits(5);
+    let status = world.ok(&["status"]).stdout;
+    assert!(status.starts_with("workspace test, --profile draft: run 1 of //p:film"), "{status}");
+    assert!(status.contains("nobody decided on 2 of 2"), "{status}");
 }

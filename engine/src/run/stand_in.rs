@@ -15,7 +15,7 @@ use crate::db::{Db, Outcome};
 use crate::event::TaskResult;
 use crate::names::placed;
 use crate::plan::{Step, TaskId};
-use crate::standing::Reason;
+use crate::standing::{Reason, Standings};
 use crate::target::task;
 
 /// What a preview may use and start.
@@ -92,6 +92,13 @@ impl Run<'_> {
         };
         let all: Option<Vec<_>> = def.outputs.iter().map(|out| of(&out.name)).collect();
         all.unwrap_or_default()
+    }
+
+    /// Whether anything that a task is made of is not real.
+    pub(super) fn reads_stand_ins(&self, id: TaskId) -> bool {
+        let graph = &self.ground.graph;
+        let standings = Standings::with(graph, &self.reasons);
+        graph.shape().inputs(id).any(|need| !standings.of_task(graph, need).is_empty())
     }
 
     /// Settles whoever the placeholder `id` stands in for, if it is made.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, params};
 use vwfb_cas::profile::{Counter, count};
+use vwfb_rules::label::Label;
 
 use super::{State, StateError, Success, success};
 
@@ -12,6 +13,22 @@ use super::{State, StateError, Success, success};
 const MOST_SEARCHED: usize = 10_000;
 
 impl State {
+    /// How many targets of the fan-out `label` have a result.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn made_in(&self, label: &Label) -> Result<usize, StateError> {
+        // Labels of its items begin with its own and a bracket.
+        let (from, below) = (format!("{label}["), format!("{label}\\"));
+        self.with(|db| {
+            let rows =
+                "SELECT count(*) FROM successes WHERE label > ?1 AND label < ?2 AND config = ?3";
+            let config = self.config.as_bytes().as_slice();
+            db.query_row(rows, params![from, below, config], |row| row.get::<_, i64>(0))
+        })
+        .map(|count| usize::try_from(count).unwrap_or(0))
+    }
+
     /// The last successes in this configuration by label; at least those of `labels`.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use vwfb_cas::Artifact;
 use vwfb_rules::label::Label;
+use vwfb_rules::media::Media;
 use vwfb_rules::placeholder::missing;
 use vwfb_rules::task::{Command, InputRef, TaskDef};
 
@@ -127,7 +128,7 @@ fn segments_of(
             break;
         }
         let def = run.def(id);
-        let elements = elements(&def);
+        let elements = elements(run, graph, &def);
         let target = graph.find_target(&def.label);
         let leaves_out = target.is_some_and(|target| !graph.missing.get(target.0).is_empty());
         if elements.len() > 1 || (leaves_out && !elements.is_empty()) {
@@ -146,19 +147,28 @@ fn segments_of(
 
 /// The first video among what a task reads, such as the film under which it lays music.
 fn film(run: &Run<'_>, graph: &TaskGraph, def: &TaskDef) -> Option<TaskId> {
-    def.inputs.values().find_map(|from| {
-        let InputRef::Output { label, output, .. } = from else { return None };
-        let id = graph.find(label)?;
-        let maker = run.def(id);
-        let made = maker.outputs.iter().find(|made| made.name == *output)?;
-        let is_video = made.media.as_ref().is_some_and(|media| media.starts_with("video"));
-        is_video.then_some(id)
+    def.inputs.values().filter(|from| is_video(run, graph, from)).find_map(|from| match from {
+        InputRef::Output { label, .. } => graph.find(label),
+        InputRef::Source(_) => None,
     })
 }
 
+/// Whether a file that a task reads is a video.
+fn is_video(run: &Run<'_>, graph: &TaskGraph, from: &InputRef) -> bool {
+    let media = match from {
+        InputRef::Source(path) => Media::of_path(path).map(|media| media.to_string()),
+        InputRef::Output { label, output, .. } => graph.find(label).and_then(|id| {
+            let maker = run.def(id);
+            maker.outputs.iter().find(|made| made.name == *output)?.media.clone()
+        }),
+    };
+    media.is_some_and(|media| media.starts_with("video"))
+}
+
 /// The files that a task reads as elements of one list, in order: those of its longest. A `task` has
-/// one list, of which its command says the order.
-fn elements(def: &TaskDef) -> Vec<InputRef> {
+/// one list, of which its command says the order. Where a video is among what it reads, other lists
+/// than of videos say something about the film (its titles, its texts), which is not joined from them.
+fn elements(run: &Run<'_>, graph: &TaskGraph, def: &TaskDef) -> Vec<InputRef> {
     let command = match &def.command {
         Command::Process { args, .. } => args.join(" "),
         Command::WriteFile { .. } | Command::Decide(_) => String::new(),
@@ -173,7 +183,11 @@ fn elements(def: &TaskDef) -> Vec<InputRef> {
             lists.entry(list).or_default().push(from.clone());
         }
     }
-    lists.into_values().max_by_key(Vec::len).unwrap_or_default()
+    let has_film = def.inputs.values().any(|from| is_video(run, graph, from));
+    let is_part = |list: &Vec<InputRef>| {
+        !has_film || list.first().is_some_and(|first| is_video(run, graph, first))
+    };
+    lists.into_values().filter(is_part).max_by_key(Vec::len).unwrap_or_default()
 }
 
 fn joined(

@@ -79,7 +79,9 @@ impl Workspace {
                     None => status.unmade.push(label),
                 },
                 Fate::Waits(why) => status.waiting.push((label, why)),
-                Fate::Expands { after } => status.expands.push((label, format!("after {after}"))),
+                Fate::Expands { after, .. } => {
+                    status.expands.push((label, format!("after {after}")))
+                }
                 Fate::Cannot(why) => status.cannot.push((label, why)),
                 Fate::Blocked(_) => {}
             }
