@@ -80,7 +80,7 @@ impl Workspace {
                 },
                 Fate::Waits(why) => status.waiting.push((label, why)),
                 Fate::Expands { after, .. } => {
-                    status.expands.push((label, format!("after {after}")))
+                    status.expands.push((label, format!("after {after}")));
                 }
                 Fate::Cannot(why) => status.cannot.push((label, why)),
                 Fate::Blocked(_) => {}
