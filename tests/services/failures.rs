@@ -145,6 +145,18 @@ fn comfyui_tells_what_became_of_a_lost_answer() {
 }
 
 #[test]
+fn a_comfyui_that_drops_each_request_is_given_up() {
+    let comfy = Comfy::new();
+    let server = Server::new(move |request| match request.line.as_str() {
+        "POST /prompt" => Reply::nothing(),
+        _ => comfy.lock().unwrap().answer(request),
+    });
+    let client = Client::new(&server);
+    client.run(PICTURE).failed(1, &["unreachable", "drops each request"]);
+    assert_eq!((client.state(), server.count("POST /prompt")), (None, 6));
+}
+
+#[test]
 fn looks_and_downloads_are_tried_again() {
     let comfy = Comfy::new();
     let mut seen = std::collections::BTreeMap::new();
@@ -191,6 +203,39 @@ fn a_service_that_says_nothing_or_little_is_given_up() {
     let client = Client::new(&server).env("DEADLINE", "0.5").env("REPEAT", "1");
     client.run(OPENAI).failed(1, &["too-late"]);
     assert_eq!(client.state(), None);
+}
+
+#[test]
+fn a_stream_that_never_ends_is_given_up() {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n".to_vec();
+    let beats = b"event: heartbeat\ndata: null\n\n".repeat(100);
+    for piece in [beats, b"data: and more".repeat(1000)] {
+        let head = head.clone();
+        let server = Server::new(move |request| match request.line.as_str() {
+            "POST /call/generate" => Reply::json(200, &json!({"event_id": "e"})),
+            "GET /call/generate/e" => Reply::Flood(head.clone(), piece.clone()),
+            _ => Reply::json(404, &json!({})),
+        });
+        let client = Client::new(&server).env("DEADLINE", "1");
+        let ran = client.run(VOXCPM);
+        ran.failed(3, &["error: "]);
+        assert!(ran.took < Duration::from_secs(5), "{ran:?}");
+        assert_eq!(client.state().as_deref(), Some("running"));
+    }
+}
+
+#[test]
+fn a_result_that_is_not_given_out_is_not_forgotten() {
+    for (status, code, state) in [(403, 3, Some("running")), (404, 1, None)] {
+        let comfy = Comfy::new();
+        let server = Server::new(move |request| match request.line.as_str() {
+            "GET /view" => busy(status),
+            _ => comfy.lock().unwrap().answer(request),
+        });
+        let client = Client::new(&server);
+        client.run(PICTURE).failed(code, &[&status.to_string()]);
+        assert_eq!(client.state().as_deref(), state);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use super::settings::{self, Settings};
 use super::time::{backoff, retry_after, written};
 
 /// How often a request is tried.
-const TRIES: u32 = 6;
+pub(crate) const TRIES: u32 = 6;
 
 /// Bytes of an error answer that are read.
 const MOST_ERROR: u64 = 256 << 10;
@@ -213,15 +213,18 @@ impl<'w> Call<'w> {
             }
             Ok(answer.status)
         })?;
-        if status == 200 {
-            return Ok(());
-        }
-        self.ledger.clear()?;
-        Err(Failure::new(format!(
+        let failure = Failure::new(format!(
             "{} has finished its job, but answers {status} where the result should be",
             self.settings.name
-        ))
-        .hint("the submission is forgotten; the next run asks again"))
+        ));
+        match status {
+            200 => Ok(()),
+            404 | 410 => {
+                self.ledger.clear()?;
+                Err(failure.hint("the submission is forgotten; the next run asks again"))
+            }
+            _ => Err(failure.hint("the next run tries to download it again")),
+        }
     }
 
     /// Asks a service that answers in one go; the answer is in the ledger then.
@@ -333,7 +336,7 @@ impl<'w> Call<'w> {
         }
     }
 
-    fn unreachable(&self, why: &str) -> Failure {
+    pub(crate) fn unreachable(&self, why: &str) -> Failure {
         Failure::new(format!("unreachable: {} cannot be asked: {why}", self.settings.name))
             .hint(format!("is there a service at `{}`?", self.settings.url))
     }
@@ -469,7 +472,7 @@ pub(crate) fn input(path: &Path) -> Result<Vec<u8>, Failure> {
 ///
 /// # Errors
 /// Where it cannot be read, is no text, or says nothing.
-pub(crate) fn input_text(path: &PathBuf) -> Result<String, Failure> {
+pub(crate) fn input_text(path: &Path) -> Result<String, Failure> {
     let bytes = input(path)?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Failure::local(format!("`{}` is no UTF-8 text", path.display())))?;

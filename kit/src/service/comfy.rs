@@ -212,7 +212,7 @@ impl TextToVideo {
 }
 
 fn sides(width: u32, height: u32, step: u32) -> Result<(u32, u32), Failure> {
-    let fits = |side: u32| side % step == 0 && (step * 2..=8192).contains(&side);
+    let fits = |side: u32| side.is_multiple_of(step) && (step * 2..=8192).contains(&side);
     if fits(width) && fits(height) {
         return Ok((width, height));
     }

@@ -45,10 +45,8 @@ impl Failure {
 
     /// The same without a word that is to stay secret.
     pub(crate) fn without(mut self, secret: &str) -> Self {
-        if !secret.is_empty() {
-            self.message = self.message.replace(secret, "[secret]");
-            self.hint = self.hint.map(|hint| hint.replace(secret, "[secret]"));
-        }
+        self.message = without(&self.message, secret);
+        self.hint = self.hint.map(|hint| without(&hint, secret));
         self
     }
 
@@ -58,6 +56,26 @@ impl Failure {
     }
 }
 
+/// How much of a secret's beginning gives it away.
+const GIVEN_AWAY: usize = 8;
+
+/// A text without a secret, or the beginning of one that was cut off.
+pub(crate) fn without(text: &str, secret: &str) -> String {
+    let Some(begin) = secret.get(..GIVEN_AWAY.min(secret.len())).filter(|it| !it.is_empty()) else {
+        return text.to_owned();
+    };
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(begin) {
+        plain.push_str(&rest[..at]);
+        plain.push_str("[secret]");
+        let found = rest[at..].bytes().zip(secret.bytes());
+        rest = &rest[at + found.take_while(|(a, b)| a == b).count()..];
+    }
+    plain.push_str(rest);
+    plain
+}
+
 fn shown_hint(hint: Option<&str>) -> String {
     hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"))
 }
@@ -65,6 +83,16 @@ fn shown_hint(hint: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_beginning_of_a_secret_is_one() {
+        let secret = "sk-0123456789";
+        assert_eq!(without("key sk-0123456789!", secret), "key [secret]!");
+        assert_eq!(without("key sk-01234567", secret), "key [secret]");
+        assert_eq!(without("sk-01234 sk-0123456789", secret), "[secret] [secret]");
+        assert_eq!(without("key sk-0123", secret), "key sk-0123");
+        assert_eq!(without("abc", ""), "abc");
+    }
 
     #[test]
     fn a_secret_is_in_neither_line() {

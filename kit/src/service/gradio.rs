@@ -222,8 +222,8 @@ mod tests {
 
     #[test]
     fn the_end_of_a_job_is_told_apart() {
-        assert!(matches!(told("heartbeat", "null"), None));
-        assert!(matches!(told("generating", "[1]"), None));
+        assert!(told("heartbeat", "null").is_none());
+        assert!(told("generating", "[1]").is_none());
         assert!(matches!(told("complete", "[{\"path\":\"/a\"}]"), Some(End::Done(_))));
         assert!(matches!(told("error", "null"), Some(End::Failed(_))));
         assert!(matches!(told("error", "{\"error\":null}"), Some(End::Failed(_))));

@@ -186,22 +186,21 @@ impl Http {
             head = head.header(*name, value);
         }
         let came = match &ask.body {
-            None => head.method("GET").body(()).map_err(|error| bad(&error)).and_then(|request| {
+            None => {
+                let request = head.method("GET").body(()).map_err(|error| bad(&error))?;
                 let config = self.agent.configure_request(request).timeout_global(Some(left));
                 let redirects = if ask.follow { REDIRECTS } else { 0 };
                 let config = config.timeout_connect(Some(self.idle)).max_redirects(redirects);
-                Ok(self.agent.run(config.build()))
-            }),
+                self.agent.run(config.build())
+            }
             Some((media, bytes)) => {
                 let head = head.method("POST").header("content-type", media);
-                let request = head.body(bytes.as_slice()).map_err(|error| bad(&error));
-                request.map(|request| {
-                    let config = self.agent.configure_request(request).timeout_global(Some(left));
-                    let config = config.timeout_connect(Some(self.idle)).max_redirects(0);
-                    self.agent.run(config.build())
-                })
+                let request = head.body(bytes.as_slice()).map_err(|error| bad(&error))?;
+                let config = self.agent.configure_request(request).timeout_global(Some(left));
+                let config = config.timeout_connect(Some(self.idle)).max_redirects(0);
+                self.agent.run(config.build())
             }
-        }?;
+        };
         match came {
             Ok(response) => Ok(self.answer(response)),
             Err(error) => Err(self.fault(&error)),

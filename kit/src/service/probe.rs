@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::chat::place;
 use super::chat::{model_names, with_key};
-use super::failure::Failure;
+use super::failure::{Failure, without};
 use super::form;
 use super::http::{Ask, Fault, Http};
 use super::settings::Settings;
@@ -43,10 +43,9 @@ impl Probe {
         let settings = Settings::read(world.env)?;
         let idle = settings.idle.min(PATIENCE);
         let settings = Settings { idle, deadline: PATIENCE, ..settings };
-        let mut told = self.told(&settings).to_string();
-        if let Some(secret) = &settings.secret {
-            told = told.replace(secret.as_str(), "[secret]");
-        }
+        // As it would be written in JSON.
+        let secret = json!(settings.secret.as_deref().unwrap_or_default()).to_string();
+        let told = without(&self.told(&settings).to_string(), secret.trim_matches('"'));
         writeln!(io::stdout(), "{told}")
             .map_err(|error| Failure::new(format!("cannot write the result: {error}")))
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::call::{Call, Unanswered};
+use super::super::call::{Call, TRIES, Unanswered};
 use super::super::failure::Failure;
 use super::super::form::{escaped, node_errors, wrong};
 use super::super::graphs::Graph;
@@ -20,8 +20,13 @@ pub(super) fn run(call: &mut Call<'_>, graph: &Graph) -> Result<(), Failure> {
     if matches!(call.ledger.state(), State::Asked) {
         find_again(call)?;
     }
-    while matches!(call.ledger.state(), State::Nothing) {
-        submit(call, graph)?;
+    for _ in 0..TRIES {
+        if matches!(call.ledger.state(), State::Nothing) {
+            submit(call, graph)?;
+        }
+    }
+    if matches!(call.ledger.state(), State::Nothing) {
+        return Err(call.unreachable("it drops each request, and does not know it afterwards"));
     }
     let State::Running { job, .. } = call.ledger.state().clone() else { return Ok(()) };
     let file = follow(call, &job, graph)?;
