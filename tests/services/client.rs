@@ -56,8 +56,12 @@ impl Client {
         client
     }
 
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.insert(format!("VWFB_SERVICE_{name}"), value.to_owned());
+    pub(crate) fn env(self, name: &str, value: &str) -> Self {
+        self.variable(&format!("VWFB_SERVICE_{name}"), value)
+    }
+
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
         self
     }
 

@@ -13,4 +13,5 @@ mod films;
 mod kills;
 mod probe;
 mod speech;
+mod tls;
 mod transcription;

@@ -6,6 +6,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 /// What came.
@@ -97,7 +100,13 @@ struct Hold {
     free: bool,
 }
 
+/// A connection, plain or not.
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
 struct Shared {
+    tls: Option<Arc<ServerConfig>>,
     script: Mutex<Script>,
     log: Mutex<Vec<Request>>,
     hold: Mutex<Hold>,
@@ -116,12 +125,36 @@ impl Server {
         Self::at(TcpListener::bind("127.0.0.1:0").unwrap(), script)
     }
 
+    /// One that is spoken to by TLS; its certificate is signed by `tls/ca.pem`.
+    pub(crate) fn tls(script: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
+        let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem"));
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key"));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.unwrap()], key.unwrap())
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::with(listener, Some(Arc::new(config)), script)
+    }
+
     pub(crate) fn at(
         listener: TcpListener,
         script: impl FnMut(&Request) -> Reply + Send + 'static,
     ) -> Self {
+        Self::with(listener, None, script)
+    }
+
+    fn with(
+        listener: TcpListener,
+        tls: Option<Arc<ServerConfig>>,
+        script: impl FnMut(&Request) -> Reply + Send + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
+            tls,
             script: Mutex::new(Box::new(script)),
             log: Mutex::default(),
             hold: Mutex::default(),
@@ -155,7 +188,10 @@ impl Server {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        match self.shared.tls {
+            Some(_) => format!("https://localhost:{}", self.address.port()),
+            None => format!("http://{}", self.address),
+        }
     }
 
     /// All that came whole.
@@ -200,10 +236,17 @@ impl Drop for Server {
 }
 
 impl Shared {
-    fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
+    fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
         stream.set_read_timeout(Some(LONG))?;
         stream.set_write_timeout(Some(LONG))?;
-        let Some(request) = read(&stream)? else { return Ok(()) };
+        let mut stream: Box<dyn Stream> = match &self.tls {
+            Some(config) => {
+                let connection = ServerConnection::new(config.clone()).unwrap();
+                Box::new(StreamOwned::new(connection, stream))
+            }
+            None => Box::new(stream),
+        };
+        let Some(request) = read(&mut stream)? else { return Ok(()) };
         // The script counts what came whole, whether or not anybody waits for the answer.
         let reply = {
             let mut script = self.script.lock().unwrap();
@@ -260,7 +303,7 @@ impl Shared {
     }
 }
 
-fn read(stream: &TcpStream) -> std::io::Result<Option<Request>> {
+fn read(stream: &mut dyn Stream) -> std::io::Result<Option<Request>> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
