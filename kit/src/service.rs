@@ -8,6 +8,7 @@ mod call;
 mod chat;
 mod comfy;
 mod failure;
+mod files;
 mod form;
 mod gradio;
 mod graphs;

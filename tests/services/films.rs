@@ -108,6 +108,7 @@ fn a_job_that_fails_is_told_with_its_node_and_a_new_one_is_another() {
     assert_eq!(client.state(), None);
     // The old job is still in the history; it is not what is asked about now.
     comfy.lock().unwrap().fails = false;
+    comfy.lock().unwrap().looks = 2;
     client.run(PICTURE).done();
     assert_eq!(server.count("POST /prompt"), 2);
 }

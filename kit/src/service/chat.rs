@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::call::{Call, Made, Output, digest, input, input_text};
+use super::call::Call;
 use super::failure::Failure;
+use super::files::{Made, Output, digest, input, input_text};
 use super::http::MOST_TEXT;
 use super::speech::PAID;
 use super::{World, form};

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::call::{Call, Made, Output, digest, input, input_text};
+use super::call::Call;
 use super::failure::Failure;
+use super::files::{Made, Output, digest, input, input_text};
 use super::graphs::{self, Film, Graph, Models, Moved};
 use super::http::Ask;
 use super::ledger::State;

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Unanswered, digest, input, input_text};
+use super::call::{Call, Unanswered};
 use super::failure::Failure;
+use super::files::{digest, input, input_text};
 use super::http::Ask;
 use super::ledger::State;
 use super::multipart::Form;
@@ -203,11 +204,12 @@ fn end(event: &Event) -> Option<End> {
         Value::String(text) if text.starts_with("404") || text.starts_with("Server stopped") => {
             End::Lost(text)
         }
-        Value::Null => End::Failed("it says no more".to_owned()),
+        Value::Null => End::Failed("it says no more; its log may".to_owned()),
         Value::String(text) => End::Failed(text),
-        data => End::Failed(match data["error"].as_str() {
-            Some(text) => text.to_owned(),
-            None => form::shown(data.to_string().as_bytes()),
+        data => End::Failed(match &data["error"] {
+            Value::String(text) => text.clone(),
+            // Gradio tells other errors than its own only where `show_error` is set.
+            _ => "it says no more; its log may".to_owned(),
         }),
     })
 }

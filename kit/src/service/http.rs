@@ -160,6 +160,8 @@ impl Http {
             .max_redirects_will_error(false)
             .max_idle_connections(0)
             .proxy(None)
+            // It reads no compressed answers.
+            .accept_encoding("identity")
             .user_agent(concat!("vwfb/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls(&settings.url))
             .build();

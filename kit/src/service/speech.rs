@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::call::{Call, Made, Output, input_text};
+use super::call::Call;
 use super::failure::Failure;
+use super::files::{Made, Output, input_text};
 use super::http::{Ask, MOST_FILE};
 use super::{World, form, gradio, wav};
 

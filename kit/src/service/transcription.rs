@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::call::{Call, Made, Output, digest, input};
+use super::call::Call;
 use super::failure::Failure;
+use super::files::{Made, Output, digest, input};
 use super::http::{Ask, MOST_TEXT};
 use super::multipart::Form;
 use super::speech::PAID;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::call::{input, input_text};
 use super::failure::Failure;
+use super::files::{input, input_text};
 
 /// Count the words of a text that were not heard as they are.
 #[derive(Debug, Args)]
