@@ -1,5 +1,9 @@
 //! Clients that are killed at each step: who starts them again asks nothing twice.
 
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, Instant};
+
 use super::chat::ask;
 use super::client::Client;
 use super::films::{FILM, MOVED, PICTURE, serve};
@@ -50,10 +54,10 @@ fn a_kill_while_a_busy_service_is_waited_for_leaves_nothing_open() {
     let client = Client::new(&server);
     let mut child = client.start(OPENAI);
     // The intent goes away once the error is in; the client waits for eight seconds then.
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    let end = Instant::now() + Duration::from_secs(5);
     while server.log().is_empty() || client.path("ledger/submission.json").exists() {
-        assert!(std::time::Instant::now() < end, "it is still open");
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        assert!(Instant::now() < end, "it is still open");
+        thread::sleep(Duration::from_millis(10));
     }
     child.kill().unwrap();
     child.wait().unwrap();
@@ -111,6 +115,7 @@ fn a_job_of_voxcpm_ends_as_it_must_after_a_kill() {
     // What the second start comes to: a code, and how often VoxCPM was asked by then.
     let steps = [
         ("GET /config", 0, 1),
+        ("POST /gradio_api/upload", 0, 1),
         ("POST /gradio_api/call/generate", 3, 1),
         // Gradio forgets a job when nobody listens any more.
         ("GET /gradio_api/call/generate/", 3, 1),
@@ -120,8 +125,12 @@ fn a_job_of_voxcpm_ends_as_it_must_after_a_kill() {
         let gradio = Gradio::new();
         let server = Server::new(move |request| gradio.lock().unwrap().answer(request));
         let client = Client::new(&server);
-        client.kill_at(&server, step, VOXCPM);
-        let ran = client.run(VOXCPM);
+        client.write("voice.wav", right_wav());
+        client.write("voice.txt", "What is said.");
+        let voice = ["--reference-audio", "voice.wav", "--reference-text", "voice.txt"];
+        let args = [VOXCPM, &voice].concat();
+        client.kill_at(&server, step, &args);
+        let ran = client.run(&args);
         assert_eq!(ran.code, Some(code), "{step} {ran:?}");
         assert_eq!(server.count("POST /gradio_api/call/generate"), asked, "{step}");
         if code == 0 {
@@ -143,6 +152,40 @@ fn a_job_that_a_person_names_is_gone_on_with() {
     client.write("ledger/submission.json", entry.to_string());
     client.run(VOXCPM).done();
     assert_eq!(server.count("POST /gradio_api/call/generate"), 1);
+}
+
+/// Starts the program, and kills it after that time if it still runs.
+fn kill_after(client: &Client, time: Duration, args: &[&str]) {
+    let mut child = client.start(args);
+    thread::sleep(time);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_kill_at_any_moment_asks_nothing_twice() {
+    let mut codes = BTreeSet::new();
+    for time in (0..48).step_by(3).map(Duration::from_millis) {
+        let comfy = Comfy::new();
+        let server = serve(&comfy);
+        let client = Client::new(&server);
+        for _ in 0..3 {
+            kill_after(&client, time, PICTURE);
+        }
+        client.run(PICTURE).done();
+        assert_eq!(client.read("out.png"), picture());
+        assert_eq!(server.count("POST /prompt"), 1, "after {time:?}");
+
+        let server = Server::new(speech);
+        let client = Client::new(&server);
+        kill_after(&client, time / 3, OPENAI);
+        let ran = client.run(OPENAI);
+        let asked = server.count("POST /audio/speech");
+        assert!(asked <= 1 && (ran.code == Some(3) || asked == 1), "{asked} {ran:?}");
+        assert!(ran.code == Some(0) || ran.stderr.contains("unknown-submission"), "{ran:?}");
+        codes.insert(ran.code);
+    }
+    assert!(codes.contains(&Some(0)), "{codes:?}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub struct Probe {
     protocol: Protocol,
 }
 
-/// How long a service has for each answer.
+/// How long a service has for its answers.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Probe {
@@ -51,6 +51,7 @@ impl Probe {
     }
 
     fn told(&self, settings: &Settings) -> Value {
+        let http = Http::new(settings, Instant::now() + PATIENCE);
         let path = match self.protocol {
             Protocol::Ollama => "/api/version".to_owned(),
             Protocol::Openai => "/models".to_owned(),
@@ -58,7 +59,7 @@ impl Probe {
             Protocol::Voxcpm => "/config".to_owned(),
             Protocol::Comfyui => "/system_stats".to_owned(),
         };
-        let value = match self.look(settings, &path) {
+        let value = match self.look(&http, settings, &path) {
             Ok(value) => value,
             Err((up, why)) => {
                 return json!({"up": up, "version": null, "models": [], "why": why});
@@ -70,7 +71,7 @@ impl Probe {
         };
         let (version, models) = match self.protocol {
             Protocol::Ollama => {
-                let tags = self.look(settings, "/api/tags").unwrap_or_default();
+                let tags = self.look(&http, settings, "/api/tags").unwrap_or_default();
                 (&value["version"], model_names(&tags))
             }
             Protocol::Openai | Protocol::Anthropic => (&Value::Null, ids()),
@@ -81,8 +82,7 @@ impl Probe {
     }
 
     /// What is at `path`, or whether the service is up and why it is of no use.
-    fn look(&self, settings: &Settings, path: &str) -> Result<Value, (bool, String)> {
-        let http = Http::new(settings, Instant::now() + PATIENCE);
+    fn look(&self, http: &Http, settings: &Settings, path: &str) -> Result<Value, (bool, String)> {
         let secret = settings.secret.as_deref();
         let ask = match self.protocol {
             Protocol::Anthropic => with_key(Ask::get(path), secret),
