@@ -8,10 +8,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use vwfb_cas::{Clock, SystemClock};
 use vwfb_kit::music::{self, BadKey, Mood, Wish};
 use vwfb_kit::paint::{Canvas, Fonts, Painter};
 use vwfb_kit::play::{self, Output};
 use vwfb_kit::pty::{self, Shell, Start};
+use vwfb_kit::service::{self, World};
 use vwfb_kit::tape::{self, Tape};
 
 /// What the rules of vwfb's library need and no tool does.
@@ -28,6 +30,8 @@ enum Work {
     Play(Play),
     /// Compose music as a MIDI file
     Compose(Compose),
+    #[command(flatten)]
+    Service(service::Work),
     /// Become a program on the terminal that is standard input
     #[command(name = pty::ON_TERMINAL, hide = true)]
     OnTerminal {
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
     let done = match Kit::parse().work {
         Work::Play(play) => play.run(),
         Work::Compose(compose) => compose.run(),
+        Work::Service(work) => return serve(&work),
         Work::OnTerminal { command } => {
             let program = command.first().cloned().unwrap_or_default();
             Err(format!("error: cannot start `{program}`: {}", pty::become_shell(&command)))
@@ -108,6 +113,18 @@ fn main() -> ExitCode {
         Err(message) => {
             let _ = writeln!(io::stderr(), "{message}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Asks a service; 3 is the exit code of a call that may still be at work, or may have been paid.
+fn serve(work: &service::Work) -> ExitCode {
+    let now = || u64::try_from(SystemClock.now().0).unwrap_or_default();
+    match work.run(&World { env: &|name| env::var_os(name), now: &now }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "{failure}");
+            ExitCode::from(failure.code())
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What rules need and no tool does: a player of terminal tapes and a composer of music. It knows
-//! nothing of rules, tasks or stores; the program `vwfb-kit` is its command line.
+//! What rules need and no tool does: a player of terminal tapes, a composer of music, and clients of
+//! model services. It knows nothing of rules, tasks or stores; the program `vwfb-kit` is its command line.
 
 mod near;
 
@@ -18,3 +18,5 @@ pub mod play;
 pub mod pty;
 
 pub mod music;
+
+pub mod service;
