@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use super::call::Call;
@@ -65,6 +66,9 @@ pub struct Chat {
     /// Take a text that was cut at the most tokens
     #[arg(long)]
     allow_cut: bool,
+    /// A regular expression that each line of the answer matches as a whole
+    #[arg(long)]
+    lines: Option<Regex>,
     /// The file to write
     #[arg(long)]
     out: PathBuf,
@@ -115,7 +119,7 @@ impl Chat {
         let request = json!({"chat": {
             "model": self.model, "system": self.system, "prompt": prompt, "images": digests,
             "temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed,
-            "json": self.json,
+            "json": self.json, "lines": self.lines.as_ref().map(Regex::as_str),
         }});
         let mut call = Call::open(world, protocol, &request)?;
         let secret = call.secret().map(str::to_owned);
@@ -179,6 +183,15 @@ impl Chat {
         if self.json && serde_json::from_str::<Value>(text).is_err() {
             return Err(form::wrong("JSON", 200, "text", text.as_bytes()).hint(PAID));
         }
+        let form = self.lines.as_ref();
+        let wrong = |line: &&str| {
+            let whole = form.and_then(|form| form.find_at(line, 0));
+            form.is_some() && whole.is_none_or(|found| found.range() != (0..line.len()))
+        };
+        if let (Some(form), Some(line)) = (form, text.lines().find(wrong)) {
+            let message = format!("wrong-answer: a line is not of the form `{form}`: {line}");
+            return Err(Failure::new(message).hint(PAID));
+        }
         Ok(text.to_owned())
     }
 }
@@ -220,6 +233,15 @@ mod tests {
         let cut = Said { cut: true, ..said("Hel") };
         assert!(chat(&[]).text(&cut).unwrap_err().to_string().contains("2048"));
         assert_eq!(chat(&["--allow-cut"]).text(&cut).unwrap(), "Hel");
+    }
+
+    #[test]
+    fn every_line_is_of_the_form_that_is_wanted() {
+        let lines = chat(&["--lines", "SEGMENT\\|[a-z]+|END"]);
+        assert_eq!(lines.text(&said("SEGMENT|one\nEND")).unwrap(), "SEGMENT|one\nEND");
+        let wrong = lines.text(&said("SEGMENT|one\nSEGMENT|two!")).unwrap_err().to_string();
+        assert!(wrong.contains("SEGMENT|two!"), "{wrong}");
+        assert!(lines.text(&said("Sure: END")).is_err());
     }
 
     #[test]

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::failure::Failure;
-use super::files::{Made, Output, digest, input};
+use super::files::{Made, Output, digest, input, input_text};
 use super::http::{Ask, MOST_TEXT};
 use super::multipart::Form;
 use super::speech::PAID;
-use super::{World, form};
+use super::{World, form, word_errors};
 
 /// How a server of transcription is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,6 +39,15 @@ pub struct Transcription {
     /// Words to expect, such as names
     #[arg(long)]
     prompt: Option<String>,
+    /// The file with what should be said: the transcript then tells how much of it is not
+    #[arg(long)]
+    text: Option<PathBuf>,
+    /// What part of its words may be wrong before the recording counts as none of it
+    #[arg(long, default_value_t = 0.2, requires = "text")]
+    most_errors: f64,
+    /// Fail where it counts as none of it
+    #[arg(long, requires = "text")]
+    require: bool,
     /// The JSON file to write
     #[arg(long)]
     out: PathBuf,
@@ -47,6 +56,7 @@ pub struct Transcription {
 impl Transcription {
     pub(crate) fn run(&self, world: &World<'_>) -> Result<(), Failure> {
         let Protocol::Openai = self.protocol;
+        let text = self.text.as_deref().map(input_text).transpose()?;
         let bytes = input(&self.audio)?;
         let name = self.audio.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let extension = name.rsplit_once('.').map_or("wav", |(_, extension)| extension);
@@ -87,12 +97,39 @@ impl Transcription {
             let wrong = || form::wrong("transcript with times", 200, media, &bytes).hint(PAID);
             let mut heard = heard.ok_or_else(wrong)?;
             heard["model"] = json!(self.model);
+            if let Some(text) = &text {
+                self.verify(text, &mut heard)?;
+            }
             let usage = json!({
                 "model": self.model,
                 "characters": heard["text"].as_str().map(|text| text.chars().count()),
             });
             Ok(Made { output: Output::Bytes(format!("{heard:#}\n").into_bytes()), usage })
         })
+    }
+}
+
+impl Transcription {
+    /// Adds to what was heard how far it is the text.
+    fn verify(&self, text: &str, heard: &mut Value) -> Result<(), Failure> {
+        let told = word_errors::of(text, heard["text"].as_str().unwrap_or_default())?;
+        let wer = told["wer"].as_f64().unwrap_or(1.0);
+        let reason = (wer > self.most_errors).then(|| {
+            format!("{:.0} % of its words are not those of the text", (wer * 100.0).min(100.0))
+        });
+        if self.require && let Some(reason) = &reason {
+            let message = format!("wrong-reading: `{}`: {reason}", self.audio.display());
+            return Err(Failure::new(message).hint("record it again, or correct the text"));
+        }
+        heard["aligned"] = json!(reason.is_none());
+        heard["reason"] = json!(reason);
+        for (name, value) in told.as_object().into_iter().flatten() {
+            // Of a transcript `words` are those that were heard.
+            if name != "words" {
+                heard[name] = value.clone();
+            }
+        }
+        Ok(())
     }
 }
 

@@ -34,18 +34,23 @@ impl WordErrors {
             let path = self.heard.display();
             return Err(Failure::new(format!("`{path}` is no transcript: it has no `text`")));
         };
-        let (text, heard) = (words(&text), words(heard));
-        if text.is_empty() {
-            return Err(Failure::new(format!("`{}` has no words", self.text.display())));
-        }
-        if text.len().max(heard.len()) > MOST_WORDS {
-            return Err(Failure::new(format!("more than {MOST_WORDS} words cannot be compared")));
-        }
-        let told = compare(&text, &heard);
+        let told = of(&text, heard)?;
         fs::write(&self.out, format!("{told:#}\n")).map_err(|error| {
             Failure::new(format!("cannot write `{}`: {error}", self.out.display()))
         })
     }
+}
+
+/// How much of a text was not heard as it is.
+pub(super) fn of(text: &str, heard: &str) -> Result<Value, Failure> {
+    let (text, heard) = (words(text), words(heard));
+    if text.is_empty() {
+        return Err(Failure::new("the text has no words"));
+    }
+    if text.len().max(heard.len()) > MOST_WORDS {
+        return Err(Failure::new(format!("more than {MOST_WORDS} words cannot be compared")));
+    }
+    Ok(compare(&text, &heard))
 }
 
 /// The words of a text: lower case, without punctuation, numbers as they are written.
