@@ -1,7 +1,7 @@
 //! Clients of model services: speech, transcripts, text, pictures and films from servers.
 //!
 //! Such servers are slow, paid, flaky, and never answer the same twice. So that nothing is asked or
-//! paid twice, what is asked is in a ledger before it is asked; see [`ledger`]. What may change a
+//! paid twice, what is asked is in a ledger before it is asked; see `ledger`. What may change a
 //! result is an argument; where the service is, its key and how long to wait are in the environment.
 
 mod call;

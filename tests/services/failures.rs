@@ -13,6 +13,7 @@ use super::films::PICTURE;
 use super::providers::{Comfy, ollama_stream, right_wav, speech, streamed_wav};
 use super::server::{Reply, Server};
 use super::speech::{OPENAI, VOXCPM};
+use super::transcription::HEAR;
 
 fn sound() -> Reply {
     Reply::with(200, "audio/wav", streamed_wav())
@@ -71,7 +72,7 @@ fn a_wait_that_is_longer_than_there_is_time_is_not_begun() {
 fn a_service_that_fails_for_ever_is_given_up() {
     let server = Server::in_order(vec![busy(500)]);
     let client = Client::new(&server);
-    client.run(OPENAI).failed(1, &["6 times", "500", "come back later"]);
+    client.run(OPENAI).failed(1, &["unavailable", "6 times", "500", "come back later"]);
     assert_eq!((client.state(), server.log().len()), (None, 6));
 }
 
@@ -87,8 +88,25 @@ fn a_service_that_starts_late_is_waited_for() {
     assert_eq!(late.join().unwrap().log().len(), 1);
 
     let nobody = Client::of("http://127.0.0.1:1");
-    nobody.run(OPENAI).failed(1, &["unreachable", "refused"]);
+    nobody.run(OPENAI).failed(1, &["unavailable", "refused"]);
     assert_eq!(nobody.state(), None);
+}
+
+#[test]
+fn a_request_that_was_cut_off_is_sent_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let words = json!([{"word": "Hi", "start": 0.0, "end": 1.0}]);
+    let server = thread::spawn(move || {
+        // More is sent than the system holds, so the client sees that it cannot have been read.
+        let mut some = [0; 4096];
+        std::io::Read::read_exact(&mut listener.accept().unwrap().0, &mut some).unwrap();
+        Server::at(listener, move |_| Reply::json(200, &json!({"text": "Hi", "words": words})))
+    });
+    let client = Client::of(&format!("http://{address}"));
+    client.write("voice.wav", vec![7; 16 << 20]);
+    client.run(HEAR).done();
+    assert_eq!(server.join().unwrap().log().len(), 1);
 }
 
 #[test]

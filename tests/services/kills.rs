@@ -48,17 +48,43 @@ fn where_asking_again_costs_nothing_a_killed_request_is_sent_again() {
 }
 
 #[test]
+fn a_kill_while_an_error_is_read_leaves_nothing_open() {
+    let head = b"HTTP/1.1 500 Oh\r\ncontent-length: 9\r\n\r\ncome ".to_vec();
+    let halves = Reply::Halves(head, b"back".to_vec());
+    let mut asked = 0;
+    let server = Server::new(move |request| {
+        asked += 1;
+        if asked == 1 { halves.clone() } else { speech(request) }
+    });
+    let client = Client::new(&server);
+    server.hold_at("POST /audio/speech");
+    let mut child = client.start(OPENAI);
+    server.wait_until_held();
+    until(|| !client.path("ledger/submission.json").exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    server.release();
+    client.run(OPENAI).done();
+    assert_eq!(server.log().len(), 2);
+}
+
+/// Waits for something that comes about soon.
+fn until(so: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(5);
+    while !so() {
+        assert!(Instant::now() < end, "it does not come about");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
 fn a_kill_while_a_busy_service_is_waited_for_leaves_nothing_open() {
     let busy = Reply::with(503, "text/plain", "busy").header("retry-after", "8");
     let server = Server::in_order(vec![busy, Reply::with(200, "audio/wav", streamed_wav())]);
     let client = Client::new(&server);
     let mut child = client.start(OPENAI);
     // The intent goes away once the error is in; the client waits for eight seconds then.
-    let end = Instant::now() + Duration::from_secs(5);
-    while server.log().is_empty() || client.path("ledger/submission.json").exists() {
-        assert!(Instant::now() < end, "it is still open");
-        thread::sleep(Duration::from_millis(10));
-    }
+    until(|| !server.log().is_empty() && !client.path("ledger/submission.json").exists());
     child.kill().unwrap();
     child.wait().unwrap();
     client.run(OPENAI).done();

@@ -6,7 +6,7 @@ use super::client::Client;
 use super::providers::right_wav;
 use super::server::{Reply, Server};
 
-const HEAR: &[&str] = &[
+pub(crate) const HEAR: &[&str] = &[
     "transcription",
     "--protocol",
     "openai",

@@ -100,17 +100,20 @@ impl<'w> Call<'w> {
             let at = (self.now)();
             self.ledger.ask(&self.new_id(at), at)?;
             let ask = ask(self.ledger.id());
-            let came = match self.http.send(&ask) {
+            let sent = self.http.send(&ask);
+            if sent.as_ref().is_ok_and(|answer| !answer.is_success()) {
+                // That it is an error is enough; what it says may take its time.
+                self.ledger.clear()?;
+            }
+            let came = match sent {
                 Ok(answer) => match self.refused(answer)? {
                     Ok(mut answer) => take(&mut self.ledger, &mut answer),
                     Err(No::Later(why, wait)) => {
-                        self.ledger.clear()?;
                         failed += 1;
                         self.wait(failed, wait, &why)?;
                         continue;
                     }
                     Err(No::Never(status, failure)) => {
-                        self.ledger.clear()?;
                         return Err(Unanswered::Refused(status, failure));
                     }
                 },
@@ -327,7 +330,7 @@ impl<'w> Call<'w> {
         let name = &self.settings.name;
         if failed >= TRIES {
             return Err(Failure::new(format!(
-                "unreachable: {name} was asked {failed} times, and failed each time: {why}"
+                "unavailable: {name} was asked {failed} times, and failed each time: {why}"
             )));
         }
         let left = self.http.end().saturating_duration_since(Instant::now());
@@ -350,7 +353,7 @@ impl<'w> Call<'w> {
             Err((why, wait)) => return Ok(Err(No::Later(why, wait))),
         };
         let status = answer.status;
-        if (200..300).contains(&status) {
+        if answer.is_success() {
             return Ok(Ok(answer));
         }
         let name = &self.settings.name;
@@ -408,5 +411,6 @@ fn keep(
 fn error_text(answer: &mut Answer) -> String {
     let mut bytes = Vec::new();
     let _ = answer.copy(&mut bytes, MOST_ERROR);
-    form::said(&bytes)
+    let said = form::said(&bytes);
+    if said.is_empty() { "it says no more".to_owned() } else { said }
 }

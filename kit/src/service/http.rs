@@ -95,6 +95,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Whether the service says that it did what it was asked.
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     /// Copies what follows to `out`, at most `most` bytes.
     pub(crate) fn copy(&mut self, out: &mut dyn Write, most: u64) -> Result<u64, Fault> {
         let mut buffer = vec![0; 64 << 10];
