@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use vwfb_rules::cases::{Case, Cases};
 use vwfb_rules::interpolate::{Part, Template};
 use vwfb_rules::label::WsPath;
 use vwfb_rules::rule::{AttrDef, Body, GroupDef, OutDef, RuleDef, Shape, ToolchainDef};
@@ -44,7 +45,12 @@ fn file(page: &mut String, name: &str) {
     let file = rule_file(&path, library::source(&path).unwrap_or_default()).value;
     let _ = write!(page, "## {name}\n\n```kdl\nuse \"{name}\"\n```\n\n");
     toolchains(page, &file.toolchains);
-    file.rules.iter().for_each(|rule| section(page, rule));
+    for rule in &file.rules {
+        match &rule.cases {
+            Some(cases) => by_case(page, rule, cases),
+            None => section(page, rule),
+        }
+    }
     file.templates.iter().for_each(|template| expanding(page, template));
 }
 
@@ -64,6 +70,31 @@ fn toolchains(page: &mut String, toolchains: &[Arc<ToolchainDef>]) {
         let programs = programs.collect::<Vec<_>>().join(", ");
         let doc = toolchain.doc.as_deref().map(|doc| format!(" {doc}")).unwrap_or_default();
         let _ = write!(page, "Toolchain `{}`: {programs}.{doc}\n\n", toolchain.name);
+    }
+}
+
+/// A rule that is another one for each value of an attribute: first what all of them have.
+fn by_case(page: &mut String, rule: &RuleDef, cases: &Cases) {
+    let in_all =
+        |attr: &AttrDef| cases.rules.iter().all(|case| case.attr(&attr.name) == Some(attr));
+    let (common, _): (Vec<_>, Vec<_>) = rule.attrs.iter().cloned().partition(in_all);
+    let same_outs = cases.rules.iter().all(|case| case.outs == rule.outs);
+    let outs = if same_outs { rule.outs.clone() } else { Vec::new() };
+    let base = RuleDef { attrs: common, outs, tools: Vec::new(), body: Body::Free, ..rule.clone() };
+    let (network, service, results) = (false, None, Results::Deterministic);
+    section(page, &RuleDef { network, service, results, ..base });
+    for case in &cases.rules {
+        let Some(Case { attr, value, .. }) = &case.case else { continue };
+        let _ = write!(page, "With `{attr}=\"{value}\"`:\n\n");
+        let own: Vec<AttrDef> = case.attrs.iter().filter(|attr| !in_all(attr)).cloned().collect();
+        if !own.is_empty() {
+            attributes(page, &own);
+            page.push('\n');
+        }
+        if !same_outs {
+            outputs(page, case);
+        }
+        notes(page, case);
     }
 }
 
@@ -190,8 +221,10 @@ fn notes(page: &mut String, rule: &RuleDef) {
         Results::Sampled => notes.push("Its results differ from run to run.".to_owned()),
         Results::Deterministic => {}
     }
-    if rule.network {
-        notes.push("It may use the network.".to_owned());
+    match &rule.service {
+        Some(_) => notes.push("It asks a service.".to_owned()),
+        None if rule.network => notes.push("It may use the network.".to_owned()),
+        None => {}
     }
     if rule.terminal {
         notes.push("It gets a terminal of its own.".to_owned());

@@ -7,6 +7,7 @@ use crate::codes::{BAD_NODE, DUPLICATE_NAME, NOT_IN_ENUM, UNKNOWN_ATTRIBUTE, WRO
 use crate::diagnostic::Diagnostic;
 use crate::read::{self, Problems};
 use crate::rule::{AttrDef, AttrType, RuleDef, Shape};
+use crate::rule_file::RuleFile;
 use crate::rule_reader::{NODES, RuleReader};
 use crate::suggest::did_you_mean;
 use crate::syntax::Node;
@@ -38,13 +39,20 @@ pub struct Case {
     pub elsewhere: BTreeMap<String, Vec<String>>,
 }
 
+/// What a rule says for all its cases.
+pub(crate) struct Base<'f> {
+    /// What was read of it.
+    pub(crate) reader: RuleReader,
+    /// The file that it is in.
+    pub(crate) file: &'f RuleFile,
+    /// Whether nothing of it is wrong so far.
+    pub(crate) sound: bool,
+}
+
 /// The rule that `base` has read, with the `nodes` for its cases; the one of the default value, or
 /// of the first, stands for all of them. Each is checked as a whole where the base is `sound`.
-pub(crate) fn whole(
-    (base, sound): (RuleReader, bool),
-    nodes: &[&Node],
-    problems: &mut Problems,
-) -> RuleDef {
+pub(crate) fn whole(base: Base<'_>, nodes: &[&Node], problems: &mut Problems) -> RuleDef {
+    let Base { reader: base, file, sound } = base;
     let Some(attr) = switch(&base.rule, nodes, problems).cloned() else { return base.rule };
     let by_value = by_value(nodes, &attr, problems);
     let mut rules: Vec<RuleDef> = Vec::new();
@@ -55,7 +63,7 @@ pub(crate) fn whole(
             reader.begin_case();
             for child in &node.children {
                 match NODES.contains(&child.name.as_str()) {
-                    true => reader.read(child, &mut own),
+                    true => reader.read_of(file, child, &mut own),
                     false => read::unknown_child("`case`", child, &NODES, &mut own),
                 }
             }

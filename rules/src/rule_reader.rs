@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(crate) use parts::{env, no_time, number_or_template, resource};
 use parts::{template, template_arg, templates, timeout};
 
-use crate::cases;
+use crate::cases::{self, Base};
 use crate::codes::{
     BAD_NODE, DUPLICATE_NAME, NO_ACTION, NO_OUTPUT, NOT_IN_ENUM, REPEATED_ATTRIBUTE, RESERVED_NAME,
     TWO_ACTIONS, UNKNOWN_ATTRIBUTE, WRONG_TYPE,
@@ -104,21 +104,20 @@ pub(crate) fn rule(node: &Node, file: &RuleFile, problems: &mut Problems) -> Opt
     }
     let mut cases = Vec::new();
     for child in &node.children {
-        if child.name == "attrs" {
-            for attr in file.attr_sets(child, problems) {
-                reader.add_attr(attr, problems);
-            }
-        } else if child.name == "case" {
+        if child.name == "case" {
             cases.push(child);
         } else if NODES.contains(&child.name.as_str()) {
-            reader.read(child, problems);
+            reader.read_of(file, child, problems);
         } else {
             read::unknown_child("`rule`", child, &NODES, problems);
         }
     }
     let rule = match cases.is_empty() {
         true => reader.finish(before, problems),
-        false => cases::whole((reader, problems.count() == before), &cases, problems),
+        false => {
+            let sound = problems.count() == before;
+            cases::whole(Base { reader, file, sound }, &cases, problems)
+        }
     };
     (!reserved).then_some(rule)
 }
@@ -171,6 +170,16 @@ impl RuleReader {
     /// What comes now is of a `case`, and goes over what the rule says for all of them.
     pub(crate) fn begin_case(&mut self) {
         self.seen.clear();
+    }
+
+    /// Takes in a node whose name is one of [`NODES`], of a rule in `file`.
+    pub(crate) fn read_of(&mut self, file: &RuleFile, node: &Node, problems: &mut Problems) {
+        if node.name != "attrs" {
+            return self.read(node, problems);
+        }
+        for attr in file.attr_sets(node, problems) {
+            self.add_attr(attr, problems);
+        }
     }
 
     /// Takes in a node whose name is one of [`NODES`].

@@ -9,13 +9,13 @@ use super::providers::{Comfy, film, picture};
 use super::server::{Reply, Server};
 
 pub(crate) const PICTURE: &[&str] =
-    &["text-to-image", "--prompt", "text.txt", "--seed", "7", "--out", "out.png"];
+    &["text-to-image", "--prompt", "Hello there.", "--seed", "7", "--out", "out.png"];
 
 pub(crate) const MOVED: &[&str] =
     &["image-to-video", "--image", "a.png", "--seed", "7", "--out", "out.mp4"];
 
 pub(crate) const FILM: &[&str] =
-    &["text-to-video", "--prompt", "text.txt", "--length", "49", "--out", "out.mp4"];
+    &["text-to-video", "--prompt", "Hello there.", "--length", "49", "--out", "out.mp4"];
 
 pub(crate) fn serve(comfy: &Arc<Mutex<Comfy>>) -> Server {
     let state = comfy.clone();
@@ -74,7 +74,7 @@ fn a_film_is_made_and_arguments_that_cannot_be_are_told() {
         (&["--length", "0"], "such as 1"),
     ];
     for (more, word) in wrong {
-        let args = ["text-to-video", "--prompt", "text.txt", "--out", "out.mp4"];
+        let args = ["text-to-video", "--prompt", "Hello there.", "--out", "out.mp4"];
         client.run(&[&args, more].concat()).failed(1, &[word]);
     }
     let motion = client.run(&[MOVED, &["--motion", "256"]].concat());

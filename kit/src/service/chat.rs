@@ -48,6 +48,9 @@ pub struct Chat {
     /// The file with what is asked
     #[arg(long)]
     prompt: PathBuf,
+    /// What was said of the last answer, to be heeded
+    #[arg(long)]
+    feedback: Option<String>,
     /// A picture to look at: PNG, JPEG, WebP or GIF; may be given again
     #[arg(long)]
     image: Vec<PathBuf>,
@@ -95,7 +98,11 @@ struct Said {
 
 impl Chat {
     pub(crate) fn run(&self, world: &World<'_>) -> Result<(), Failure> {
-        let prompt = input_text(&self.prompt)?;
+        let mut prompt = input_text(&self.prompt)?;
+        if let Some(feedback) = self.feedback.as_deref().filter(|it| !it.trim().is_empty()) {
+            prompt =
+                format!("{}\n\nHeed this about an earlier answer: {feedback}", prompt.trim_end());
+        }
         let mut pictures = Vec::new();
         let mut digests = Vec::new();
         for path in &self.image {

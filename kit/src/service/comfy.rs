@@ -6,12 +6,12 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::call::Call;
 use super::failure::Failure;
-use super::files::{Made, Output, digest, input, input_text};
+use super::files::{Made, Output, digest, input};
 use super::graphs::{self, Film, Graph, Models, Moved};
 use super::http::Ask;
 use super::ledger::State;
@@ -19,21 +19,46 @@ use super::multipart::Form;
 use super::speech::PAID;
 use super::{World, form, picture};
 
+/// The shape of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Orientation {
+    /// Higher than wide
+    Portrait,
+    /// Wider than high
+    Landscape,
+    /// As wide as high
+    Square,
+}
+
+impl Orientation {
+    /// Width and height, of a long and a short side or of a square's.
+    const fn of(self, long: u32, short: u32, square: u32) -> (u32, u32) {
+        match self {
+            Self::Portrait => (short, long),
+            Self::Landscape => (long, short),
+            Self::Square => (square, square),
+        }
+    }
+}
+
 /// Let a model paint a picture.
 #[derive(Debug, Args)]
 pub struct TextToImage {
-    /// The file with what is to be seen
+    /// What is to be seen
     #[arg(long)]
-    prompt: PathBuf,
-    /// The width, in whole eights
-    #[arg(long, default_value_t = 1280)]
-    width: u32,
-    /// The height, in whole eights
-    #[arg(long, default_value_t = 720)]
-    height: u32,
+    prompt: String,
+    /// Its shape: 720x1280, 1280x720 or 1024x1024
+    #[arg(long, default_value = "landscape")]
+    orientation: Orientation,
+    /// The width, if it is another, in whole eights
+    #[arg(long)]
+    width: Option<u32>,
+    /// The height, if it is another, in whole eights
+    #[arg(long)]
+    height: Option<u32>,
     /// Which of all such pictures
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    seed: i64,
     /// The checkpoint
     #[arg(long, default_value = "flux1-schnell-fp8.safetensors")]
     model: String,
@@ -70,8 +95,8 @@ pub struct ImageToVideo {
     #[arg(long, requires = "width")]
     height: Option<u32>,
     /// Which of all such films
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    seed: i64,
     /// The checkpoint
     #[arg(long, default_value = "svd_xt.safetensors")]
     model: String,
@@ -89,15 +114,18 @@ pub struct ImageToVideo {
 /// Let a model make a film.
 #[derive(Debug, Args)]
 pub struct TextToVideo {
-    /// The file with what is to be seen
+    /// What is to be seen
     #[arg(long)]
-    prompt: PathBuf,
-    /// The width, in whole sixteens
-    #[arg(long, default_value_t = 832)]
-    width: u32,
-    /// The height, in whole sixteens
-    #[arg(long, default_value_t = 480)]
-    height: u32,
+    prompt: String,
+    /// Its shape: 480x832, 832x480 or 640x640
+    #[arg(long, default_value = "landscape")]
+    orientation: Orientation,
+    /// The width, if it is another, in whole sixteens
+    #[arg(long)]
+    width: Option<u32>,
+    /// The height, if it is another, in whole sixteens
+    #[arg(long)]
+    height: Option<u32>,
     /// How many pictures the film has: a multiple of four, and one
     #[arg(long, default_value_t = 81)]
     length: u32,
@@ -111,8 +139,8 @@ pub struct TextToVideo {
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=120))]
     fps: u32,
     /// Which of all such films
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    seed: i64,
     /// What is not to be seen
     #[arg(long, default_value = NEGATIVE)]
     negative: String,
@@ -137,12 +165,12 @@ const MOST_SIDE: u32 = 1024;
 
 impl TextToImage {
     pub(crate) fn run(&self, world: &World<'_>) -> Result<(), Failure> {
-        let size = sides(self.width, self.height, 8)?;
-        let prompt = input_text(&self.prompt)?;
+        let (width, height) = self.orientation.of(1280, 720, 1024);
+        let size = sides(self.width.unwrap_or(width), self.height.unwrap_or(height), 8)?;
         let graph = graphs::picture(&graphs::Picture {
-            prompt: &prompt,
+            prompt: &self.prompt,
             size,
-            seed: self.seed,
+            seed: self.seed.cast_unsigned(),
             model: &self.model,
             steps: self.steps,
             cfg: self.cfg,
@@ -172,7 +200,7 @@ impl ImageToVideo {
                 frames: self.frames,
                 fps: self.fps,
                 motion: self.motion,
-                seed: self.seed,
+                seed: self.seed.cast_unsigned(),
                 model: &self.model,
                 steps: self.steps,
                 cfg: self.cfg,
@@ -189,20 +217,20 @@ impl ImageToVideo {
 
 impl TextToVideo {
     pub(crate) fn run(&self, world: &World<'_>) -> Result<(), Failure> {
-        let size = sides(self.width, self.height, 16)?;
+        let (width, height) = self.orientation.of(832, 480, 640);
+        let size = sides(self.width.unwrap_or(width), self.height.unwrap_or(height), 16)?;
         if self.length % 4 != 1 || self.length > 2001 {
             let near = (self.length / 4 * 4 + 1).min(2001);
             return Err(Failure::new(format!("no film has {} pictures", self.length))
                 .hint(format!("take a multiple of four and one, such as {near}")));
         }
-        let prompt = input_text(&self.prompt)?;
         let graph = graphs::film(&Film {
-            prompt: &prompt,
+            prompt: &self.prompt,
             negative: &self.negative,
             size,
             length: self.length,
             fps: self.fps,
-            seed: self.seed,
+            seed: self.seed.cast_unsigned(),
             models: Models { unet: &self.model, clip: &self.clip, vae: &self.vae },
             steps: self.steps,
             cfg: self.cfg,

@@ -117,7 +117,9 @@ impl Transcription {
         let reason = (wer > self.most_errors).then(|| {
             format!("{:.0} % of its words are not those of the text", (wer * 100.0).min(100.0))
         });
-        if self.require && let Some(reason) = &reason {
+        if self.require
+            && let Some(reason) = &reason
+        {
             let message = format!("wrong-reading: `{}`: {reason}", self.audio.display());
             return Err(Failure::new(message).hint("record it again, or correct the text"));
         }
