@@ -7,6 +7,7 @@ mod client;
 mod providers;
 mod server;
 
+mod builds;
 mod chat;
 mod failures;
 mod films;
