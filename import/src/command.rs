@@ -202,11 +202,9 @@ impl<'a> Finding<'a> {
             (known || flagged || (plain && (self.ground.exists)(&path))).then_some(path)
         };
         // As a whole, then what follows `=`, then what looks like a path within.
-        if !text.contains('=') || said != Use::Unclear {
-            if let Some(path) = is_path(text, if text.contains('=') { Use::Unclear } else { said })
-            {
-                return vec![Word::Path(path)];
-            }
+        let whole = if text.contains('=') { Use::Unclear } else { said };
+        if let Some(path) = is_path(text, whole) {
+            return vec![Word::Path(path)];
         }
         if let Some((flag, value)) = text.split_once('=')
             && let Some(path) = is_path(value, said)

@@ -112,7 +112,7 @@ pub fn import(
     Ok(Imported {
         files,
         tools: parts.tools.iter().cloned().collect(),
-        main: print::ends(&parts, &folds).into_iter().next(),
+        main: print::main(&parts, &folds),
         steps: workflow.steps.len(),
         notes: parts.notes.finished(),
         missing: parts.missing.into_values().collect(),

@@ -44,31 +44,24 @@ pub(crate) fn build(
     format(&text).unwrap_or(text)
 }
 
-/// The targets that nobody needs, as the command line names them, the last first.
-pub(crate) fn ends(parts: &Parts, folds: &[Fold]) -> Vec<String> {
+/// The target to look at first: the last film, else the last of what nobody needs.
+pub(crate) fn main(parts: &Parts, folds: &[Fold]) -> Option<String> {
     let places = places(parts, folds);
     let is_group = |target: &Target| target.step == usize::MAX;
     let needed: BTreeSet<Id> =
         parts.targets.iter().filter(|it| !is_group(it)).flat_map(Target::needs).collect();
-    let mut ends: Vec<(usize, String)> = Vec::new();
-    for (id, target) in parts.targets.iter().enumerate() {
-        if needed.contains(&id) || is_group(target) || !target.is_there() {
-            continue;
-        }
-        let name = match &places[id] {
-            Place::Own(name) => name.clone(),
-            Place::In(fold, ..) => folds[*fold].name.clone(),
-        };
-        ends.push((target.step, name));
-    }
-    ends.sort_by_key(|(step, _)| std::cmp::Reverse(*step));
-    let mut names: Vec<String> = Vec::new();
-    for (_, name) in ends {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
+    let is_film = |target: &Target| matches!(target.rule, "normalize" | "audio_mix" | "concat");
+    let all = || parts.targets.iter().enumerate();
+    let there = all().filter(|(_, target)| target.is_there() && !is_group(target));
+    let rank = |(id, target): &(Id, &Target)| {
+        let is_own = matches!(places[*id], Place::Own(_));
+        (is_own && is_film(target), !needed.contains(id), target.step, *id)
+    };
+    let (id, _) = there.max_by_key(rank)?;
+    Some(match &places[id] {
+        Place::Own(name) => name.clone(),
+        Place::In(fold, ..) => folds[*fold].name.clone(),
+    })
 }
 
 fn places(parts: &Parts, folds: &[Fold]) -> Vec<Place> {
@@ -99,7 +92,7 @@ impl Printing<'_> {
         for line in workflow.description.lines() {
             self.comment(line);
         }
-        if let Some(end) = ends(self.parts, self.folds).first() {
+        if let Some(end) = main(self.parts, self.folds) {
             self.comment("");
             self.comment(&format!("    vwfb build //{package}:{end}"));
         }

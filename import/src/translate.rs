@@ -107,7 +107,7 @@ struct Making<'a> {
     /// The targets of each step, of which the last is what it is for.
     ends: Vec<Vec<Id>>,
     /// Clips that were brought into the form that films are joined from.
-    scaled: Vec<(Value, Id)>,
+    scaled: Vec<(Value, media::Form, Id)>,
     problems: Vec<Diagnostic>,
 }
 

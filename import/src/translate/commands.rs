@@ -243,8 +243,9 @@ impl Making<'_> {
                 Some(value) => value,
                 None => self.file_at(at, &path, None, "video"),
             };
-            values.push(self.formed(at, value));
+            values.push(value);
         }
+        let values = self.alike(at, values);
         let id = self.target(at, "concat").list("clips", values);
         let id = self.add(at, id);
         self.outputs.insert((at, output.to_owned()), Value::Made(id, String::new()));

@@ -8,6 +8,14 @@ use crate::workflow::{Mix, Slide, Work};
 /// The size of a frame.
 pub(super) type Size = (i64, i64);
 
+/// The frames of a clip, as far as clips that are joined must agree in them.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Form {
+    size: Size,
+    fps: Option<i64>,
+    preset: Option<Value>,
+}
+
 const WIDE: Size = (1920, 1080);
 const TALL: Size = (1080, 1920);
 
@@ -95,23 +103,34 @@ impl Making<'_> {
         if tall > wide { TALL } else { WIDE }
     }
 
-    /// Whether a clip is H.264 with PCM, which films are joined from.
-    pub(super) fn in_form(&self, clip: &Value) -> bool {
-        let Value::Made(id, _) = clip else { return false };
+    /// The frames of a clip that is in the form that films are joined from.
+    fn form(&self, clip: &Value) -> Option<Form> {
+        let Value::Made(id, _) = clip else { return None };
         let target = &self.parts.targets[*id];
+        let value = |name: &str| target.attr(name).map(|attr| attr.values[0].clone());
+        let number = |name: &str| match value(name) {
+            Some(Value::Int(number)) => Some(number),
+            _ => None,
+        };
         match target.rule {
-            "still_clip" | "scale" | "concat" => true,
-            "audio_mix" => target.attr("base").is_some_and(|base| self.in_form(&base.values[0])),
-            _ => false,
+            "still_clip" | "scale" => Some(Form {
+                size: (number("width")?, number("height")?),
+                fps: number("fps"),
+                preset: value("preset"),
+            }),
+            "concat" => self.form(target.attr("clips")?.values.first()?),
+            "audio_mix" => self.form(&target.attr("base")?.values[0]),
+            _ => None,
         }
     }
 
-    /// `clip`, in the form that films are joined from.
-    pub(super) fn formed(&mut self, at: usize, clip: Value) -> Value {
-        if self.in_form(&clip) {
+    /// `clip` with frames such as `form` says.
+    fn formed(&mut self, at: usize, clip: Value, form: &Form) -> Value {
+        if self.form(&clip).as_ref() == Some(form) {
             return clip;
         }
-        if let Some((_, id)) = self.scaled.iter().find(|(of, _)| *of == clip) {
+        let known = self.scaled.iter().find(|(of, known, _)| *of == clip && known == form);
+        if let Some((_, _, id)) = known {
             return Value::Made(*id, String::new());
         }
         let base = match &clip {
@@ -124,17 +143,26 @@ impl Making<'_> {
             _ => self.label(at),
         };
         let name = self.parts.names.unique(&crate::names::target(&format!("{base}-scaled")));
-        let (width, height) = self.film_size();
         let target = Target::new(name, "scale", at)
             .with("clip", clip.clone())
-            .with("width", Value::Int(width))
-            .with("height", Value::Int(height));
+            .with("width", Value::Int(form.size.0))
+            .with("height", Value::Int(form.size.1))
+            .maybe("fps", form.fps.map(Value::Int))
+            .maybe("preset", form.preset.clone());
         let id = self.add(at, target);
-        self.scaled.push((clip, id));
-        let text = "a clip of any other form is brought into that of `still_clip` by `scale` before \
-                    clips are joined or brought to a loudness: look at its `width` and `height`";
+        self.scaled.push((clip, form.clone(), id));
+        let text = "clips of other forms are brought into that of the others by `scale` before they \
+                    are joined or brought to a loudness: look at its `width` and `height`";
         self.note(at, text);
         Value::Made(id, String::new())
+    }
+
+    /// Clips of one form: that of the first that is in one.
+    pub(super) fn alike(&mut self, at: usize, clips: Vec<Value>) -> Vec<Value> {
+        let form = clips.iter().find_map(|clip| self.form(clip));
+        let usual = Form { size: self.film_size(), fps: None, preset: None };
+        let form = form.unwrap_or(usual);
+        clips.into_iter().map(|clip| self.formed(at, clip, &form)).collect()
     }
 
     pub(super) fn concat(&mut self, at: usize, clips: &[Text], output: &Text, reencode: bool) {
@@ -144,9 +172,9 @@ impl Making<'_> {
         }
         let mut values = Vec::new();
         for clip in clips {
-            let clip = self.file(at, clip, "video");
-            values.push(self.formed(at, clip));
+            values.push(self.file(at, clip, "video"));
         }
+        let values = self.alike(at, values);
         let target = self.target(at, "concat").list("clips", values);
         self.made(at, target, output);
         if !self.is_read(at) {
@@ -163,7 +191,10 @@ impl Making<'_> {
 
     pub(super) fn normalize(&mut self, at: usize, clip: &Text, target_db: f64) {
         let from = self.file(at, clip, "video");
-        let from = self.formed(at, from);
+        let from = match self.form(&from) {
+            Some(_) => from,
+            None => self.alike(at, vec![from]).remove(0),
+        };
         let target = self.target(at, "normalize").with("clip", from);
         let target = match target_db == -25.0 {
             true => target,
