@@ -15,6 +15,8 @@ pub(crate) struct Command {
     pub(crate) reads: BTreeSet<String>,
     /// The files that it writes, absolute, in the order of its arguments; not its capture.
     pub(crate) writes: Vec<String>,
+    /// What looks like files that are not there and that nobody writes.
+    pub(crate) unknown: Vec<String>,
     /// Whether nothing says what it writes.
     pub(crate) unclear: bool,
 }
@@ -149,7 +151,7 @@ impl<'a> Finding<'a> {
             let before = index.checked_sub(1).map(|at| self.workflow.resolved(&args[at]));
             let is_last = index + 1 == args.len();
             let said = flagged(&program, before.as_deref(), &text, is_last);
-            let words = self.words(arg, &text, &folder, said, resume.as_deref());
+            let words = self.words(at, arg, &text, &folder, said, resume.as_deref());
             for word in &words {
                 let Word::Path(path) = word else { continue };
                 let said = if resume.as_ref() == Some(path) { Use::Writes } else { said };
@@ -182,6 +184,7 @@ impl<'a> Finding<'a> {
     /// An argument as words and paths.
     fn words(
         &self,
+        at: usize,
         arg: &Text,
         text: &str,
         folder: &str,
@@ -199,7 +202,12 @@ impl<'a> Finding<'a> {
             let plain = looks_like_path(text);
             let known = is_known(&path) && (plain || !text.starts_with('-'));
             let flagged = said != Use::Unclear && !text.is_empty() && !is_address(text);
-            (known || flagged || (plain && (self.ground.exists)(&path))).then_some(path)
+            // A file that nobody knows is told of.
+            let likely = has_extension(text) && !arg.has_vars();
+            let speaks = matches!(self.program(at).as_str(), "echo" | "printf");
+            let is_name = plain || (is_word(text) && !speaks);
+            let there = (plain && likely) || (is_name && (self.ground.exists)(&path));
+            (known || flagged || there).then_some(path)
         };
         // As a whole, then what follows `=`, then what looks like a path within.
         let whole = if text.contains('=') { Use::Unclear } else { said };
@@ -215,7 +223,8 @@ impl<'a> Finding<'a> {
         let parts = runs(text);
         let known = |run: &str| {
             let path = self.ground.absolute(folder, run);
-            (looks_like_path(run) && is_known(&path)).then_some(path)
+            let is_there = || has_extension(run) && (self.ground.exists)(&path);
+            (looks_like_path(run) && (is_known(&path) || is_there())).then_some(path)
         };
         if !parts.iter().any(|run| known(run).is_some()) {
             return vec![Word::Text(arg.clone())];
@@ -256,6 +265,7 @@ impl<'a> Finding<'a> {
                         command.writes.push(path.clone());
                     }
                     Use::Unclear => {
+                        command.unknown.push(self.ground.shown(path).to_owned());
                         let text = self.ground.shown(path).to_owned();
                         *word = Word::Text(Text::plain(&text));
                     }
@@ -350,6 +360,12 @@ fn has_extension(path: &str) -> bool {
         && end.len() <= 11
         && end.starts_with(|c: char| c.is_ascii_alphabetic())
         && end.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+/// Whether `text` may be the name of a file or folder.
+fn is_word(text: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || "_-.".contains(c);
+    text.starts_with(char::is_alphabetic) && text.chars().all(plain)
 }
 
 fn is_address(text: &str) -> bool {

@@ -109,7 +109,7 @@ fn fold(mut chains: Vec<Canon>, parts: &mut Parts, workflow: &Workflow) -> Fold 
     let ids = item_ids(&members, &chains, parts, workflow);
     let inner = inner_names(&members[0], &parts.targets);
     let last = inner.last().map_or("item", String::as_str);
-    let name = parts.names.unique(&format!("{last}s"));
+    let name = parts.names.unique(&several(last));
     let columns = columns(&chains, &parts.targets);
     let mut fields: Vec<(String, Vec<Leaf>)> = Vec::new();
     let mut places: BTreeMap<usize, usize> = BTreeMap::new();
@@ -144,6 +144,12 @@ fn fold(mut chains: Vec<Canon>, parts: &mut Parts, workflow: &Workflow) -> Fold 
     afters(&mut block, &members, &parts.targets, &mut parts.notes, workflow);
     stand_ins(&mut block, &members, &parts.targets);
     Fold { name, over, item, json, ids, members, block }
+}
+
+/// What several of `name` are called.
+fn several(name: &str) -> String {
+    let hisses = ["s", "x", "ch", "sh"].iter().any(|end| name.ends_with(end));
+    format!("{name}{}", if hisses { "es" } else { "s" })
 }
 
 /// Brings the chains into the order in which somebody lists them, or into that of their steps.
@@ -251,7 +257,7 @@ fn place_files(fields: &[(String, Vec<Leaf>)], ids: &[String], parts: &mut Parts
             let others = parts.files.iter().enumerate().filter(|(at, _)| !files.contains(at));
             others.into_iter().any(|(_, file)| within(&file.path))
         };
-        let mut folder = format!("{name}s");
+        let mut folder = several(name);
         if other(&folder) {
             folder = format!("{fold}-{folder}");
         }

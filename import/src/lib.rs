@@ -109,12 +109,14 @@ pub fn import(
         let answers = serde_json::Value::from_iter(parts.answers.clone());
         files.push((translate::ANSWERS.to_owned(), format!("{answers:#}\n")));
     }
+    let mut missing: Vec<Missing> = std::mem::take(&mut parts.missing).into_values().collect();
+    missing.sort_by_key(|missing| missing.lines.clone());
     Ok(Imported {
         files,
         tools: parts.tools.iter().cloned().collect(),
         main: print::main(&parts, &folds),
         steps: workflow.steps.len(),
         notes: parts.notes.finished(),
-        missing: parts.missing.into_values().collect(),
+        missing,
     })
 }

@@ -15,7 +15,7 @@ use crate::fields::{Fields, Notebook};
 use crate::kinds;
 use crate::names::{Names, plain};
 use crate::order::{circle, order};
-use crate::workflow::{Segment, Step, Var, Work, Workflow};
+use crate::workflow::{Segment, Step, Var, Workflow};
 use crate::yaml::{Content, Node, tree};
 
 /// The most steps of a workflow.
@@ -119,7 +119,7 @@ impl Reader<'_> {
             return;
         }
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
-        let mut needs: Vec<&[Node]> = Vec::new();
+        let mut needs: Vec<(Option<usize>, &[Node])> = Vec::new();
         for node in nodes {
             let start = node.span.start..node.span.start + 1;
             let Some(fields) = Fields::of(&self.book, "a step", node, start.clone()) else {
@@ -148,28 +148,36 @@ impl Reader<'_> {
                 self.book.push(problem.hint("rename one of them"));
                 continue;
             }
-            needs.push(fields.list("depends_on", false).unwrap_or_default());
+            let named = fields.list("depends_on", false).unwrap_or_default();
             let resume = fields.maybe("resume_output");
-            let Some(work) = self.work(&fields) else {
-                needs.pop();
-                // Who depends on it is not at fault; what its kind takes is not known.
+            let work = self.kind(&fields).and_then(|kind| {
+                let work = kinds::work(kind, &fields, &self.book);
+                fields.finish();
+                work
+            });
+            let Some(work) = work else {
+                needs.push((None, named));
+                // Who depends on it is not at fault.
                 places.insert(id, usize::MAX);
                 continue;
             };
-            fields.finish();
+            needs.push((Some(workflow.steps.len()), named));
             places.insert(id.clone(), workflow.steps.len());
             let line = self.book.line(span.start);
             workflow.steps.push(Step { id, span, line, after: Vec::new(), resume, work });
         }
-        for (at, needs) in needs.into_iter().enumerate() {
-            workflow.steps[at].after =
+        for (at, needs) in needs {
+            let after =
                 needs.iter().filter_map(|node| self.named(node, "depends_on", &places)).collect();
+            if let Some(at) = at {
+                workflow.steps[at].after = after;
+            }
         }
         self.circles(workflow);
     }
 
-    /// What a step does; nothing, told, if that is not known.
-    fn work(&self, fields: &Fields<'_>) -> Option<Work> {
+    /// The kind of a step; nothing, told, if there is none such.
+    fn kind(&self, fields: &Fields<'_>) -> Option<&'static str> {
         let name = fields.text("kind")?;
         let span = name.span.clone();
         let name = name.resolved(|_| "");
@@ -182,7 +190,7 @@ impl Reader<'_> {
             self.book.hinted(UNKNOWN_RULE, message, &span, hint);
             return None;
         };
-        kinds::work(kind, fields, &self.book)
+        Some(kind)
     }
 
     /// The step that `node` names; nothing, told, if there is none.

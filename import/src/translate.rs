@@ -264,11 +264,14 @@ impl<'a> Making<'a> {
             missing.lines.push(line);
         }
         let stand_in = match media_of(place.as_str()).unwrap_or(media) {
-            "image" | "video" => "color:#1a1a2e",
-            "audio" => "silence",
-            _ => "text:This is still to come.",
+            "image" | "video" => Some("color:#1a1a2e"),
+            "audio" => Some("silence"),
+            // Nothing could stand in for a model; what may be anything is left out of a list.
+            "model" => None,
+            "any" => Some("skip"),
+            _ => Some("text:This is still to come."),
         };
-        Value::Source(pieces, Some(stand_in))
+        Value::Source(pieces, stand_in)
     }
 
     /// Where a file from outside the workspace goes.

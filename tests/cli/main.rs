@@ -13,6 +13,7 @@ mod events;
 mod exits;
 mod fan_out;
 mod guard;
+mod import;
 mod inspect;
 mod new;
 mod placeholders;

@@ -50,6 +50,13 @@ impl Making<'_> {
                         in `in/` and its outputs in `out/`";
             self.note(at, text);
         }
+        for path in &command.unknown {
+            let text = format!(
+                "`{path}` is neither there nor written by a step: if the command reads it, name it \
+                 in `srcs`; if it writes it, with `out`"
+            );
+            self.note(at, text);
+        }
         self.note(
             at,
             "a command that fails now stops what needs it: VWF took any exit status for success",
@@ -61,13 +68,22 @@ impl Making<'_> {
         let mut target = self.target(at, "task");
         let mut sources: Vec<(String, Value)> = Vec::new();
         for path in &command.reads {
-            let value = self.file_at(at, path, None, "text");
+            let value = self.file_at(at, path, None, "any");
             sources.push((path.clone(), value));
         }
         let mut srcs: Vec<Value> = Vec::new();
         for (_, value) in &sources {
             if !srcs.contains(value) {
                 srcs.push(value.clone());
+            }
+        }
+        // A list of which all is left out would be an error that hides what is missing.
+        let is_skipped = |value: &Value| matches!(value, Value::Source(_, Some("skip")));
+        if srcs.iter().all(is_skipped) {
+            for value in &mut srcs {
+                if let Value::Source(_, stand_in) = value {
+                    *stand_in = None;
+                }
             }
         }
         if !srcs.is_empty() {
@@ -164,8 +180,8 @@ impl Making<'_> {
             Spot::Workspace(place) => format!("//{place}"),
             Spot::Outside(_) | Spot::Unnamable => path,
         };
+        self.parts.tools.insert(place.clone());
         self.parts.toolchains.insert(base.clone(), place);
-        self.parts.tools.insert(base.clone());
         vec![text(&base)]
     }
 
