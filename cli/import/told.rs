@@ -46,6 +46,9 @@ pub(super) fn tell(
         };
         ui.say(format_args!("{word}: {at}: {what}"));
     }
+    for path in more_items(place, imported) {
+        ui.hint(format_args!("`{path}` was there before, and is an item like the others"));
+    }
     if let Some(lines) = lacking(place, imported)? {
         ui.hint(format_args!("`{WORKSPACE_FILE}` does not allow what the package starts: {lines}"));
     }
@@ -67,6 +70,24 @@ fn at(file: &WsPath, lines: &[usize]) -> String {
         1 => format!("{file}:{shown} and 1 more"),
         more => format!("{file}:{shown} and {more} more"),
     }
+}
+
+/// The files in folders of items that are not of the workflow.
+fn more_items(place: &Place, imported: &Imported) -> Vec<String> {
+    let mut more = Vec::new();
+    for folder in &imported.folders {
+        let there = place.root.join(place.package.as_str()).join(folder);
+        // What cannot be listed now is told by the next build.
+        let entries = fs::read_dir(there).into_iter().flatten().flatten();
+        for name in entries.map(|entry| entry.file_name().to_string_lossy().into_owned()) {
+            let path = format!("{folder}/{name}");
+            if imported.files.iter().all(|(known, _)| *known != path) {
+                more.push(format!("{}/{path}", place.package));
+            }
+        }
+    }
+    more.sort();
+    more
 }
 
 /// The line that the workspace, which was there before, lacks.

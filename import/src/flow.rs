@@ -45,13 +45,21 @@ pub(crate) fn flow(
     let mut flow = Flow { origins: vec![BTreeMap::new(); reads.len()], ..Flow::default() };
     let mut problems = Vec::new();
     for at in &ordered {
+        let mut before = None;
         for path in &reads[*at] {
             let Some(all) = writers.get(path.as_str()) else { continue };
             let others: Vec<usize> = all.iter().copied().filter(|other| other != at).collect();
             if others.is_empty() {
                 continue;
             }
-            let before = reached(&needs, *at);
+            // What is said outright needs no search.
+            if let [one] = others.as_slice()
+                && workflow.steps[*at].after.contains(one)
+            {
+                flow.origins[*at].insert(path.clone(), *one);
+                continue;
+            }
+            let before = before.get_or_insert_with(|| reached(&needs, *at));
             let earlier: Vec<usize> =
                 others.iter().copied().filter(|other| before.contains(other)).collect();
             let said = !earlier.is_empty();
@@ -68,6 +76,8 @@ pub(crate) fn flow(
                     flow.origins[*at].insert(path.clone(), *one);
                     if !needs[*at].contains(one) {
                         needs[*at].push(*one);
+                        before.insert(*one);
+                        before.extend(reached(&needs, *one));
                     }
                     if !said {
                         flow.unsaid.push((*at, *one));

@@ -1,20 +1,19 @@
 //! Chains of targets that are there several times, once for each item, as one fan-out.
 
 mod canon;
+mod chains;
 mod items;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canon::{Canon, Leaf, canon, shape};
+use canon::{Canon, Leaf};
+use chains::best;
 use items::{item_ids, json};
 
 use crate::note::Notes;
 use crate::target::{Attr, Id, Piece, Target, Value};
 use crate::translate::Parts;
 use crate::workflow::Workflow;
-
-/// Fewer chains than this stay as they are.
-const FEWEST: usize = 3;
 
 /// A fan-out.
 #[derive(Debug)]
@@ -47,69 +46,13 @@ pub(crate) fn folds(parts: &mut Parts, workflow: &Workflow) -> Vec<Fold> {
     folds
 }
 
-/// The chains that are alike and make up most of what is not `folded` yet.
-fn best(targets: &[Target], folded: &BTreeSet<Id>) -> Option<Vec<Canon>> {
-    let mut groups: BTreeMap<String, Vec<Id>> = BTreeMap::new();
-    for (id, target) in targets.iter().enumerate() {
-        if target.is_there() && target.step != usize::MAX && !folded.contains(&id) {
-            groups.entry(shape(target)).or_default().push(id);
-        }
-    }
-    let mut best: Option<(usize, Vec<Canon>)> = None;
-    for ends in groups.into_values().filter(|ends| ends.len() >= FEWEST) {
-        for chains in alike(targets, &ends, folded) {
-            let files: BTreeSet<usize> = chains[0].files().collect();
-            let length = chains[0].members.len() + files.len();
-            let score = length * chains.len();
-            if length >= 2 && best.as_ref().is_none_or(|(most, _)| score > *most) {
-                best = Some((score, chains));
-            }
-        }
-    }
-    best.map(|(_, chains)| chains)
-}
-
-/// The chains that end with `ends`, those together that are alike.
-fn alike(targets: &[Target], ends: &[Id], folded: &BTreeSet<Id>) -> Vec<Vec<Canon>> {
-    let reached: Vec<BTreeSet<Id>> =
-        ends.iter().map(|end| reached(targets, *end, folded)).collect();
-    let mut counts: BTreeMap<Id, usize> = BTreeMap::new();
-    for id in reached.iter().flatten() {
-        *counts.entry(*id).or_default() += 1;
-    }
-    // One after the other is no fan-out.
-    if ends.iter().any(|end| counts.contains_key(end)) {
-        return Vec::new();
-    }
-    let mut groups: BTreeMap<String, Vec<Canon>> = BTreeMap::new();
-    for (end, reached) in ends.iter().zip(reached) {
-        let own = reached.into_iter().filter(|id| counts[id] == 1).chain([*end]).collect();
-        let canon = canon(targets, *end, &own);
-        groups.entry(canon.signature.clone()).or_default().push(canon);
-    }
-    groups.into_values().filter(|chains| chains.len() >= FEWEST).collect()
-}
-
-/// What the target `end` needs, but for what is `folded`.
-fn reached(targets: &[Target], end: Id, folded: &BTreeSet<Id>) -> BTreeSet<Id> {
-    let mut reached = BTreeSet::new();
-    let mut open: Vec<Id> = targets[end].needs().collect();
-    while let Some(id) = open.pop() {
-        if !folded.contains(&id) && reached.insert(id) {
-            open.extend(targets[id].needs());
-        }
-    }
-    reached
-}
-
 /// The fan-out that `chains` are.
 fn fold(mut chains: Vec<Canon>, parts: &mut Parts, workflow: &Workflow) -> Fold {
     in_order(&mut chains, &parts.targets);
     let members: Vec<Vec<Id>> = chains.iter().map(|chain| chain.members.clone()).collect();
     let ids = item_ids(&members, &chains, parts, workflow);
     let inner = inner_names(&members[0], &parts.targets);
-    let last = inner.last().map_or("item", String::as_str);
-    let name = parts.names.unique(&several(last));
+    let name = parts.names.unique(&fold_name(&chains[0], &inner, &parts.targets));
     let columns = columns(&chains, &parts.targets);
     let mut fields: Vec<(String, Vec<Leaf>)> = Vec::new();
     let mut places: BTreeMap<usize, usize> = BTreeMap::new();
@@ -146,6 +89,16 @@ fn fold(mut chains: Vec<Canon>, parts: &mut Parts, workflow: &Workflow) -> Fold 
     Fold { name, over, item, json, ids, members, block }
 }
 
+/// What a fan-out is called: by its clips, else by what it is for.
+fn fold_name(chain: &Canon, inner: &[String], targets: &[Target]) -> String {
+    let is_clip = |id: &Id| matches!(targets[*id].rule, "still_clip" | "scale");
+    if chain.members.iter().any(is_clip) {
+        return "clips".to_owned();
+    }
+    let end = chain.members.iter().position(|id| *id == chain.end).unwrap_or_default();
+    several(&inner[end])
+}
+
 /// What several of `name` are called.
 fn several(name: &str) -> String {
     let hisses = ["s", "x", "ch", "sh"].iter().any(|end| name.ends_with(end));
@@ -154,21 +107,23 @@ fn several(name: &str) -> String {
 
 /// Brings the chains into the order in which somebody lists them, or into that of their steps.
 fn in_order(chains: &mut [Canon], targets: &[Target]) {
-    let end = |chain: &Canon| chain.members.last().copied().unwrap_or_default();
-    let ends: BTreeSet<Id> = chains.iter().map(end).collect();
+    let mut chain_of: BTreeMap<Id, Id> = BTreeMap::new();
+    for chain in chains.iter() {
+        chain_of.extend(chain.members.iter().map(|id| (*id, chain.end)));
+    }
     let mut lists = targets.iter().filter(|target| target.is_there()).flat_map(|it| &it.attrs);
     let listed = lists.find_map(|attr| {
-        let ids = attr.values.iter().filter_map(|value| match value {
-            Value::Made(id, _) if ends.contains(id) => Some(*id),
+        let ends = attr.values.iter().filter_map(|value| match value {
+            Value::Made(id, _) => chain_of.get(id).copied(),
             _ => None,
         });
-        let ids: Vec<Id> = ids.collect();
-        let distinct: BTreeSet<Id> = ids.iter().copied().collect();
-        (attr.list && distinct.len() == ends.len()).then_some(ids)
+        let ends: Vec<Id> = ends.collect();
+        let distinct: BTreeSet<Id> = ends.iter().copied().collect();
+        (attr.list && distinct.len() == chains.len()).then_some(ends)
     });
     chains.sort_by_key(|chain| match &listed {
-        Some(ids) => ids.iter().position(|id| *id == end(chain)).unwrap_or_default(),
-        None => targets[end(chain)].step,
+        Some(ends) => ends.iter().position(|id| *id == chain.end).unwrap_or_default(),
+        None => targets[chain.end].step,
     });
 }
 

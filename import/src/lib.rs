@@ -46,6 +46,8 @@ pub enum Engines {
 pub struct Imported {
     /// The files of the package: their paths in it, and their texts.
     pub files: Vec<(String, String)>,
+    /// Folders of the package whose files are items, whatever else there is in them.
+    pub folders: Vec<String>,
     /// The programs that the workspace must allow.
     pub tools: Vec<String>,
     /// The target to look at first, if there is any.
@@ -111,8 +113,10 @@ pub fn import(
     }
     let mut missing: Vec<Missing> = std::mem::take(&mut parts.missing).into_values().collect();
     missing.sort_by_key(|missing| missing.lines.clone());
+    let of_files = folds.iter().filter(|fold| fold.json.is_none());
     Ok(Imported {
         files,
+        folders: of_files.map(|fold| fold.over.clone()).collect(),
         tools: parts.tools.iter().cloned().collect(),
         main: print::main(&parts, &folds),
         steps: workflow.steps.len(),

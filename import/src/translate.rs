@@ -266,8 +266,8 @@ impl<'a> Making<'a> {
         let stand_in = match media_of(place.as_str()).unwrap_or(media) {
             "image" | "video" => Some("color:#1a1a2e"),
             "audio" => Some("silence"),
-            // Nothing could stand in for a model; what may be anything is left out of a list.
-            "model" => None,
+            // Nothing can stand in where nothing says for what; from a list it is left out.
+            "model" | "file" => None,
             "any" => Some("skip"),
             _ => Some("text:This is still to come."),
         };
@@ -316,6 +316,10 @@ impl<'a> Making<'a> {
         for need in &self.workflow.steps[at].after {
             self.ends_of(*need, &mut before, &mut BTreeSet::new());
         }
+        let direct = self.ends[at].iter().flat_map(|id| self.parts.targets[*id].needs());
+        for id in direct {
+            before.remove(&id);
+        }
         if before.is_empty() {
             return;
         }
@@ -355,12 +359,20 @@ impl<'a> Making<'a> {
 
     /// Notes what became of the order and of the files.
     fn told(&mut self) {
+        let mut unsaid: BTreeMap<usize, Vec<String>> = BTreeMap::new();
         for (reader, writer) in &self.flow.unsaid {
             let id = &self.workflow.steps[*writer].id;
+            unsaid.entry(*reader).or_default().push(format!("`{id}`"));
+        }
+        for (reader, mut ids) in unsaid {
+            let more = ids.len().saturating_sub(5);
+            ids.truncate(5);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             let text = format!(
-                "it reads what `{id}` writes without having said `depends_on`: now it waits for it"
+                "it reads what {}{more} write without having said `depends_on`: now it waits for that",
+                ids.join(", ")
             );
-            self.note(*reader, text);
+            self.note(reader, text);
         }
         for (path, steps) in &self.flow.rewritten {
             let ids: Vec<String> =

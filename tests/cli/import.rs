@@ -138,6 +138,39 @@ fn chains_of_texts_alone_are_a_folder_of_files() {
 }
 
 #[test]
+fn what_goes_on_from_each_chain_is_in_the_fan_out_too() {
+    let world = World::empty();
+    let mut steps = String::from("steps:\n");
+    for name in ["a", "b", "c"] {
+        steps.push_str(&format!(
+            "- {{ id: text-{name}, kind: write_file, path: {name}.txt, content: Say {name}. }}\n\
+             - {{ id: tts-{name}, kind: tts_generate, script_path: {name}.txt, output_path: {name}.wav }}\n\
+             - {{ id: slide-{name}, kind: create_slide, text: {name}, output_path: {name}.png }}\n\
+             - {{ id: clip-{name}, kind: run_command, program: ffmpeg, args: [-loop, '1', -i, {name}.png, -i, {name}.wav, -shortest, {name}.mp4] }}\n\
+             - {{ id: loud-{name}, kind: normalize_volume, clip_path: {name}.mp4, depends_on: [clip-{name}] }}\n\
+             - {{ id: heard-{name}, kind: whisper_transcribe, input_path: {name}.wav, output_path: {name}-heard.txt }}\n\
+             - {{ id: seen-{name}, kind: whisper_transcribe, input_path: {name}.mp4, output_path: {name}-seen.srt, format: srt, depends_on: [loud-{name}] }}\n"
+        ));
+    }
+    steps.push_str(
+        "- { id: all, kind: video_concat, clips: [a.mp4, b.mp4, c.mp4], output_path: all.mp4, depends_on: [loud-a, loud-b, loud-c] }\n\
+         - { id: loud, kind: normalize_volume, clip_path: all.mp4, depends_on: [all] }\n\
+         - { id: two, kind: llm_audit, assets: [b.mp4, b-seen.srt], output_path: two.json, depends_on: [seen-b] }\n",
+    );
+    let build = build_of(&world, &steps);
+    for text in [
+        "    normalize \"level\" clip=\":clip\"",
+        "    transcribe \"transcript\" audio=\":speech\"",
+        "    transcribe \"transcript-2\" audio=\":sound\" format=\"srt\"",
+        "concat \"all-steps\" clips=\":clips.scaled\"",
+        "assets \":clips[b].level\" \":clips[b].transcript-2\"",
+    ] {
+        assert!(build.contains(text), "no {text} in {build}");
+    }
+    assert_eq!(build.matches("each \"").count(), 1, "{build}");
+}
+
+#[test]
 fn two_chains_stay_as_they_are() {
     let world = World::empty();
     let mut steps = String::from("steps:\n");
@@ -149,7 +182,7 @@ fn two_chains_stay_as_they_are() {
     }
     let build = build_of(&world, &steps);
     assert!(build.contains("tts \"tts-a\" text=\"scripts/a.txt\""), "{build}");
-    assert!(!build.contains("each"), "{build}");
+    assert!(!build.contains("each \""), "{build}");
 }
 
 /// The workflow of 111 steps with which VWF makes the film about itself, in its shape.
@@ -549,6 +582,18 @@ fn nothing_is_overwritten_unless_it_is_asked_for() {
     assert_eq!(world.read("small-film/scripts/02-graph.txt"), "A film is a graph of steps.");
     let _checked = world.ok(&["check"]);
     assert_eq!(names(&world), ["WORKSPACE.kdl", "small-film", "w.yaml"]);
+    // What lies in a folder of items is one of them.
+    let text = "version: 1\nname: w\nsteps:\n".to_owned();
+    let steps = ["a", "b", "c"].map(|name| {
+        format!(
+            "- {{ id: say-{name}, kind: write_file, path: {name}.txt, content: {name}! }}\n\
+             - {{ id: tts-{name}, kind: tts_generate, script_path: {name}.txt, output_path: {name}.wav }}\n"
+        )
+    });
+    world.write("w/scripts/04-old.txt", "old");
+    let made = import(&world, &(text + &steps.concat()), &embedded).exits(0);
+    let _told =
+        made.says("hint: `w/scripts/04-old.txt` was there before, and is an item like the others");
 }
 
 #[test]

@@ -8,6 +8,10 @@ use crate::target::{Attr, Id, Piece, Target, Value};
 /// A chain.
 #[derive(Debug)]
 pub(super) struct Canon {
+    /// The target that it is for.
+    pub(super) end: Id,
+    /// The targets that it ends with, among them that one.
+    pub(super) ends: Vec<Id>,
     /// Its targets, each after those that it needs.
     pub(super) members: Vec<Id>,
     /// All of it but its values; alike chains have one.
@@ -47,12 +51,15 @@ pub(super) fn shape(target: &Target) -> String {
     shape
 }
 
-/// The chain of the targets `own` that ends with `end`.
-pub(super) fn canon(targets: &[Target], end: Id, own: &BTreeSet<Id>) -> Canon {
+/// The chain of the targets `own` that ends with `ends`, and is for the `end` among them.
+pub(super) fn canon(targets: &[Target], ends: &[Id], end: Id, own: &BTreeSet<Id>) -> Canon {
     let mut writing = Writing { targets, own, places: BTreeMap::new(), members: Vec::new() };
-    writing.visit(end);
+    for end in ends {
+        writing.visit(*end);
+    }
     let Writing { places, members, .. } = writing;
-    let mut canon = Canon { members, signature: String::new(), leaves: Vec::new() };
+    let (signature, leaves) = (String::new(), Vec::new());
+    let mut canon = Canon { end, ends: ends.to_vec(), members, signature, leaves };
     for (at, id) in canon.members.clone().iter().enumerate() {
         let target = &targets[*id];
         canon.signature.push_str(target.rule);

@@ -18,13 +18,21 @@ pub(super) fn item_ids(
     parts: &Parts,
     workflow: &Workflow,
 ) -> Vec<String> {
-    let step_ids = |item: usize| {
+    let steps = |item: usize| -> BTreeSet<usize> {
         let steps = members[item].iter().map(|id| parts.targets[*id].step);
-        let files = chains[item].files().map(|file| parts.files[file].step);
-        let steps: BTreeSet<usize> = steps.chain(files).collect();
-        steps.into_iter().map(|at| words(&workflow.steps[at].id)).collect::<Vec<_>>()
+        steps.chain(chains[item].files().map(|file| parts.files[file].step)).collect()
     };
-    let ids: Vec<Vec<Vec<String>>> = (0..members.len()).map(step_ids).collect();
+    let steps: Vec<BTreeSet<usize>> = (0..members.len()).map(steps).collect();
+    let mut uses: BTreeMap<usize, usize> = BTreeMap::new();
+    for step in steps.iter().flatten() {
+        *uses.entry(*step).or_default() += 1;
+    }
+    // A step of all items, such as one that joins them, says nothing of one.
+    let of_item = |steps: &BTreeSet<usize>| {
+        let own = steps.iter().filter(|step| uses[step] == 1);
+        own.map(|at| words(&workflow.steps[*at].id)).collect::<Vec<_>>()
+    };
+    let ids: Vec<Vec<Vec<String>>> = steps.iter().map(of_item).collect();
     let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
     for ids in &ids {
         let distinct: BTreeSet<&String> = ids.iter().flatten().collect();

@@ -222,8 +222,8 @@ impl Making<'_> {
     }
 
     pub(super) fn mix(&mut self, at: usize, mix: &Mix) {
-        let base = self.file(at, &mix.base, "video");
-        let music = self.file(at, &mix.overlay, "audio");
+        let base = self.file(at, &mix.base, "file");
+        let music = self.file(at, &mix.overlay, "file");
         let is_sound = self.media(&base) == Some("audio");
         let mut target = self.target(at, "audio_mix").with("base", base).with("music", music);
         if mix.volume != -32.0 {

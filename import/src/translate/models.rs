@@ -213,7 +213,7 @@ impl Making<'_> {
     pub(super) fn audit(&mut self, at: usize, audit: &Audit) {
         let mut assets = Vec::new();
         for asset in &audit.assets {
-            assets.push(self.file(at, asset, "image"));
+            assets.push(self.file(at, asset, "any"));
         }
         let target = self.target(at, "llm_audit");
         let mut target = self.engine(target, "ollama").list("assets", assets);
