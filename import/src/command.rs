@@ -251,7 +251,8 @@ impl<'a> Finding<'a> {
     /// Decides about the paths of which no flag says anything.
     fn rest(&mut self, at: usize) {
         let Some(mut command) = self.commands.remove(&at) else { return };
-        let has_outputs = !command.writes.is_empty();
+        let captures = matches!(&self.step(at).work, Work::RunCommand { capture: Some(_), .. });
+        let has_outputs = captures || !command.writes.is_empty();
         for words in &mut command.args {
             for word in words.iter_mut() {
                 let Word::Path(path) = word else { continue };
@@ -272,7 +273,6 @@ impl<'a> Finding<'a> {
                 }
             }
         }
-        let captures = matches!(&self.step(at).work, Work::RunCommand { capture: Some(_), .. });
         command.unclear = command.writes.is_empty() && !captures;
         self.commands.insert(at, command);
     }

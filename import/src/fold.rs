@@ -76,7 +76,9 @@ fn fold(mut chains: Vec<Canon>, parts: &mut Parts, workflow: &Workflow) -> Fold 
         let path = &parts.files[file].path;
         (path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned(), None)
     } else {
-        (format!("{name}.json"), Some(json(&ids, &fields, &parts.files)))
+        // `answers.json` is another file.
+        let items = if name == "answers" { "answer-items" } else { name.as_str() };
+        (format!("{items}.json"), Some(json(&ids, &fields, &parts.files)))
     };
     let field = |place: usize| {
         let field = places.get(&place)?;

@@ -83,7 +83,7 @@ impl Ground<'_> {
         }
     }
 
-    /// Where tasks find the source, or what the target of another package makes, at `path`.
+    /// Where a task of the package finds `source`.
     pub(crate) fn role(&self, source: &WsPath) -> String {
         match source.below(&self.package).filter(|below| !below.is_empty()) {
             Some(below) => format!("in/{below}"),

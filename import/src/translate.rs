@@ -114,7 +114,13 @@ struct Making<'a> {
 impl<'a> Making<'a> {
     fn step(&mut self, at: usize) {
         let workflow = self.workflow;
-        match &workflow.steps[at].work {
+        let step = &workflow.steps[at];
+        if step.resume.is_some() && !matches!(step.work, Work::RunCommand { .. }) {
+            let text =
+                "`resume_output` is left out: what was made is known by what it was made from";
+            self.note(at, text);
+        }
+        match &step.work {
             Work::EnsureDirs => {
                 let text = "`ensure_dirs` is left out: outputs have their folders made for them";
                 self.note(at, text);

@@ -254,10 +254,16 @@ fn picture_size(targets: &[Target], id: Id) -> Option<Size> {
         Some(Value::Int(number)) => Some(*number),
         _ => None,
     };
-    match target.rule {
-        "slide" => Some((number("width").unwrap_or(WIDE.0), number("height").unwrap_or(WIDE.1))),
-        _ => None,
-    }
+    let usual = match (target.rule, target.attr("orientation").map(|attr| &attr.values[0])) {
+        ("slide", _) => WIDE,
+        ("text_to_image", None) => (720, 1280),
+        ("text_to_image", Some(value)) if *value == text("landscape") => (1280, 720),
+        ("text_to_image", _) => (1024, 1024),
+        _ => return None,
+    };
+    // Frames have even sides.
+    let side = |name: &str, usual: i64| number(name).unwrap_or(usual) / 2 * 2;
+    Some((side("width", usual.0), side("height", usual.1)))
 }
 
 fn size_of(orientation: &str) -> Size {
