@@ -83,6 +83,9 @@ impl<'a> Finding<'a> {
             for text in step.work.writes() {
                 written.entry(path(text)).or_default().push(at);
             }
+            if let Work::RunCommand { capture: Some(capture), .. } = &step.work {
+                written.entry(path(capture)).or_default().push(at);
+            }
             for text in step.work.reads() {
                 read.entry(path(text)).or_default().push(at);
             }

@@ -244,8 +244,7 @@ impl Block<'_> {
             let target = &self.targets[*id];
             let mut made = Target::new(name.clone(), target.rule, target.step);
             for attr in &target.attrs {
-                let is_out = target.rule == "task" && attr.name == "out";
-                let values = match is_out {
+                let values = match attr.name == "out" {
                     true => out_values(attr, name, target),
                     false => attr.values.iter().map(|value| self.value(value)).collect(),
                 };
@@ -286,7 +285,7 @@ impl Block<'_> {
     }
 }
 
-/// An output of a task in a fan-out, which is named by the task and not by its item.
+/// An output in a fan-out, which is named by its target and not by its item.
 fn out_values(attr: &Attr, name: &str, target: &Target) -> Vec<Value> {
     let Some(Value::Text(pieces)) = attr.values.first() else { return attr.values.clone() };
     let path = crate::target::plain_text(pieces);

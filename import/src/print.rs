@@ -187,7 +187,7 @@ impl Printing<'_> {
             .attrs
             .iter()
             .chain([&after])
-            .filter(|attr| !is_nothing(attr))
+            .filter(|attr| !is_nothing(attr) && !is_usual(attr, target, name))
             .map(|attr| (attr, values.of(attr)))
             .collect();
         let head = format!("{} {}", target.rule, quoted(name));
@@ -222,6 +222,12 @@ fn is_nothing(attr: &Attr) -> bool {
         _ => false,
     };
     attr.values.is_empty() || (attr.name == "subtext" && attr.values.iter().all(is_empty))
+}
+
+/// Whether an attribute is the path that a text has anyway.
+fn is_usual(attr: &Attr, target: &Target, name: &str) -> bool {
+    let usual = || crate::target::text(&format!("{name}.txt"));
+    target.rule == "write_file" && attr.name == "out" && attr.values == [usual()]
 }
 
 /// The whole target on one line, if it fits and its attributes can be properties.

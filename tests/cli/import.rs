@@ -20,7 +20,7 @@ pub(crate) fn import(world: &World, text: &str, rest: &[&str]) -> Ran {
 
 /// Imports the steps `steps`, which must be right, into `//w`; the text of its `BUILD.kdl`.
 #[track_caller]
-fn build_of(world: &World, steps: &str) -> String {
+pub(crate) fn build_of(world: &World, steps: &str) -> String {
     let text = format!("version: 1\nname: w\n{steps}");
     let _made = import(world, &text, &["--engines", "embedded"]).exits(0);
     let _checked = world.ok(&["check"]);

@@ -14,6 +14,7 @@ mod exits;
 mod fan_out;
 mod guard;
 mod import;
+mod import_commands;
 mod import_refused;
 mod inspect;
 mod new;

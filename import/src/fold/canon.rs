@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::target::{Attr, Id, Piece, Target, Value};
+use crate::target::{Attr, Id, Piece, Target, Value, plain_text};
 
 /// A chain.
 #[derive(Debug)]
@@ -66,7 +66,11 @@ pub(super) fn canon(targets: &[Target], ends: &[Id], end: Id, own: &BTreeSet<Id>
         for attr in &target.attrs {
             canon.signature.push('|');
             canon.signature.push_str(attr.name);
-            if target.rule == "task" && attr.name == "out" {
+            // Outputs are named anew, but for what they are.
+            if let ("out", Some(Value::Text(pieces))) = (attr.name, attr.values.first()) {
+                let path = plain_text(pieces);
+                let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+                canon.signature.push_str(extension);
                 continue;
             }
             let mut leaves =

@@ -158,10 +158,20 @@ impl Making<'_> {
                 );
                 self.note(at, text);
             }
+            if matches!(name.as_str(), "sh" | "bash" | "dash" | "ksh" | "zsh") {
+                let text = "what a shell starts, but for the coreutils, is named with `tool`";
+                self.note(at, text);
+            }
+            // A shell starts what is in the base set, which `env` is of.
+            if matches!(name.as_str(), "bash" | "dash" | "ksh" | "zsh") {
+                target.attrs.push(Attr { name: "tool", values: vec![text(&name)], list: false });
+                return vec![text("env"), text(&name)];
+            }
             return vec![text(&name)];
         }
         let path = self.ground.path(&name);
-        let base = plain(path.rsplit('/').next().unwrap_or_default(), "program");
+        let path_name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        let base = plain(&path_name, "program");
         if let Some(value @ Value::Made(..) | value @ Value::File(_)) =
             self.flow.origins[at].get(&path).and_then(|it| self.outputs.get(&(*it, path.clone())))
         {
@@ -182,7 +192,11 @@ impl Making<'_> {
         };
         self.parts.tools.insert(place.clone());
         self.parts.toolchains.insert(base.clone(), place);
-        vec![text(&base)]
+        target.attrs.push(Attr { name: "tool", values: vec![text(&base)], list: false });
+        let text_of = "a program with a path has a `toolchain` of its own and is started by `env`: the \
+                       programs that it starts itself are named with `tool`";
+        self.note(at, text_of);
+        vec![text("env"), text(&path_name)]
     }
 
     /// Where a task finds `value`, the source at `path`.

@@ -24,13 +24,9 @@ impl Making<'_> {
             self.outputs.insert((at, place), Value::File(file));
             return;
         }
-        let mut target = self.target(at, "write_file");
-        if let Some(out) =
-            self.out_path(&place).filter(|out| *out != format!("{}.txt", target.name))
-        {
-            target = target.with("out", text(&out));
-        }
-        let target = target.with("text", self.value(content));
+        let target = self.target(at, "write_file");
+        let out = self.out_path(&place).unwrap_or_else(|| format!("{}.txt", target.name));
+        let target = target.with("out", text(&out)).with("text", self.value(content));
         self.made(at, target, path);
     }
 
