@@ -109,8 +109,16 @@ pub fn package_name(workflow: &str, file: &str) -> String {
     let stem = file.rsplit('/').next().unwrap_or(file);
     let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
     let named = if workflow.trim().is_empty() { stem } else { workflow };
-    let mut name = crate::names::plain(named, "workflow");
-    let fits = WsPath::new(&name).is_ok_and(|path| check_package(&path).is_ok());
+    let mut name = String::new();
+    for c in named.trim().chars().take(80) {
+        match c {
+            c if c.is_alphanumeric() || c == '_' || c == '-' => name.push(c),
+            _ if name.ends_with('-') => {}
+            _ => name.push('-'),
+        }
+    }
+    let mut name = name.trim_matches('-').to_owned();
+    let fits = WsPath::new(&name).is_ok_and(|path| !path.is_root() && check_package(&path).is_ok());
     if !fits {
         name = "workflow".to_owned();
     }
@@ -160,6 +168,7 @@ mod tests {
     fn a_package_has_a_name() {
         assert_eq!(package_name("My film: 1", "w.yaml"), "My-film-1");
         assert_eq!(package_name(" ", "x/short film.yml"), "short-film");
+        assert_eq!(package_name("Größe: 日本", "…"), "Größe-日本");
         assert_eq!(package_name("…", "…"), "workflow");
     }
 }

@@ -407,6 +407,15 @@ fn names_that_are_none_become_names() {
 }
 
 #[test]
+fn a_package_may_be_called_in_any_language() {
+    let world = World::empty();
+    let text = "version: 1\nname: \"Größe: 日本 {1}\"\nsteps:\n- { id: a, kind: write_file, path: a.txt, content: a }\n";
+    let made = import(&world, text, &[]).exits(0);
+    assert_eq!(made.stdout, "Größe-日本-1/BUILD.kdl\n");
+    let _built = world.ok(&["build", "//Größe-日本-1:a"]);
+}
+
+#[test]
 fn texts_come_through_as_they_are() {
     let texts = [
         "plain",

@@ -23,3 +23,20 @@ fn a_workflow_becomes_a_film() {
     assert!(!again.contains("//small-film:clips[hook]"), "{again}");
     assert!(frames(&film) > 120);
 }
+
+#[test]
+fn sections_of_a_recorded_answer_are_spoken() {
+    let world = World::empty();
+    world.write(
+        "WORKSPACE.kdl",
+        "workspace \"test\" { tools { allow \"convert\" \"ffprobe\" }; }\n",
+    );
+    world.write("kinds.yaml", include_str!("../import/kinds.yaml"));
+    let _made = world.ok(&["import", "vwf", "kinds.yaml", "--engines", "embedded"]);
+    let _built = world.ok(&["build", "//All-kinds:voice", "//All-kinds:sections"]);
+    let sections = "vwfb-out/All-kinds/sections";
+    assert_eq!(world.read(&format!("{sections}/01-description.txt")), "About builds.\n");
+    assert_eq!(world.read(&format!("{sections}/02-narration.txt")), "A build is a film.\n");
+    let voice = world.path("vwfb-out/All-kinds/voice.wav");
+    assert_eq!(probed(&voice, "a:0", "codec_name"), ["pcm_s16le"]);
+}
