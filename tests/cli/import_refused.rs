@@ -180,3 +180,13 @@ fn a_folder_that_cannot_be_written_is_told() {
         let _told = ran.exits(4).says("permission denied");
     }
 }
+
+#[test]
+fn where_nothing_can_be_made_nothing_is() {
+    let world = World::empty();
+    fs::remove_file(world.path("WORKSPACE.kdl")).unwrap();
+    // Nobody makes folders there.
+    let ran = import(&world, FILM, &["-o", "/proc/film"]).exits(4);
+    let _told = ran.says("error: cannot make `/proc/.vwfb-import-");
+    assert_eq!(names(&world), ["w.yaml"]);
+}
