@@ -1,5 +1,6 @@
 //! The command line's grammar. The texts here are also the command reference in `docs/`.
 
+mod import;
 mod new;
 mod people;
 mod service;
@@ -15,6 +16,7 @@ use vwfb_rules::vars::VarOverride;
 
 use crate::units;
 
+pub(crate) use import::{ImportArgs, ImportEngines, ImportFormat, VwfArgs};
 pub(crate) use new::NewArgs;
 pub(crate) use people::{
     AboutArgs, ApproveArgs, DecisionsArgs, DiffArgs, EditArgs, PreviewArgs, RedoArgs, RejectArgs,
@@ -71,6 +73,9 @@ pub(crate) enum Command {
     /// Make a package of a template: a short film, an explainer, or what you have templates for
     #[command(after_long_help = NEW_HELP)]
     New(NewArgs),
+    /// Make a package of a workflow of another system: of VWF
+    #[command(after_long_help = IMPORT_HELP)]
+    Import(ImportArgs),
     /// Make targets and put their outputs into vwfb-out/
     Build(BuildArgs),
     /// Show what a build would run and what is cached, without running it
@@ -148,6 +153,11 @@ Examples:
   vwfb new shorts my-episode --var episode_number=17 \\
       --var 'concepts=[attention, loss, \"gradients, again\", layers, dropout]'
   vwfb preview //my-episode:final";
+
+const IMPORT_HELP: &str = "\
+Examples:
+  vwfb import vwf film.yaml
+  vwfb import vwf workflows/film.yaml --workdir . -o film --engines embedded";
 
 const QUERY_HELP: &str = "\
 Examples:

@@ -172,6 +172,12 @@ pub(crate) enum CommandError {
         /// The place.
         path: PathBuf,
     },
+    /// Files are where those of an imported package are to be.
+    #[error("{}", there_already(paths))]
+    ImportExists {
+        /// The files.
+        paths: Vec<PathBuf>,
+    },
     /// There is no page about a code.
     #[error("no diagnostic has the code `{code}`")]
     NoPage {
@@ -324,6 +330,7 @@ impl CommandError {
             | Self::UnmetParams { .. }
             | Self::PackageName { .. }
             | Self::PackageExists { .. }
+            | Self::ImportExists { .. }
             | Self::Folder { .. }
             | Self::Decide(DecideError::NoCheckpoint(_) | DecideError::NotAsked { .. })
             | Self::CleanLabels => Exit::USAGE,
@@ -404,6 +411,9 @@ impl CommandError {
             }
             Self::UnmetParams { command, .. } => return Some(format!("this would do: {command}")),
             Self::PackageExists { .. } => "choose another name, or remove it first",
+            Self::ImportExists { .. } => {
+                "name another folder with `-o FOLDER`, or replace them with `--force`"
+            }
             Self::NoPage { near: None, .. } => "`vwfb explain` lists all codes",
             Self::NoWorkspace { .. } => {
                 "a workspace is a folder with a `WORKSPACE.kdl`, which may be as short as \
@@ -464,6 +474,14 @@ fn unmet(template: &str, missing: &[String]) -> String {
     match missing {
         [] => format!("the template `{template}` cannot take these values"),
         missing => format!("the template `{template}` needs\n  {}", missing.join("\n  ")),
+    }
+}
+
+fn there_already(paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    match paths.as_slice() {
+        [path] => format!("{path} is there already"),
+        paths => format!("these are there already: {}", paths.join(", ")),
     }
 }
 

@@ -35,6 +35,7 @@ mod docs;
 mod expand;
 mod explain;
 mod fmt;
+mod import;
 mod info;
 mod log;
 mod new;
@@ -111,6 +112,7 @@ fn run(ui: &Ui, global: GlobalArgs, command: &Command) -> Result<Exit, CommandEr
 fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, CommandError> {
     match command {
         Command::New(args) => new::run(ctx, args),
+        Command::Import(args) => import::run(ctx, args),
         Command::Build(args) => timings::around(ctx, &args.timings, || build::run(ctx, args)),
         Command::Plan(args) => timings::around(ctx, &args.timings, || plan::run(ctx, args)),
         Command::Query(args) => timings::around(ctx, &args.timings, || query::run(ctx, args)),

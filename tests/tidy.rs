@@ -164,8 +164,12 @@ fn arrows_between_crates_point_one_way() {
         ("vwfb-rules", &[]),
         ("vwfb-exec", &["vwfb-cas"]),
         ("vwfb-kit", &[]),
+        ("vwfb-import", &["vwfb-rules"]),
         ("vwfb-engine", &["vwfb-cas", "vwfb-exec", "vwfb-rules"]),
-        ("vwfb", &["vwfb-cas", "vwfb-engine", "vwfb-exec", "vwfb-kit", "vwfb-rules"]),
+        (
+            "vwfb",
+            &["vwfb-cas", "vwfb-engine", "vwfb-exec", "vwfb-import", "vwfb-kit", "vwfb-rules"],
+        ),
     ]);
     let metadata = metadata();
     for package in own(&metadata) {

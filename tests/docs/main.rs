@@ -13,11 +13,12 @@ use page::{Block, Command, Page};
 use session::Session;
 
 /// The pages that show commands; those of one list are run in one home folder, in this order.
-const PAGES: [&[&str]; 4] = [
+const PAGES: [&[&str]; 5] = [
     &["README.md"],
     &["docs/guide/week.md"],
     &["docs/guide/new.md"],
     &["docs/guide/tutorial.md", "docs/guide/why-plan-query.md", "docs/guide/store-and-sandbox.md"],
+    &["docs/guide/import.md"],
 ];
 
 fn root() -> &'static Path {
@@ -42,6 +43,11 @@ fn the_week_goes_as_it_says() {
 #[test]
 fn templates_are_as_they_are_described() {
     run(PAGES[2]);
+}
+
+#[test]
+fn workflows_are_imported_as_it_is_described() {
+    run(PAGES[4]);
 }
 
 #[test]

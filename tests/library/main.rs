@@ -12,6 +12,7 @@ mod ai;
 mod audio;
 mod captions;
 mod image;
+mod import;
 mod music;
 mod templates;
 mod terminal;
