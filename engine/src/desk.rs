@@ -70,6 +70,15 @@ pub struct Variables {
     pub secret: Option<(String, String)>,
 }
 
+/// The ledger of a task, and those in it of a task that asks several things.
+fn ledgers(ledger: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(ledger).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut all: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    all.sort();
+    all.insert(0, ledger.to_owned());
+    all
+}
+
 impl Desk {
     /// That of the workspace whose own folder is `state`, for a person with these `settings`.
     pub(crate) fn new(state: &Path, settings: Option<PathBuf>) -> Self {
@@ -157,7 +166,8 @@ impl Desk {
 
     /// What was asked for the action with this key and is not settled.
     pub(crate) fn open_submission(&self, key: ActionKey) -> Option<Submission> {
-        Submission::read(&self.ledger(key)).filter(Submission::is_open)
+        let ledgers = ledgers(&self.ledger(key));
+        ledgers.iter().filter_map(|ledger| Submission::read(ledger)).find(Submission::is_open)
     }
 
     /// Everything that was asked and is not settled, oldest first.
@@ -172,15 +182,20 @@ impl Desk {
         };
         let mut found = Vec::new();
         for entry in entries {
-            found.extend(Submission::read(&entry?.path()).filter(Submission::is_open));
+            let ledgers = ledgers(&entry?.path());
+            let open = ledgers.iter().filter_map(|ledger| Submission::read(ledger));
+            found.extend(open.filter(Submission::is_open));
         }
         found.sort_by(|one, other| (one.at_ms, &one.label).cmp(&(other.at_ms, &other.label)));
         Ok(found)
     }
 
-    /// What the client says that its answer took.
+    /// What the clients of the action say that their answers took together.
     pub(crate) fn usage(&self, key: ActionKey) -> Option<Usage> {
-        Usage::read(&self.ledger(key))
+        ledgers(&self.ledger(key))
+            .iter()
+            .filter_map(|ledger| Usage::read(ledger))
+            .reduce(Usage::and)
     }
 
     /// Forgets what was asked for the action with this key, whose result is kept.

@@ -115,7 +115,7 @@ impl Spending {
         cost: Money,
         usage: &Usage,
     ) -> Result<(), SpendingError> {
-        let Usage { model, input_tokens, output_tokens, characters, seconds } = usage;
+        let Usage { model, input_tokens, output_tokens, characters, seconds, .. } = usage;
         let number = |it: &Option<u64>| it.map(|it| i64::try_from(it).unwrap_or(i64::MAX));
         let key = &question.key;
         self.change(|db| {

@@ -53,6 +53,15 @@ impl Studio {
         fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
+    /// Writes a picture that can be looked at.
+    fn draw(&self, path: &str) {
+        let drawn = Command::new("ffmpeg")
+            .args(["-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x36", "-frames:v", "1"])
+            .arg(self.path(path))
+            .status();
+        assert!(drawn.unwrap().success());
+    }
+
     fn out(&self, path: &str) -> Vec<u8> {
         fs::read(self.path("vwfb-out/p").join(path)).unwrap()
     }
@@ -159,7 +168,7 @@ fn every_engine_makes_what_its_rule_says_once() {
         &server,
         r##"
         tts "openai" text="text.txt" engine="openai" instructions="calm"
-        tts "voxcpm" text="text.txt" engine="voxcpm" reference-audio="voice.wav" reference-text="text.txt"
+        tts "voxcpm" text="text.txt" engine="voxcpm" reference-audio="voice.wav" reference-text="What is said."
         tts "own" text="text.txt" engine="command" {
             command "sh" "-c" "cp in/text.txt tmp/x; cp tmp/x \"$2\"" "own"
             tools "sh"
@@ -173,12 +182,14 @@ fn every_engine_makes_what_its_rule_says_once() {
         transcribe "heard" audio="voice.wav" engine="openai"
         transcribe "subtitles" audio="voice.wav" engine="whisper-cli" model="model.bin" format="srt"
         text_to_image "picture" prompt="a fox" engine="comfyui" seed=3
+        llm_audit "audit" assets="wide.png" engine="ollama" model="llava:7b"
         "##,
     );
     studio.write("p/model.bin", "model\n");
+    studio.draw("p/wide.png");
     let (code, said) = studio.run(&["build", "//p"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("ran 12"), "{said}");
+    assert!(said.contains("ran 13"), "{said}");
     assert_eq!(studio.out("openai.wav"), right_wav());
     assert_eq!(studio.out("voxcpm.wav"), right_wav());
     assert_eq!(studio.out("own.wav"), b"Hello there.\n");
@@ -198,6 +209,9 @@ fn every_engine_makes_what_its_rule_says_once() {
     let subtitles = String::from_utf8(studio.out("subtitles.srt")).unwrap();
     assert!(subtitles.contains("Hello there."), "{subtitles}");
     assert_eq!(studio.out("picture.png"), picture());
+    let audit = studio.json("audit.json");
+    let finding = audit["findings"][0]["feedback"].as_str().unwrap();
+    assert!(finding.starts_with("Because it is.; luma "), "{audit}");
     let asked = server.log().len();
     let secret = "sk-openai";
     let speech = server.log().into_iter().find(|it| it.line == "POST /audio/speech").unwrap();
@@ -206,7 +220,7 @@ fn every_engine_makes_what_its_rule_says_once() {
 
     // Nothing is asked again; and the secret is nowhere.
     let (_, said) = studio.run(&["build", "//p"]);
-    assert!(said.contains("unchanged 12"), "{said}");
+    assert!(said.contains("unchanged 13"), "{said}");
     assert_eq!(server.log().len(), asked);
     for entry in walkdir::WalkDir::new(studio.folder.path()) {
         let entry = entry.unwrap();

@@ -152,8 +152,7 @@ fn a_job_of_voxcpm_ends_as_it_must_after_a_kill() {
         let server = Server::new(move |request| gradio.lock().unwrap().answer(request));
         let client = Client::new(&server);
         client.write("voice.wav", right_wav());
-        client.write("voice.txt", "What is said.");
-        let voice = ["--reference-audio", "voice.wav", "--reference-text", "voice.txt"];
+        let voice = ["--reference-audio", "voice.wav", "--reference-text", "What is said."];
         let args = [VOXCPM, &voice].concat();
         client.kill_at(&server, step, &args);
         let ran = client.run(&args);

@@ -93,8 +93,8 @@ fn voxcpm_speaks_with_the_voice_of_a_recording() {
     let server = Server::new(move |request| state.lock().unwrap().answer(request));
     let client = Client::new(&server);
     client.write("voice.wav", right_wav());
-    client.write("voice.txt", "What is said.\n");
-    let more = ["--reference-audio", "voice.wav", "--reference-text", "voice.txt", "--steps", "20"];
+    let more =
+        ["--reference-audio", "voice.wav", "--reference-text", "What is said.", "--steps", "20"];
     client.run(&[VOXCPM, &more].concat()).done();
     assert_eq!(client.read("out.wav"), right_wav());
     let file = json!({"path": "/tmp/gradio/abc/voice.wav", "meta": {"_type": "gradio.FileData"}});

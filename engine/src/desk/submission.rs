@@ -81,9 +81,31 @@ pub struct Usage {
     pub characters: Option<u64>,
     /// From question to answer.
     pub seconds: Option<f64>,
+    /// How many questions that were, if not one.
+    pub requests: Option<u64>,
 }
 
 impl Usage {
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+        let seconds = match (self.seconds, other.seconds) {
+            (Some(one), Some(other)) => Some(one + other),
+            (one, other) => one.or(other),
+        };
+        Self {
+            model: self.model.or(other.model),
+            input_tokens: sum(self.input_tokens, other.input_tokens),
+            output_tokens: sum(self.output_tokens, other.output_tokens),
+            characters: sum(self.characters, other.characters),
+            requests: sum(self.requests.or(Some(1)), other.requests.or(Some(1))),
+            seconds,
+        }
+    }
+
     /// What the client in `ledger` wrote of it.
     pub(crate) fn read(ledger: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(ledger.join(USAGE_FILE)).ok()?).ok()
@@ -96,7 +118,9 @@ impl Submission {
         let bytes = fs::read(ledger.join(SUBMISSION_FILE)).ok()?;
         let damaged = Written { state: Stage::Asked, job: None, at: 0 };
         let written: Written = serde_json::from_slice(&bytes).unwrap_or(damaged);
-        let task = fs::read(ledger.join(TASK_FILE)).ok();
+        // Of a task that asks several things the folder above says which it is.
+        let above = || fs::read(ledger.parent()?.join(TASK_FILE)).ok();
+        let task = fs::read(ledger.join(TASK_FILE)).ok().or_else(above);
         let task: Option<Task> = task.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let Task { label, service } =
             task.unwrap_or_else(|| Task { label: "?".to_owned(), service: "?".to_owned() });

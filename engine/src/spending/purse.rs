@@ -125,10 +125,13 @@ fn cost(service: &ServiceUse, usage: &Usage) -> Option<Money> {
     let price =
         Price::find(prices, service.model.as_deref()).or_else(|| Price::find(prices, model))?;
     let seconds = usage.seconds.filter(|seconds| (0.0..1e9).contains(seconds)).unwrap_or_default();
-    Some(price.of(&Quantities {
+    let more = usage.requests.unwrap_or(1).saturating_sub(1);
+    let further = Money(price.request.0.saturating_mul(more));
+    let cost = price.of(&Quantities {
         input_tokens: usage.input_tokens.unwrap_or(service.estimate.asked.input_tokens),
         output_tokens: usage.output_tokens.unwrap_or(service.estimate.asked.output_tokens),
         characters: usage.characters.unwrap_or(service.estimate.asked.characters),
         time: std::time::Duration::from_secs_f64(seconds),
-    }))
+    });
+    Some([cost, further].into_iter().sum())
 }

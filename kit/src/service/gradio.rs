@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Unanswered};
 use super::failure::Failure;
-use super::files::{digest, input, input_text};
+use super::files::{digest, input};
 use super::http::Ask;
 use super::ledger::State;
 use super::multipart::Form;
@@ -34,7 +34,7 @@ enum End {
 /// Speaks `text` as `speech` says.
 pub(crate) fn speak(speech: &Speech, world: &World<'_>, text: &str) -> Result<(), Failure> {
     let reference = match (&speech.reference_audio, &speech.reference_text) {
-        (Some(audio), Some(words)) => Some((audio, input(audio)?, input_text(words)?)),
+        (Some(audio), Some(words)) => Some((audio, input(audio)?, words.trim())),
         _ => None,
     };
     let words = reference.as_ref().map_or("", |(_, _, words)| words);

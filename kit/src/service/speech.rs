@@ -49,9 +49,9 @@ pub struct Speech {
     /// A recording of the voice to speak with (voxcpm)
     #[arg(long, requires = "reference_text")]
     pub(crate) reference_audio: Option<PathBuf>,
-    /// The file with what is said in it, word for word (voxcpm)
+    /// What is said in it, word for word (voxcpm)
     #[arg(long, requires = "reference_audio")]
-    pub(crate) reference_text: Option<PathBuf>,
+    pub(crate) reference_text: Option<String>,
     /// How many steps the model takes (voxcpm)
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) steps: u32,
