@@ -127,8 +127,14 @@ impl Circumstances<'_> {
     /// What the input is that the last line to name one speaks of: a task sees it by its role.
     fn named_input(&self) -> Option<String> {
         let named = |line: &str| {
-            let named = self.def.inputs.iter().filter(|(role, _)| names(line, role));
-            named.max_by_key(|(role, _)| role.len())
+            let inputs = &self.def.inputs;
+            let whole = inputs.iter().filter(|(role, _)| names(line, role));
+            let of_attribute = |role: &str| {
+                let attribute = attribute(role).filter(|_| !self.is_free());
+                attribute.is_some_and(|name| line.contains(&format!("`{name}`")))
+            };
+            let by_attribute = || inputs.iter().find(|(role, _)| of_attribute(role));
+            whole.max_by_key(|(role, _)| role.len()).or_else(by_attribute)
         };
         let (role, from) = self.log.lines().rev().find_map(named)?;
         Some(match from {
@@ -184,6 +190,12 @@ impl Circumstances<'_> {
     }
 }
 
+/// The attribute that has the one file `role`, as `audio` has `in/audio.wav`.
+fn attribute(role: &str) -> Option<&str> {
+    let file = role.strip_prefix("in/").filter(|file| !file.contains('/'))?;
+    Some(file.split_once('.').map_or(file, |(stem, _)| stem))
+}
+
 /// Whether `line` has the whole path `role` in it.
 fn names(line: &str, role: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '-');
@@ -209,6 +221,8 @@ mod tests {
         for line in ["in/a.txt-1", "/in/a.txt", "in/a.tx"] {
             assert!(!names(line, "in/a.txt"), "{line}");
         }
+        assert_eq!(attribute("in/audio.wav"), Some("audio"));
+        assert_eq!(attribute("in/parts/0001.wav"), None);
     }
 
     #[test]

@@ -462,4 +462,9 @@ fn a_text_without_a_word_is_not_spoken() {
         refused(&world, "voiceless").says("espeak-ng does not speak with the voice `english`");
     let _said = said.says("`espeak-ng --voices` lists");
     let _spoken = built(&world, "word");
+    // What is no recording is told by its name, too.
+    let world = workshop(&["audio"], "resample \"it\" audio=\"bad.wav\"");
+    world.write("p/bad.wav", "a text\n");
+    let said = refused(&world, "it").says("`audio` holds no sound at all");
+    let _named = said.says("hint: `in/audio.wav` is `p/bad.wav`");
 }
