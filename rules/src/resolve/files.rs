@@ -462,7 +462,7 @@ fn misplaced(path: &WsPath, anchor: &Anchor) -> Diagnostic {
     let hint = match name.starts_with("color:") {
         true => {
             "name the file, and give it `placeholder=` beside it; for a plain colour instead of a \
-             picture, leave the picture out where the rule has an attribute for the colour"
+             picture, leave the picture out and set the rule's own colour, as `background-color`"
         }
         false => "name the file, and give it `placeholder=` beside it",
     };
