@@ -15,6 +15,7 @@ use vwfb_engine::workspace::{
 use vwfb_exec::SandboxMissing;
 use vwfb_rules::label::{Label, LabelError};
 
+use crate::again::quoted;
 use crate::compare::CompareError;
 use crate::settle::SettleError;
 
@@ -132,6 +133,12 @@ pub(crate) enum CommandError {
         /// Why; no source, as it is told before the text.
         error: QueryError,
     },
+    /// `vwfb new` without a package, or without a template.
+    #[error("`vwfb new` needs {}", if template.is_some() { "the name of a package" } else { "a template and a package" })]
+    NoPackage {
+        /// The template, if one is named.
+        template: Option<String>,
+    },
     /// There is no template of a name.
     #[error("there is no template `{name}`")]
     NoTemplate {
@@ -202,6 +209,8 @@ pub(crate) enum CommandError {
     NoWorkspace {
         /// Where the search began.
         folder: PathBuf,
+        /// Workspaces not far below it, from there.
+        below: Vec<PathBuf>,
     },
     /// The folder's name cannot be written in a rule file.
     #[error("the folder `{}` is not named in UTF-8", path.display())]
@@ -326,6 +335,7 @@ impl CommandError {
             | Self::ManyTargets { .. }
             | Self::Query { .. }
             | Self::NoPage { .. }
+            | Self::NoPackage { .. }
             | Self::NoTemplate { .. }
             | Self::UnmetParams { .. }
             | Self::PackageName { .. }
@@ -402,6 +412,15 @@ impl CommandError {
             Self::NoPage { near: Some(near), .. } => {
                 return Some(format!("did you mean `{near}`?"));
             }
+            Self::NoPackage { template: Some(name) } => {
+                return Some(format!(
+                    "`vwfb new {0} PACKAGE`; `vwfb new --list {0}` says what it asks for",
+                    quoted(name)
+                ));
+            }
+            Self::NoPackage { template: None } => {
+                "`vwfb new --list` lists the templates; then `vwfb new TEMPLATE PACKAGE`"
+            }
             Self::NoTemplate { near: Some(near), .. } => {
                 return Some(format!("did you mean `{near}`?"));
             }
@@ -415,8 +434,18 @@ impl CommandError {
                 "name another folder with `-o FOLDER`, or replace them with `--force`"
             }
             Self::NoPage { near: None, .. } => "`vwfb explain` lists all codes",
+            Self::NoWorkspace { below, .. } if !below.is_empty() => {
+                let folders: Vec<String> = below
+                    .iter()
+                    .map(|it| format!("`cd {}`", quoted(&it.display().to_string())))
+                    .collect();
+                return Some(format!(
+                    "go into the workspace below: {}; or `vwfb new --list` begins one here",
+                    folders.join(" or ")
+                ));
+            }
             Self::NoWorkspace { .. } => {
-                "a workspace is a folder with a `WORKSPACE.kdl`, which may be as short as \
+                "`vwfb new --list` lists what can be begun here; a workspace is a folder with a `WORKSPACE.kdl`, which may be as short as \
                  `workspace \"films\"`"
             }
             Self::Open(OpenWorkspaceError::Store(OpenError::Format { path, .. }))

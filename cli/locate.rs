@@ -35,12 +35,41 @@ pub(crate) struct Located {
 pub(crate) fn workspace(folder: &Path) -> Result<Located, CommandError> {
     let found = folder.ancestors().find(|above| above.join(WORKSPACE_FILE).is_file());
     let Some(root) = found else {
-        return Err(CommandError::NoWorkspace { folder: folder.to_owned() });
+        let below = below(folder, folder, LEVELS);
+        let below = if below.len() > SHOWN { Vec::new() } else { below };
+        return Err(CommandError::NoWorkspace { folder: folder.to_owned(), below });
     };
     let below = folder.strip_prefix(root).ok().and_then(Path::to_str);
     let current = below.and_then(|below| WsPath::new(below).ok());
     let current = current.ok_or_else(|| CommandError::FolderName { path: folder.to_owned() })?;
     Ok(Located { root: root.to_owned(), current })
+}
+
+/// How many levels below the current folder workspaces are looked for, and how many are named.
+const LEVELS: usize = 2;
+const SHOWN: usize = 3;
+
+/// How many entries of a folder are looked at there.
+const ENTRIES: usize = 500;
+
+/// The workspaces at most `levels` below `folder`, from `start`, sorted; none within another.
+fn below(start: &Path, folder: &Path, levels: usize) -> Vec<PathBuf> {
+    let is_hidden =
+        |path: &Path| path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+    // A hint is worth no error.
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(ENTRIES);
+    let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    let folders = entries.filter(is_folder).map(|entry| entry.path());
+    let mut found: Vec<PathBuf> = folders
+        .filter(|path| !is_hidden(path))
+        .flat_map(|path| match path.join(WORKSPACE_FILE).is_file() {
+            true => path.strip_prefix(start).map(Path::to_owned).into_iter().collect(),
+            false if levels > 1 => below(start, &path, levels - 1),
+            false => Vec::new(),
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 /// The store's folder: `--store`, else `VWFB_STORE`, else `vwfb` in the user's cache folder.

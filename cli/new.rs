@@ -27,6 +27,10 @@ pub(crate) fn run(ctx: &Context, args: &NewArgs) -> Result<Exit, CommandError> {
     let shelf = Shelf::of(&place)?;
     let named = args.template.as_deref().map(|name| found(&shelf, name)).transpose()?;
     let (Some(template), Some(word)) = (named, &args.package) else {
+        if !args.list {
+            let template = named.map(|template| template.name.clone());
+            return Err(CommandError::NoPackage { template });
+        }
         return list::run(ctx, &shelf, named, args.json);
     };
     let package = place.package(word)?;
@@ -55,8 +59,8 @@ pub(crate) fn run(ctx: &Context, args: &NewArgs) -> Result<Exit, CommandError> {
     ));
     if let Some(lines) = place.lacking(&draft)? {
         ctx.ui.hint(format_args!(
-            "the template would write more into `{WORKSPACE_FILE}`; what these lines say is not \
-             there:\n{lines}"
+            "the template needs more in `{WORKSPACE_FILE}`: put these lines into the braces of its node \
+             `workspace`, and those of a block that is there into that block:\n{lines}"
         ));
     }
     Ok(Exit::SUCCESS)

@@ -9,10 +9,10 @@ use vwfb_rules::vars::VarOverride;
 #[derive(Debug, Args)]
 pub(crate) struct NewArgs {
     /// The template: `shorts`, `explainer`, `dual`, or one of your own
-    #[arg(value_name = "TEMPLATE", required_unless_present = "list", value_hint = ValueHint::Other)]
+    #[arg(value_name = "TEMPLATE", value_hint = ValueHint::Other)]
     pub(crate) template: Option<String>,
     /// The package to make: a folder that is not there yet, or //package
-    #[arg(value_name = "PACKAGE", required_unless_present = "list", value_hint = ValueHint::DirPath)]
+    #[arg(value_name = "PACKAGE", value_hint = ValueHint::DirPath)]
     pub(crate) package: Option<String>,
     /// Give a param of the template its value; a list is written `[one, two, "three, four"]`
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = VarOverride::parse, value_hint = ValueHint::Other)]

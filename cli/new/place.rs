@@ -31,7 +31,7 @@ impl Place {
     pub(crate) fn around(ctx: &Context) -> Result<Self, CommandError> {
         match ctx.located() {
             Ok(Located { root, current }) => Ok(Self { root, current, is_new: false }),
-            Err(CommandError::NoWorkspace { folder }) => {
+            Err(CommandError::NoWorkspace { folder, .. }) => {
                 Ok(Self { root: folder, current: WsPath::root(), is_new: true })
             }
             Err(error) => Err(error),

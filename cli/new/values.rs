@@ -10,7 +10,7 @@ use vwfb_rules::label::WsPath;
 use vwfb_rules::package_template::{Given, PackageTemplate, written};
 use vwfb_rules::rule::{AttrType, Shape};
 use vwfb_rules::syntax::Scalar;
-use vwfb_rules::vars::{VarDef, VarOverride};
+use vwfb_rules::vars::{VarDef, VarOverride, listed};
 
 use crate::again::quoted;
 use crate::error::CommandError;
@@ -186,6 +186,9 @@ impl Asking<'_> {
         let ui = &self.ctx.ui;
         let doc = param.schema.doc.as_deref().unwrap_or_default();
         ui.say(format_args!("{} ({}): {doc}", param.name, kind(param)));
+        if param.schema.shape == Shape::List {
+            ui.say("several in a line have commas between them; one with a comma of its own stands in quotes");
+        }
         loop {
             let Some(answer) = self.answer(param)? else { return Ok(None) };
             let Ok(set) = VarOverride::parse(&format!("{}={answer}", param.name)) else { continue };
@@ -213,8 +216,11 @@ impl Asking<'_> {
             match self.line(&ask)? {
                 None => return Ok(None),
                 Some(line) if line.is_empty() && count.is_none() => break,
-                Some(line) if line.is_empty() => {}
-                Some(line) => values.push(Scalar::Text(line)),
+                Some(line) if line.is_empty() => {
+                    let left = count.unwrap_or_default() - values.len();
+                    self.ctx.ui.say(format_args!("that is no value: {left} more are needed"));
+                }
+                Some(line) => values.extend(listed(&line).into_iter().map(Scalar::Text)),
             }
         }
         Ok(Some(written(param, &values)))

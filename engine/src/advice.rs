@@ -2,7 +2,7 @@
 //! confinement turns into riddles.
 
 use vwfb_exec::Cause;
-use vwfb_rules::label::WsPath;
+use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::task::{InputRef, OutputDef, TaskDef};
 
 /// What is known of a failed task beyond its cause.
@@ -15,6 +15,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) confined: bool,
     /// Whether a path is a file of the workspace.
     pub(crate) is_source: &'a dyn Fn(&WsPath) -> bool,
+    /// The only file of the workspace that another target reads.
+    pub(crate) made_from: &'a dyn Fn(&Label) -> Option<WsPath>,
 }
 
 /// What to do next, where cause or log tell.
@@ -22,7 +24,7 @@ pub(crate) fn advice(cause: &Cause, seen: &Circumstances<'_>) -> Option<String> 
     let from_log = || seen.log.lines().rev().find_map(|line| seen.about(&Complaint::read(line)?));
     match cause {
         Cause::UndeclaredProgram { program } => Some(seen.declare(program)),
-        Cause::Exit { .. } => from_log(),
+        Cause::Exit { .. } => from_log().or_else(|| seen.named_input()),
         Cause::MissingOutput { missing, .. } => from_log().or_else(|| {
             let role = missing.first()?;
             seen.def.outputs.iter().find(|output| output.role == *role).map(|it| seen.write_to(it))
@@ -122,6 +124,30 @@ impl Circumstances<'_> {
         }
     }
 
+    /// What the input is that the last line to name one speaks of: a task sees it by its role.
+    fn named_input(&self) -> Option<String> {
+        let named = |line: &str| {
+            let inputs = &self.def.inputs;
+            let whole = inputs.iter().filter(|(role, _)| names(line, role));
+            let of_attribute = |role: &str| {
+                let attribute = attribute(role).filter(|_| !self.is_free());
+                attribute.is_some_and(|name| line.contains(&format!("`{name}`")))
+            };
+            let by_attribute = || inputs.iter().find(|(role, _)| of_attribute(role));
+            whole.max_by_key(|(role, _)| role.len()).or_else(by_attribute)
+        };
+        let (role, from) = self.log.lines().rev().find_map(named)?;
+        Some(match from {
+            InputRef::Source(path) => format!("`{role}` is `{path}`"),
+            InputRef::Output { label, subpath, .. } => {
+                let part = subpath.as_ref().map(|path| format!("`{path}` of ")).unwrap_or_default();
+                let made_from = (self.made_from)(label);
+                let source = made_from.map(|it| format!(", made from `{it}`")).unwrap_or_default();
+                format!("`{role}` is {part}`{label}`{source}")
+            }
+        })
+    }
+
     /// A source that the task names by its place in the package, where no task sees it.
     fn about_absent(&self, path: &str) -> Option<String> {
         let source = self.def.label.package.join(path).ok()?;
@@ -164,6 +190,20 @@ impl Circumstances<'_> {
     }
 }
 
+/// The attribute that has the one file `role`, as `audio` has `in/audio.wav`.
+fn attribute(role: &str) -> Option<&str> {
+    let file = role.strip_prefix("in/").filter(|file| !file.contains('/'))?;
+    Some(file.split_once('.').map_or(file, |(stem, _)| stem))
+}
+
+/// Whether `line` has the whole path `role` in it.
+fn names(line: &str, role: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '-');
+    line.match_indices(role).any(|(at, _)| {
+        !line[..at].ends_with(is_part) && !line[at + role.len()..].starts_with(is_part)
+    })
+}
+
 /// Whether a path is a program of the system, which a task that does not declare it cannot start.
 fn is_system_program(path: &str) -> bool {
     path.starts_with('/') && path.rsplit('/').nth(1).is_some_and(|folder| folder.ends_with("bin"))
@@ -172,6 +212,18 @@ fn is_system_program(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_names_a_whole_path() {
+        for line in ["`in/a.txt` is empty", "in/a.txt: no", "see in/a.txt."] {
+            assert!(names(line, "in/a.txt"), "{line}");
+        }
+        for line in ["in/a.txt-1", "/in/a.txt", "in/a.tx"] {
+            assert!(!names(line, "in/a.txt"), "{line}");
+        }
+        assert_eq!(attribute("in/audio.wav"), Some("audio"));
+        assert_eq!(attribute("in/parts/0001.wav"), None);
+    }
 
     #[test]
     fn complaints_are_read_as_programs_word_them() {

@@ -14,7 +14,7 @@ use vwfb_exec::{CancelToken, Cause, Failure};
 use vwfb_rules::cost::Budgets;
 use vwfb_rules::scope::SourceKind;
 use vwfb_rules::service::ServiceUse;
-use vwfb_rules::task::TaskDef;
+use vwfb_rules::task::{InputRef, TaskDef};
 
 use crate::advice::{Circumstances, advice};
 use crate::chain::chain;
@@ -485,6 +485,14 @@ impl<'a> Build<'a> {
             log: log.as_deref().unwrap_or_default(),
             confined: self.options.confined,
             is_source: &|path| db.path_kind(path) == SourceKind::File,
+            made_from: &|label| {
+                let maker = self.run.def(ground.graph.find(label)?);
+                let mut sources = maker.inputs.values().filter_map(|from| match from {
+                    InputRef::Source(path) => Some(path.clone()),
+                    InputRef::Output { .. } => None,
+                });
+                sources.next().filter(|_| sources.next().is_none())
+            },
         };
         advice(&failure.cause, &seen)
     }

@@ -216,7 +216,21 @@ impl<'a> Declaring<'a> {
             let written = given.attrs.get(&def.name);
             let given = written.filter(|given| !self.is_unset(def, given));
             let value = match (given, &def.default) {
-                (Some(given), _) => self.given(def, given),
+                (Some(given), _) => {
+                    let before = self.problems.count();
+                    let value = self.given(def, given);
+                    match &def.default {
+                        _ if value.is_some() || self.problems.count() > before => value,
+                        // What is given is a list without values.
+                        Some(default) => self.default(def, default, rule_folder),
+                        None => {
+                            if def.required() {
+                                self.missing(def, Some(given));
+                            }
+                            None
+                        }
+                    }
+                }
                 (None, Some(default)) => self.default(def, default, rule_folder),
                 (None, None) => {
                     if def.required() {

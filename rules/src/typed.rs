@@ -151,7 +151,13 @@ fn file_name(
     }
     if text.is_empty() {
         let problem = Diagnostic::error(BAD_PATH, "a path cannot be empty").at(&value.anchor);
-        return Err(problem.hint("write `.` for the package's folder"));
+        return Err(problem.hint(match attr.ty {
+            AttrType::File => {
+                "to do without the file, give it no value: leave out the attribute, or write \
+                 `default` with nothing behind it for a list among `params`"
+            }
+            _ => "write `.` for the package's folder",
+        }));
     }
     let path = place.folder.join(text).map_err(|error| bad_label(&error, &value.anchor))?;
     check_extension(&path, attr, &value.anchor)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 pub use check::check_overrides;
 pub(crate) use overrides::override_values;
-pub use overrides::{OverrideError, Overrides, VarOverride};
+pub use overrides::{OverrideError, Overrides, VarOverride, listed};
 
 use crate::binding::Plain;
 use crate::codes::{BAD_NODE, DUPLICATE_NAME, WRONG_TYPE};

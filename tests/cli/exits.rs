@@ -128,8 +128,16 @@ fn being_in_no_workspace_is_3_and_says_what_one_is() {
     fs::remove_file(world.path("WORKSPACE.kdl")).unwrap();
     for args in [&["build"][..], &["build", "//p:a"], &["check"], &["clean"], &["query", "//..."]] {
         let ran = world.run(args).exits(3).says("error: `[root]` is not in a workspace");
-        let _told = ran.says("hint: a workspace is a folder with a `WORKSPACE.kdl`");
+        let ran = ran.says("hint: `vwfb new --list` lists what can be begun here");
+        let _told = ran.says("a workspace is a folder with a `WORKSPACE.kdl`");
     }
+    // As in a clone of vwfb: the workspaces are below.
+    world.write("more/films/WORKSPACE.kdl", "workspace \"films\"\n");
+    world.write("my films/WORKSPACE.kdl", "workspace \"mine\"\n");
+    world.write(".hidden/WORKSPACE.kdl", "workspace \"hidden\"\n");
+    let ran = world.run(&["build", "//p:a"]).exits(3);
+    let ran = ran.says("hint: go into the workspace below: `cd more/films` or `cd 'my films'`");
+    assert!(!ran.stderr.contains(".hidden"), "{}", ran.stderr);
 }
 
 #[test]

@@ -350,7 +350,8 @@ fn what_a_workspace_lacks_is_told() {
     };
     world.write("templates/notes/WORKSPACE.kdl.in", &workspace("@workspace@"));
     let made = world.ok(&new("notes", "n", &GOOD));
-    let made = made.says("hint: the template would write more into `WORKSPACE.kdl`");
+    let made = made
+        .says("hint: the template needs more in `WORKSPACE.kdl`: put these lines into the braces");
     let _told = made.says("    vars {\n        w 1\n    }\n    profile \"draft\" {\n        w 2\n");
     world.write("WORKSPACE.kdl", &workspace("other"));
     let made = world.ok(&new("notes", "m", &GOOD));
@@ -385,14 +386,28 @@ fn what_is_missing_is_asked_for_on_a_terminal() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let typed = b"none\n7\nfirst, of all\n\nsecond\n";
+    let typed = b"none\n7\none, two, three\n\"first, of all\"\n\nsecond\n";
     child.stdin.take().unwrap().write_all(typed).unwrap();
     let ended = child.wait_with_output().unwrap();
     let shown = String::from_utf8_lossy(&ended.stdout);
     assert!(ended.status.success(), "{shown}");
     assert!(shown.contains("number (int): Which one."), "{shown}");
     assert!(shown.contains("expected a whole number"), "{shown}");
+    assert!(shown.contains("`topics` has 2 values, not 3"), "{shown}");
+    assert!(shown.contains("that is no value: 1 more are needed"), "{shown}");
     assert!(shown.contains("1/2> ") && shown.contains("2/2> "), "{shown}");
     assert_eq!(world.read("n/notes.md"), "# calm\n1. first, of all\n2. second\n");
     assert!(world.read("n/BUILD.kdl").contains("number 7"));
+}
+
+#[test]
+fn without_a_package_it_says_how_to_make_one() {
+    let world = world();
+    let refused =
+        world.run(&["new"]).exits(2).says("error: `vwfb new` needs a template and a package");
+    let _told = refused
+        .says("hint: `vwfb new --list` lists the templates; then `vwfb new TEMPLATE PACKAGE`");
+    let refused = world.run(&["new", "notes"]).exits(2).says("needs the name of a package");
+    let _told = refused
+        .says("hint: `vwfb new notes PACKAGE`; `vwfb new --list notes` says what it asks for");
 }

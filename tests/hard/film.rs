@@ -213,6 +213,18 @@ fn two_clean_builds_of_every_example_make_the_same_bytes() {
     explainer::are_right(&one);
 }
 
+#[test]
+fn the_demo_makes_what_there_is() {
+    let script = fs::read_to_string(examples().with_file_name("scripts").join("demo")).unwrap();
+    let words = script.split([' ', '|', '\'', '\n']);
+    let labels: Vec<&str> = words.filter(|word| word.starts_with("//")).collect();
+    assert!(labels.len() > 8, "{labels:?}");
+    let world = copied();
+    for label in labels {
+        let _there = world.ok(&["query", label]);
+    }
+}
+
 /// The packages below a folder.
 fn packages(folder: &Path, path: &str) -> Vec<String> {
     let mut found = Vec::new();

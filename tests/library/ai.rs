@@ -106,7 +106,8 @@ fn a_text_is_spoken_as_people_write() {
     assert_eq!(silent["aligned"], false);
     assert_eq!(silent["reason"], "no reading of the text fits the recording");
     assert!((number(&silent["silences"][0]["end"]) - 2.0).abs() < 0.01, "{silent}");
-    let _said = refused(&world, "none").says("`text` has no word that is spoken");
+    let said = refused(&world, "none").says("`in/text.txt` has no word that is spoken");
+    let _said = said.says("hint: `in/text.txt` is `p/none.txt`");
     let _said = refused(&world, "voiceless").says("espeak-ng has no voice `xx-none`");
     let _said = refused(&world, "empty").says("`audio` holds no sound at all");
 }

@@ -442,3 +442,29 @@ fn a_finished_sound_has_its_loudness_and_its_length() {
     let said = probed(&done, "a:0", "codec_name,sample_rate,channels");
     assert_eq!(said, ["aac", "44100", "2"]);
 }
+
+#[test]
+fn a_text_without_a_word_is_not_spoken() {
+    let world = workshop(
+        &["audio"],
+        "tts \"empty\" text=\"empty.txt\"\ntts \"signs\" text=\"signs.txt\"\n\
+         tts \"voiceless\" text=\"word.txt\" voice=\"english\"\ntts \"word\" text=\"word.txt\"",
+    );
+    world.write("p/empty.txt", "\n");
+    world.write("p/signs.txt", "... \u{2014} \n");
+    world.write("p/word.txt", "No.");
+    for name in ["empty", "signs"] {
+        let said =
+            refused(&world, name).says("has no word that is spoken").says("write a sentence");
+        let _named = said.says(&format!("hint: `in/text.txt` is `p/{name}.txt`"));
+    }
+    let said =
+        refused(&world, "voiceless").says("espeak-ng does not speak with the voice `english`");
+    let _said = said.says("`espeak-ng --voices` lists");
+    let _spoken = built(&world, "word");
+    // What is no recording is told by its name, too.
+    let world = workshop(&["audio"], "resample \"it\" audio=\"bad.wav\"");
+    world.write("p/bad.wav", "a text\n");
+    let said = refused(&world, "it").says("`audio` holds no sound at all");
+    let _named = said.says("hint: `in/audio.wav` is `p/bad.wav`");
+}

@@ -190,6 +190,53 @@ fn cues_follow_the_times_of_words_where_they_are_known() {
 }
 
 #[test]
+fn cues_end_with_phrases_and_short_gaps_are_closed() {
+    let world = world(
+        r#"
+        subtitles "it" clips=":clips" { texts "a.txt" "b.txt" }
+        subtitles "narrow" clips=":clips" max-lines=1 { texts "a.txt" "c.txt" }
+        subtitles "timed" clips=":clips" max-chars=12 max-lines=1 {
+            texts "silent.txt" "d.txt"
+            timings "silent.json" "d.json"
+        }
+        "#,
+    );
+    world.write("p/a.txt", "One.");
+    let sentences = [
+        "A store that forgets nothing.",
+        "Every result is kept under the fingerprint of its bytes.",
+        "Go back to yesterday's text, and yesterday's film is there.",
+    ];
+    world.write("p/b.txt", sentences.join(" "));
+    let made = cues(&fs::read_to_string(built(&world, "it")).unwrap());
+    let said: Vec<String> = made[1..].iter().map(|cue| cue.lines.join(" ")).collect();
+    assert_eq!(said, sentences);
+    world.write("p/c.txt", sentences[1]);
+    let made = cues(&fs::read_to_string(built(&world, "narrow")).unwrap());
+    let said: Vec<String> = made[1..].iter().map(|cue| cue.lines.join(" ")).collect();
+    assert_eq!(said, ["Every result is kept", "under the fingerprint of its bytes."]);
+
+    world.write("p/silent.txt", "");
+    world.write("p/silent.json", r#"{"words": []}"#);
+    world.write("p/d.txt", "One two. Three four. Five six.");
+    let word = |word: &str, start: f64, end: f64| {
+        format!(r#"{{"word":"{word}","start":{start},"end":{end}}}"#)
+    };
+    let words = [
+        word("one", 0.1, 0.4),
+        word("two", 0.4, 0.9),
+        word("three", 1.05, 1.4),
+        word("four", 1.4, 1.9),
+        word("five", 2.2, 2.5),
+        word("six", 2.5, 3.0),
+    ];
+    world.write("p/d.json", format!(r#"{{"words": [{}]}}"#, words.join(",")));
+    let made = cues(&fs::read_to_string(built(&world, "timed")).unwrap());
+    near(made[0].end, made[1].start, 0.000_1);
+    near(made[2].start - made[1].end, 0.3, 0.002);
+}
+
+#[test]
 fn subtitles_without_their_clips_are_refused() {
     let world = world(
         r#"
@@ -344,19 +391,21 @@ fn chapters_begin_where_their_clips_were_measured_to() {
         near(*end, wanted.1 / FPS, 0.001);
         assert_eq!(title, wanted.2);
     }
+    let log = world.ok(&["log", "//p:it"]).stdout;
+    assert!(log.contains("the chapter `A = 1; # \\ b` lasts less than 10 s"), "{log}");
     let list = world.read("vwfb-out/p/it.txt");
-    assert_eq!(list, "00:00 A = 1; # \\ b\n00:02 Größe \"x\" $(y)\n00:06 [CHAPTER]\n");
+    assert_eq!(list, "00:00 A = 1; # \\ b\n00:03 Größe \"x\" $(y)\n00:07 [CHAPTER]\n");
 
     world.write("p/lines.txt", "\u{feff}One,\r\ntwo\r\n");
     world.write("p/empty.txt", "");
     world.write("p/last.txt", "Last");
     let _filed = built(&world, "filed");
-    assert_eq!(world.read("vwfb-out/p/filed.txt"), "00:00 One, two\n00:06 Last\n");
+    assert_eq!(world.read("vwfb-out/p/filed.txt"), "00:00 One, two\n00:07 Last\n");
 
     let found = chapters(&built(&world, "fewer"));
     assert_eq!(found.len(), 2, "an empty title goes on with the chapter before: {found:?}");
     near(found[1].0, 204.0 / FPS, 0.001);
-    assert_eq!(world.read("vwfb-out/p/fewer.txt"), "00:00 One\n00:06 Two\n");
+    assert_eq!(world.read("vwfb-out/p/fewer.txt"), "00:00 One\n00:07 Two\n");
 }
 
 #[test]
@@ -406,7 +455,8 @@ fn a_thumbnail_has_its_size_and_its_words() {
         thumbnail \"large\" image=\"noise.png\" format=\"png\"
         thumbnail \"late\" video=\":film\" at=\"7s\"
         thumbnail \"both\" video=\":film\" image=\":plain\"
-        thumbnail \"neither\" text=\"x\"
+        thumbnail \"neither\"
+        thumbnail \"bare\" text=\"x\" background=\"#304050\" format=\"png\"
         thumbnail \"last\" video=\":film\" at=\"6.79s\"
         thumbnail \"taken\" image=\":seen\"
         frame \"seen\" video=\":film\" at=\"6.79s\"
@@ -445,9 +495,12 @@ fn a_thumbnail_has_its_size_and_its_words() {
     let _late = refused(&world, "late").says("`at` is 7 s, and the film lasts 6.8");
     // The last frame is seen from 6.7667 s on.
     assert_eq!(fs::read(built(&world, "last")).unwrap(), fs::read(built(&world, "taken")).unwrap());
-    let _boxes = refused(&world, "boxes").says("no font has 3 of the letters in `漢字 a🦊`");
+    let _boxes = refused(&world, "boxes").says("no font has `漢`, `字`, `🦊` of `漢字 a🦊`");
     let _both = refused(&world, "both").says("both `image` and `video` are given");
-    let _neither = refused(&world, "neither").says("there is no picture");
+    let _neither = refused(&world, "neither").says("there is neither picture nor text");
+    let bare = built(&world, "bare");
+    assert_eq!(size(&bare), "png 1280 720");
+    assert_eq!(rgb(&bare, 0)[..3], [0x30, 0x40, 0x50], "a plain colour, and no veil over it");
     let _roomless = refused(&world, "roomless").says("there is no room for `text`");
 }
 

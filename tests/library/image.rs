@@ -311,7 +311,7 @@ fn a_slide_shows_what_it_is_given_and_no_boxes_for_letters() {
     assert_ne!(markup, escaped);
     let _said = refused(&world, "nothing").says("there is no text on the slide");
     let _said = refused(&world, "both").says("`text` and `text-file` are both given");
-    let _said = refused(&world, "letters").says("no font has 2 of the letters in `größer 日本`");
+    let _said = refused(&world, "letters").says("no font has `日`, `本` of `größer 日本`");
     let _said = refused(&world, "font").says("there is no font `Nowhere Sans`");
     let behind = built(&world, "behind");
     assert_pixel(&behind, [5, 5], [0x80, 0, 0]);

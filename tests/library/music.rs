@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::media::{built, probed, refused, samples, workshop};
+use crate::media::{built, output, probed, refused, samples, workshop};
 use crate::world::World;
 
 /// A workspace with the rule in sight, and the targets `targets`.
@@ -58,4 +58,32 @@ fn what_is_no_key_is_told() {
     let world = studio("music \"tune\" length=\"4s\" key=\"H\"");
     let _told =
         refused(&world, "tune").says("error: `H` is no key").says("hint: write `C`, `F#m` or `Bb`");
+}
+
+#[test]
+fn a_piece_is_as_long_as_the_film_that_it_is_for_and_is_never_left_alone() {
+    let world = studio(
+        "music \"tune\" mood=\"calm\" length-of=\"voice.wav\"\n\
+         music \"both\" { length-of \"short.wav\" \"voice.wav\" }\n\
+         audio_mix \"mixed\" base=\"voice.wav\" music=\":tune\" format=\"wav\"\n\
+         audio_mix \"bare\" base=\"voice.wav\" format=\"wav\"\n\
+         music \"none\"\nmusic \"twice\" length=\"4s\" length-of=\"voice.wav\"",
+    );
+    for (name, length) in [("voice", "47.3"), ("short", "3")] {
+        let file = world.path(&format!("p/{name}.wav"));
+        let silence = format!("anullsrc=d={length}");
+        let args = ["-v", "error", "-f", "lavfi", "-i", &silence, file.to_str().unwrap()];
+        let _none = output("ffmpeg", &args);
+    }
+    assert_eq!(samples(&built(&world, "tune")).len(), 2_085_930);
+    assert_eq!(samples(&built(&world, "both")).len(), 2_085_930);
+    // Nowhere between its beginning and its end does the music go away.
+    let mixed = samples(&built(&world, "mixed"));
+    let whole = loudness(&mixed);
+    let seconds = mixed.chunks_exact(44_100).map(loudness).collect::<Vec<_>>();
+    let quietest = seconds[1..43].iter().copied().fold(f64::MAX, f64::min);
+    assert!(quietest > whole / 4.0, "{quietest} of {whole}: {seconds:?}");
+    assert!(loudness(&samples(&built(&world, "bare"))) < 1.0, "without music there is none");
+    let _none = refused(&world, "none").says("give `length`, or `length-of` a film");
+    let _twice = refused(&world, "twice").says("both `length` and `length-of` are given");
 }

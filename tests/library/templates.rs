@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::media::{output, probed};
+use crate::media::{output, probed, rgb};
 use crate::world::World;
 
 /// Concepts that are hard to write into any of the files.
@@ -236,4 +236,75 @@ fn an_engine_that_is_not_there_is_named() {
     let refused = world.run(&args).exits(2);
     let _told = refused.says("`llm` cannot be `ollama`").says("one of `none`, `replay`");
     assert!(!world.path("film").exists() && !world.path("WORKSPACE.kdl").exists());
+}
+
+/// The colours that a picture has in its lower left corner, where placeholders have their names.
+fn corner(picture: &Path) -> Vec<[u8; 3]> {
+    let (pixels, width) = (rgb(picture, 0), 960);
+    let row = |y: usize| (0..width / 3).map(move |x| (y * width + x) * 3);
+    let mut seen: Vec<[u8; 3]> =
+        (480..540).flat_map(row).map(|at| [pixels[at], pixels[at + 1], pixels[at + 2]]).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    seen
+}
+
+#[test]
+fn what_stands_for_a_background_is_a_plain_colour() {
+    let world = folder();
+    let _made = made(&world, "explainer", &["project_path=code/tt-rs", "key_features=[One]"]);
+    let build = ["build", "//film:slides[title].slide", "//film:thumbnail", "--profile", "draft"];
+    let _built = world.ok(&build).says("provisional");
+    let slide = world.path("vwfb-out/+draft/film/slides/title/slide.png");
+    assert_eq!(corner(&slide).len(), 1);
+}
+
+#[test]
+fn a_film_can_do_without_each_of_its_files() {
+    let world = folder();
+    let short = ["episode_number=1", SPEAKABLE];
+    let long = ["project_path=code/tt-rs", "key_features=[One]"];
+    let words = ["## Intro\n\nHello.\n", "## Title\n\nHello.\n\n## CTA\n\nBye.\n"];
+    for (template, values, narration) in
+        [("shorts", &short[..], words[0]), ("explainer", &long, words[1])]
+    {
+        let _made = made(&world, template, values);
+        let text = world.read("film/BUILD.kdl");
+        let lines = text.lines().map(|line| {
+            let line = line.replace("\"#1a1a2e\"", "\"#203040\"");
+            match line.trim().strip_prefix("default ") {
+                Some(_) => "default".to_owned(),
+                None if line.trim().starts_with("music_credit ") => "music_credit \"\"".to_owned(),
+                None => line,
+            }
+        });
+        world.write("film/BUILD.kdl", lines.collect::<Vec<_>>().join("\n"));
+        world.write("film/narration.md", narration);
+        let film =
+            world.ok(&["build", "//film:upload", "//film:slides", "--final", "--profile", "draft"]);
+        assert!(!film.stderr.contains("provisional"), "{}", film.stderr);
+        let told = world.read("vwfb-out/+draft/film/description.txt");
+        assert!(!told.contains("Music"), "{told}");
+        fs::remove_dir_all(world.path("film")).unwrap();
+    }
+    let slide = world.path("vwfb-out/+draft/film/slides/title/slide.png");
+    assert_eq!(corner(&slide), [[0x20, 0x30, 0x40]]);
+    assert_eq!(probed(&world.path("vwfb-out/+draft/film/final.mp4"), "a:0", "codec_name"), ["aac"]);
+}
+
+#[test]
+fn an_empty_narration_is_told_by_its_name() {
+    let world = folder();
+    let _made = made(&world, "shorts", &["episode_number=1", SPEAKABLE]);
+    world.write("film/narration.md", "## Intro\n\nHello.\n\n## Concept 1\n\n## CTA\n\nBye.\n");
+    let build = ["build", "//film:body", "--profile", "draft"];
+    let refused = world.run(&build).exits(1);
+    let refused = refused.says("`//film:segments[concept-1].speech` failed");
+    let refused = refused.says("`in/text.txt` has no word that is spoken").says("write a sentence");
+    let _told =
+        refused.says("is `02-concept-1.txt` of `//film:narration`, made from `film/narration.md`");
+    world.write("film/narration.md", "");
+    let refused =
+        world.run(&build).exits(1).says("`in/src.md` is empty").says("write `## Intro` and");
+    let _told = refused.says("hint: `in/src.md` is `film/narration.md`");
 }

@@ -108,7 +108,8 @@ fn caps_are_the_headings_of_lines_in_upper_case() {
 fn a_text_that_cannot_be_split_is_refused() {
     let refusal = |text: &str, attributes: &str| refused(&splitting(text, attributes), "it");
     let _none = refusal("words\n### Three\n", "").says("no heading of level 2");
-    let _empty = refusal("", "style=\"caps\"").says("no heading such as `HOOK:`");
+    let _empty =
+        refusal("", "style=\"caps\"").says("is empty").says("write `INTRO:` and a sentence");
     let _lower = refusal("hook:\nwords\n", "style=\"caps\"").says("no heading such as `HOOK:`");
     let _fence = refusal("## A\n\n```\ncode\n## B\n", "").says("that line 3 begins has no end");
     let _blank = refusal("## A\n## \nwords\n", "").says("heading 2 of level 2 has no words");

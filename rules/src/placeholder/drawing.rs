@@ -5,8 +5,9 @@ use std::fmt;
 
 /// What is drawn.
 pub(super) struct Drawing<'a> {
-    /// What is missing.
-    pub(super) name: &'a str,
+    /// What is missing; nothing for what its user could do without, as a background, and so is not named
+    /// in a film.
+    pub(super) name: Option<&'a str>,
     /// The colour of the whole, `#rrggbb` or `#rrggbbaa`; without one it can be looked through.
     pub(super) color: Option<&'a str>,
     /// Words in the middle.
@@ -61,14 +62,15 @@ impl Drawing<'_> {
 
     /// The name in the lower left corner, with its end if not all of it fits.
     fn label(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(name) = self.name else { return Ok(()) };
         let (width, height) = self.size;
         let size = (width.min(height) / 36).max(8);
         let pad = size / 2;
         let most = letters_in(width - 4 * pad, size).max(4);
-        let letters: Vec<char> = self.name.chars().collect();
+        let letters: Vec<char> = name.chars().collect();
         let name: String = match letters.len() > most {
             true => ['…'].iter().chain(&letters[letters.len() - most + 1..]).collect(),
-            false => self.name.to_owned(),
+            false => name.to_owned(),
         };
         let count = i64::try_from(name.chars().count()).unwrap_or(i64::MAX);
         let box_width = count * size * LETTER / 100 + 2 * pad;
@@ -134,6 +136,7 @@ mod tests {
     use super::*;
 
     fn drawn(name: &str, words: Option<&str>) -> String {
+        let name = Some(name);
         Drawing { name, color: Some("#1a1a2e80"), words, size: (640, 360) }.to_string()
     }
 

@@ -47,6 +47,8 @@ struct Wanted<'d> {
     media: Media,
     extension: Option<String>,
     extent: &'d Extent,
+    /// Whether its user could do without it.
+    optional: bool,
     placeholder: Arc<Placeholder>,
     anchor: Anchor,
 }
@@ -68,6 +70,7 @@ impl<'d> Wanted<'d> {
                     media: media_of(def, path)?,
                     extension: path.extension().map(str::to_lowercase),
                     extent: &def.extent,
+                    optional: !def.required(),
                     placeholder: placeholder?,
                     anchor,
                 })
@@ -82,6 +85,7 @@ impl<'d> Wanted<'d> {
                     media,
                     extension: made.path.extension().map(str::to_lowercase),
                     extent: &out.extent,
+                    optional: false,
                     anchor: declared.anchor.clone(),
                 })
             }
@@ -131,7 +135,8 @@ impl<'d> Wanted<'d> {
             // Only its label is drawn, over what is there.
             _ => (None, None),
         };
-        Drawing { name: &self.name, color, words, size: self.size(declared) }.to_string()
+        let name = (!self.optional).then_some(self.name.as_str());
+        Drawing { name, color, words, size: self.size(declared) }.to_string()
     }
 
     fn picture(&self, declared: &Declared, extension: Option<&str>) -> Node {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::codes::{
-    BAD_GLOB, EMPTY_GLOB, EMPTY_LIST, EMPTY_REFERENCE, MISSING_FILE, NOT_A_TREE, OUTPUT_AS_SOURCE,
-    TOO_MANY_FILES, UNKNOWN_LABEL, UNKNOWN_OUTPUT, UNKNOWN_PACKAGE, WRONG_KIND, WRONG_MEDIA,
+    BAD_GLOB, BAD_PLACEHOLDER, EMPTY_GLOB, EMPTY_LIST, EMPTY_REFERENCE, MISSING_FILE, NOT_A_TREE,
+    OUTPUT_AS_SOURCE, TOO_MANY_FILES, UNKNOWN_LABEL, UNKNOWN_OUTPUT, UNKNOWN_PACKAGE, WRONG_KIND,
+    WRONG_MEDIA,
 };
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Diagnostic, Spot};
@@ -112,6 +113,10 @@ impl<'a> Files<'a> {
     fn of_use(&mut self, attr: &AttrDef, file: &FileUse) -> Vec<Found> {
         let before = self.problems.count();
         let mut found: Vec<Found> = match &file.what {
+            FileName::Path(path) if self.is_placeholder(path) => {
+                self.problems.push(misplaced(path, &file.anchor));
+                Vec::new()
+            }
             FileName::Path(path) => match placeholder::stands_in(attr, file, path, self.scope) {
                 Some(placeholder) if self.scope.source(path) == SourceKind::Absent => {
                     self.stand_in(attr, path, &placeholder, &file.anchor).into_iter().collect()
@@ -135,6 +140,13 @@ impl<'a> Files<'a> {
             }
         }
         found
+    }
+
+    /// Whether there is no file at `path`, and its name is written as a placeholder is.
+    fn is_placeholder(&self, path: &WsPath) -> bool {
+        let kinds = ["color:", "image:", "text:", "silence:"];
+        let is_one = kinds.iter().any(|kind| path.name().starts_with(kind));
+        is_one && self.scope.source(path) == SourceKind::Absent
     }
 
     /// What `placeholder` is for the missing file at `path`.
@@ -441,6 +453,20 @@ fn emptied(attr: &AttrDef, anchor: &Anchor) -> Diagnostic {
     let message = format!("every element of `{}` is missing and left out", attr.name);
     let problem = Diagnostic::error(EMPTY_LIST, message).at(anchor);
     problem.hint("put one of the files in place, or let something stand in for it")
+}
+
+/// The problem of a placeholder in the place of the file that it would stand for.
+fn misplaced(path: &WsPath, anchor: &Anchor) -> Diagnostic {
+    let name = path.name();
+    let message = format!("`{name}` is a placeholder, and this is the place of a file");
+    let hint = match name.starts_with("color:") {
+        true => {
+            "name the file, and give it `placeholder=` beside it; for a plain colour instead of a \
+             picture, leave the picture out and set the rule's own colour, as `background-color`"
+        }
+        false => "name the file, and give it `placeholder=` beside it",
+    };
+    Diagnostic::error(BAD_PLACEHOLDER, message).at(anchor).hint(hint)
 }
 
 fn of_provided(provided: &Provided, anchor: &Anchor) -> Found {

@@ -180,6 +180,16 @@ pub enum OverrideError {
     },
 }
 
+/// The values of a list with commas, in brackets or not; what has a comma of its own stands in quotes.
+pub fn listed(text: &str) -> Vec<String> {
+    let text = text.trim();
+    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    if inner.trim().is_empty() {
+        return Vec::new();
+    }
+    split_quoted(inner).into_iter().map(unquoted).collect()
+}
+
 /// The values that an override means for a variable of this type. On a command line a list is
 /// written with commas, also in brackets, where spaces beside them count for nothing and what has a
 /// comma of its own stands in quotes.
@@ -195,8 +205,7 @@ pub(crate) fn override_values(def: &VarDef, set: &VarOverride) -> Result<Vec<Val
     let text = set.value.as_str();
     let bracketed = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     let pieces: Vec<String> = match (def.schema.shape, bracketed) {
-        (Shape::List, Some(inner)) if inner.trim().is_empty() => Vec::new(),
-        (Shape::List, Some(inner)) => split_quoted(inner).into_iter().map(unquoted).collect(),
+        (Shape::List, Some(_)) => listed(text),
         (Shape::List, None) if text.is_empty() => Vec::new(),
         (Shape::List, None) => text.split(',').map(str::to_owned).collect(),
         (Shape::Single | Shape::Map, _) => vec![text.to_owned()],
