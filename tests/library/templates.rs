@@ -197,6 +197,7 @@ fn every_choice_makes_a_package_without_problems() {
         for choice in [
             &["review=true"][..],
             &["review=true", "llm=replay"],
+            &["review=true", "llm=ollama"],
             &["use_avatar=true", "review=true", "demo_recordings=[demo.mp4]", "title=A \"title\""],
             &["custom_narration=code/mine.md", "llm=replay"],
         ] {
@@ -232,9 +233,9 @@ fn checkpoints_stop_a_film_that_is_to_be_reviewed() {
 fn an_engine_that_is_not_there_is_named() {
     let world = folder();
     let values = ["--var", "episode_number=1", "--var", "concepts=[a, b, c, d, e]"];
-    let args = [&["new", "shorts", "film", "--var", "llm=ollama"], &values[..]].concat();
+    let args = [&["new", "shorts", "film", "--var", "llm=gpt"], &values[..]].concat();
     let refused = world.run(&args).exits(2);
-    let _told = refused.says("`llm` cannot be `ollama`").says("one of `none`, `replay`");
+    let _told = refused.says("`llm` cannot be `gpt`").says("one of `none`, `replay`, `ollama`");
     assert!(!world.path("film").exists() && !world.path("WORKSPACE.kdl").exists());
 }
 
