@@ -13,12 +13,13 @@ use page::{Block, Command, Page};
 use session::Session;
 
 /// The pages that show commands; those of one list are run in one home folder, in this order.
-const PAGES: [&[&str]; 5] = [
+const PAGES: [&[&str]; 6] = [
     &["README.md"],
     &["docs/guide/week.md"],
     &["docs/guide/new.md"],
     &["docs/guide/tutorial.md", "docs/guide/why-plan-query.md", "docs/guide/store-and-sandbox.md"],
     &["docs/guide/import.md"],
+    &["docs/guide/services.md"],
 ];
 
 fn root() -> &'static Path {
@@ -48,6 +49,11 @@ fn templates_are_as_they_are_described() {
 #[test]
 fn workflows_are_imported_as_it_is_described() {
     run(PAGES[4]);
+}
+
+#[test]
+fn services_are_as_they_are_described() {
+    run(PAGES[5]);
 }
 
 #[test]

@@ -18,11 +18,13 @@ impl Making<'_> {
         }
     }
 
-    fn service(&mut self, at: usize, service: &Service) {
+    /// Notes what a step says of the service that is called `name` here.
+    fn service(&mut self, at: usize, name: &str, service: &Service) {
         if let Some(server) = &service.server {
             let server = self.workflow.resolved(server);
             let text = format!(
-                "`server` is left out: where services are is no part of a package ({server})"
+                "`server` is left out: where services are is said in `services` of WORKSPACE.kdl, as \
+                 `{name} url=\"{server}\"`"
             );
             self.note(at, text);
         }
@@ -99,7 +101,7 @@ impl Making<'_> {
                         see `voice`";
             self.note(at, text);
         }
-        self.service(at, &tts.service);
+        self.service(at, "voxcpm", &tts.service);
         self.made(at, target, &tts.output);
     }
 
@@ -119,7 +121,7 @@ impl Making<'_> {
         target = target.maybe("width", frame.width.map(Value::Int));
         target = target.maybe("height", frame.height.map(Value::Int));
         let target = self.seeded(at, target, seed);
-        self.service(at, service);
+        self.service(at, "comfyui", service);
         self.made(at, target, output);
     }
 
@@ -141,7 +143,7 @@ impl Making<'_> {
             self.note(at, text);
         }
         let target = self.seeded(at, target, motion.seed);
-        self.service(at, &motion.service);
+        self.service(at, "comfyui", &motion.service);
         self.made(at, target, &motion.output);
     }
 
@@ -168,7 +170,7 @@ impl Making<'_> {
             target = target.with("cfg", Value::Float(scene.cfg));
         }
         let target = self.seeded(at, target, scene.seed);
-        self.service(at, &scene.service);
+        self.service(at, "comfyui", &scene.service);
         self.made(at, target, &scene.output);
     }
 
@@ -233,7 +235,7 @@ impl Making<'_> {
             let text = "no vision model is asked: frames are measured, until there are `answers`";
             self.note(at, text);
         }
-        self.service(at, &audit.service);
+        self.service(at, "ollama", &audit.service);
         self.made(at, target, &audit.output);
     }
 }
