@@ -144,9 +144,9 @@ pub(crate) fn needs(db: &Database, targets: &[Label]) -> Needs {
     let mut needs = Needs::default();
     let mut next: Vec<Target> = targets.iter().map(|label| db.target(label)).collect();
     let (mut seen, mut fan_outs) = (HashSet::new(), HashSet::new());
-    let mut add = |declared: &Declared, command: Option<&Command>| {
+    let mut add = |label: &Label, declared: &Declared, command: Option<&Command>| {
         if declared.runs() {
-            needs.add(&declared.label, rules::needs(declared, workspace), command);
+            needs.add(label, rules::needs(declared, workspace), command);
         }
     };
     let mut unexpanded = Vec::new();
@@ -157,7 +157,7 @@ pub(crate) fn needs(db: &Database, targets: &[Label]) -> Needs {
         next.extend(references(db, target).iter().map(|(label, _)| db.target(label)));
         if let Some(declared) = &declared(db, target).value {
             let task = task(db, target).value.as_deref();
-            add(declared, task.map(|task| &task.command));
+            add(&declared.label, declared, task.map(|task| &task.command));
         }
         let Some(Named::Waiting(after)) = named(db, target) else { continue };
         let Some((label, sketch)) = sketched(db, target.label(db)) else { continue };
@@ -165,7 +165,7 @@ pub(crate) fn needs(db: &Database, targets: &[Label]) -> Needs {
             continue;
         }
         for declared in &sketch.members {
-            add(declared, None);
+            add(&label, declared, None);
             let references = vwfb_rules::references(declared);
             next.extend(references.iter().map(|(label, _)| db.target(label)));
         }
