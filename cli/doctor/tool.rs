@@ -40,6 +40,9 @@ pub(super) struct Program {
     pub(super) name: String,
     pub(super) path: Option<PathBuf>,
     pub(super) version: Option<String>,
+    /// Whether it may be asked for its version.
+    #[serde(skip)]
+    may_run: bool,
 }
 
 /// A file or folder that it reads.
@@ -53,14 +56,12 @@ pub(super) struct Data {
 pub(super) fn look(needs: &Needs, tools: &Tools, root: Option<&Path>) -> Vec<Tool> {
     let mut found: Vec<Tool> =
         needs.tools.iter().map(|(def, need)| tool(def, need, tools, root)).collect();
-    // Programs of the workspace are a task's work, and may take `--version` for a name.
-    let own = |program: &Program| program.name.starts_with("//");
-    let programs = || found.iter().flat_map(|tool| &tool.programs).filter(|it| !own(it));
+    let programs = || found.iter().flat_map(|tool| &tool.programs).filter(|it| it.may_run);
     let paths: BTreeSet<PathBuf> = programs().filter_map(|it| it.path.clone()).collect();
     let paths: Vec<PathBuf> = paths.into_iter().collect();
     let told = versions(&paths);
     for tool in &mut found {
-        for program in tool.programs.iter_mut().filter(|it| !own(it)) {
+        for program in tool.programs.iter_mut().filter(|it| it.may_run) {
             let at = program.path.as_ref().and_then(|path| paths.binary_search(path).ok());
             program.version = at.and_then(|at| told[at].clone());
         }
@@ -78,10 +79,14 @@ fn tool(def: &ToolDef, need: &ToolNeed, tools: &Tools, root: Option<&Path>) -> T
         Ok(closure) => closure.programs.get(name).cloned(),
         Err(_) => place(name, root),
     };
-    let programs: Vec<Program> = names
-        .iter()
-        .map(|name| Program { path: path(name), name: name.clone(), version: None })
-        .collect();
+    let program = |name: &String| {
+        let path = path(name);
+        // A workspace's own are a task's work, and may take `--version` for a name.
+        let is_own = path.as_deref().zip(root).is_some_and(|(path, root)| path.starts_with(root));
+        let may_run = !is_own && !need.refused.contains(name);
+        Program { name: name.clone(), path, version: None, may_run }
+    };
+    let programs: Vec<Program> = names.iter().map(program).collect();
     let is_there = |path: &String| closure.is_ok() || Path::new(path).exists();
     let data: Vec<Data> =
         def.data.iter().map(|path| Data { found: is_there(path), path: path.clone() }).collect();

@@ -14,6 +14,9 @@ use crate::build::cores;
 /// How long a program may take to say it.
 const LIMIT: Duration = Duration::from_secs(2);
 
+/// How long all of them may take.
+const LIMIT_OF_ALL: Duration = Duration::from_secs(6);
+
 /// More of a line is not about the version.
 const MOST: usize = 60;
 
@@ -35,13 +38,14 @@ const ASKED: [(&str, Option<&str>); 11] = [
 /// The version of each of these programs.
 pub(super) fn versions(programs: &[PathBuf]) -> Vec<Option<String>> {
     let mut versions = vec![None; programs.len()];
+    let end = Instant::now() + LIMIT_OF_ALL;
     let work = Mutex::new(programs.iter().zip(&mut versions));
     thread::scope(|scope| {
         for _ in 0..cores().min(programs.len()) {
             scope.spawn(|| {
                 let next = || work.lock().ok()?.next();
                 while let Some((program, place)) = next() {
-                    *place = version(program);
+                    *place = version(program, end);
                 }
             });
         }
@@ -49,14 +53,14 @@ pub(super) fn versions(programs: &[PathBuf]) -> Vec<Option<String>> {
     versions
 }
 
-fn version(program: &Path) -> Option<String> {
+fn version(program: &Path, end: Instant) -> Option<String> {
     let name = program.file_name()?.to_str()?;
     let asked = ASKED.iter().find(|(known, _)| *known == name);
     let mut command = Command::new(program);
     command.arg(asked.map_or(Some("--version"), |(_, argument)| *argument)?);
     // It is to find nothing to do, and nothing to write to.
     command.current_dir("/").env_clear().env("PATH", SEARCH_PATH.join(":")).env("LC_ALL", "C");
-    let said = said(command, Instant::now() + LIMIT)?;
+    let said = said(command, end.min(Instant::now() + LIMIT))?;
     let text = said.text.replace(&*program.to_string_lossy(), name);
     if said.well { line(&text) } else { None }
 }
