@@ -22,7 +22,7 @@ pub(crate) use people::{
     AboutArgs, ApproveArgs, DecisionsArgs, DiffArgs, EditArgs, PreviewArgs, RedoArgs, RejectArgs,
     ReviewArgs, StatusArgs, UndoArgs, VersionArgs, VersionsArgs,
 };
-pub(crate) use service::SettleArgs;
+pub(crate) use service::{DoctorArgs, SettleArgs};
 
 /// Builds films, pictures, audio and other generated media from rule files.
 ///
@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Report everything that is wrong with rule files, without running anything
     Check(CheckArgs),
+    /// Say which tools and services targets need, whether each is there, and what to type if not
+    Doctor(DoctorArgs),
     /// Say which component of which key changed since a target's last success
     Why(WhyArgs),
     /// Say in one screen what is done, provisional, stale, waiting, failed and chosen, and what is next

@@ -38,7 +38,7 @@ _vwfb_labels() {
 "#;
 
 const FISH_LABELS: &str = r#"
-complete -c vwfb -n "__fish_seen_subcommand_from build plan query check why expand log clean status preview approve reject review versions takes diff edit pin unpin restore redo pick settle" \
+complete -c vwfb -n "__fish_seen_subcommand_from build plan query check doctor why expand log clean status preview approve reject review versions takes diff edit pin unpin restore redo pick settle" \
     -a "(vwfb __complete (commandline -ct) 2>/dev/null)"
 "#;
 

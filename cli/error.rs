@@ -32,7 +32,7 @@ impl Exit {
     pub(crate) const USAGE: Self = Self(2);
     /// The workspace is not understood.
     pub(crate) const INPUT: Self = Self(3);
-    /// The machine stands in the way: the disk, the store, a missing tool, the kernel.
+    /// The machine stands in the way: the disk, the store, a missing tool or service, the kernel.
     pub(crate) const ENVIRONMENT: Self = Self(4);
     /// A build waits for people.
     pub(crate) const WAITING: Self = Self(5);

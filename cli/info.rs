@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use vwfb_engine::platform::{cpu_level, platform};
-use vwfb_engine::tools::KIT;
 use vwfb_engine::workspace::WORKSPACE_FILE;
 use vwfb_exec::{Level, SEARCH_PATH};
 use vwfb_rules::label::WsPath;
@@ -18,6 +16,7 @@ use vwfb_rules::workspace::WorkspaceDef;
 use crate::args::InfoArgs;
 use crate::build::cores;
 use crate::error::{CommandError, Exit};
+use crate::locate::program;
 use crate::session::Context;
 
 /// A program with where it is.
@@ -93,20 +92,10 @@ fn tools(workspace: Option<&WorkspaceDef>) -> Vec<Tool> {
     // What a target names itself is no program.
     let programs = programs.filter(|tool| tool.attribute().is_none());
     names.extend(programs.map(|tool| tool.name.clone()));
-    names.into_iter().map(|name| (name.clone(), found(&name))).collect()
+    names.into_iter().map(|name| (name.clone(), program(&name))).collect()
 }
 
 fn built_in(name: &str) -> Option<RuleFile> {
     let file = WsPath::new(name).ok()?;
     Some(vwfb_rules::rule_file(&file, library::source(&file)?).value)
-}
-
-fn found(name: &str) -> Option<PathBuf> {
-    // Our own comes with vwfb.
-    let own = (name == KIT).then(|| std::env::current_exe().ok()?.parent().map(Path::to_owned));
-    let folders = own.flatten().into_iter().chain(SEARCH_PATH.iter().map(PathBuf::from));
-    folders.map(|folder| folder.join(name)).find(|path| {
-        fs::metadata(path)
-            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-    })
 }

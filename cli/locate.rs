@@ -1,10 +1,13 @@
-//! Finds the current folder, the workspace around it, and the store.
+//! Finds the current folder, the workspace around it, the store, and programs.
 
 use std::env;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use vwfb_engine::tools::KIT;
 use vwfb_engine::workspace::WORKSPACE_FILE;
+use vwfb_exec::SEARCH_PATH;
 use vwfb_rules::label::WsPath;
 
 use crate::args::GlobalArgs;
@@ -91,6 +94,18 @@ pub(crate) fn settings() -> Option<PathBuf> {
     let settings = set("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
     let settings = settings.or_else(|| set("HOME").map(|home| home.join(".config")))?;
     Some(settings.join("vwfb"))
+}
+
+/// Where tasks find the program of that name; our own comes with vwfb.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let own = (name == KIT).then(|| Some(env::current_exe().ok()?.parent()?.to_owned()));
+    let folders = own.flatten().into_iter().chain(SEARCH_PATH.iter().map(PathBuf::from));
+    folders.map(|folder| folder.join(name)).find(|path| is_program(path))
+}
+
+/// Whether a file can be started.
+pub(crate) fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]

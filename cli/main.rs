@@ -32,6 +32,7 @@ mod completions;
 mod decide;
 mod decisions;
 mod docs;
+mod doctor;
 mod expand;
 mod explain;
 mod fmt;
@@ -117,6 +118,7 @@ fn dispatch(ctx: &Context, command: &Command) -> Result<Exit, CommandError> {
         Command::Plan(args) => timings::around(ctx, &args.timings, || plan::run(ctx, args)),
         Command::Query(args) => timings::around(ctx, &args.timings, || query::run(ctx, args)),
         Command::Check(args) => timings::around(ctx, &args.timings, || check::run(ctx, args)),
+        Command::Doctor(args) => doctor::run(ctx, args),
         Command::Why(args) => timings::around(ctx, &args.timings, || why::run(ctx, args)),
         Command::Status(args) => status::run(ctx, args),
         Command::Preview(args) => preview::run(ctx, args),

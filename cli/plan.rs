@@ -114,7 +114,7 @@ fn sums(outlook: &Outlook) -> Vec<String> {
 }
 
 /// Shorter work is not worth a line.
-const TOLD: Duration = Duration::from_secs(10);
+const TOLD: Duration = Duration::from_secs(60);
 
 #[derive(Serialize)]
 struct JsonTask {

@@ -88,6 +88,15 @@ impl Ui {
 
     /// `text` in a style, where there is colour.
     pub(crate) fn styled(&self, style: Style, text: impl Display) -> String {
+        Self::painted(self.color, style, text)
+    }
+
+    /// The same for a part of a result, which goes to standard output.
+    pub(crate) fn styled_result(&self, style: Style, text: impl Display) -> String {
+        Self::painted(self.result_color, style, text)
+    }
+
+    fn painted(color: bool, style: Style, text: impl Display) -> String {
         let code = match style {
             Style::Error => "1;31",
             Style::Warning => "1;33",
@@ -95,7 +104,7 @@ impl Ui {
             Style::Good => "32",
             Style::Dim => "2",
         };
-        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+        if color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
     }
 
     /// Writes a result, as it is.

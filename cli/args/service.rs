@@ -1,6 +1,22 @@
-//! The arguments of the commands about services.
+//! The arguments of the commands about services and tools.
 
 use clap::{Args, ValueHint};
+
+use super::VarArgs;
+
+/// `vwfb doctor`
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Targets: //package:target, :target, //package, //...; all by default
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// The values of variables.
+    #[command(flatten)]
+    pub(crate) vars: VarArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// `vwfb settle`
 #[derive(Debug, Args)]

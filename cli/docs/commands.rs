@@ -24,7 +24,7 @@ const EXIT_CODES: &str = "\
 | 1 | a task failed, or `fmt --check` or `cache verify` found something |
 | 2 | the command line is not understood |
 | 3 | the workspace is not understood |
-| 4 | the machine stands in the way: the disk, the store, a missing tool, the kernel |
+| 4 | the machine stands in the way: the disk, the store, a missing tool or service, the kernel |
 | 5 | a build waits for people, or a decision is about what is not there any more |
 | 70 | a bug in vwfb |
 | 130, 143 | cancelled by Ctrl-C or SIGTERM |

@@ -28,6 +28,7 @@ pub mod forecast;
 pub mod keep;
 pub mod log;
 pub mod names;
+pub mod needs;
 pub mod people;
 mod pins;
 pub mod platform;

@@ -20,8 +20,8 @@ use vwfb_rules::vars::Vars;
 
 pub use expansion::Expansion;
 pub(crate) use expansion::expansion;
-pub(crate) use sketch::ways_to;
 use sketch::{sketch, sketch_without_items};
+pub(crate) use sketch::{sketched, ways_to};
 
 use crate::ahead;
 use crate::db::{Database, Db, RuleText, Target};

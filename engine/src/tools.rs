@@ -59,6 +59,11 @@ impl Tools {
         Self { root, stamps, known: Mutex::default() }
     }
 
+    /// The tools that can be declared outside of workspaces.
+    pub fn of_machine() -> Self {
+        Self::new(PathBuf::from("/"), Arc::new(Stamps::new(Arc::new(()))))
+    }
+
     /// The closure of `tool`.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ use crate::forecast::{Outlook, expand_known, forecast};
 use crate::graph::TaskGraph;
 use crate::keep::Keep;
 use crate::names::{Expansion, expansion, is_open, waits_for};
+use crate::needs::{Needs, needs};
 use crate::package::workspace;
 use crate::people::{People, PeopleError, Said};
 use crate::pins::Pinning;
@@ -243,6 +244,11 @@ impl Workspace {
     /// The targets that `patterns` mean, and what is wrong with them and all they need.
     pub fn load(&self, patterns: &[Pattern]) -> Loaded {
         load(&self.db, patterns)
+    }
+
+    /// What `targets` and all they need ask of the machine and of services; they may have errors.
+    pub fn needs(&self, targets: &[Label]) -> Needs {
+        needs(&self.db, targets)
     }
 
     /// The database, for queries.

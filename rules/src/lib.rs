@@ -24,6 +24,7 @@ pub mod label;
 pub mod library;
 pub mod media;
 mod mentions;
+pub mod needs;
 mod outputs;
 pub mod package;
 pub mod package_template;

@@ -200,17 +200,13 @@ fn service(
     problems: &mut Problems,
 ) -> Option<Arc<ServiceUse>> {
     let declared = expansion.declared;
-    let named = declared.rule.service.as_ref()?;
-    let (name, anchor) = match named.attribute() {
-        Some(attr) => (declared.attrs.get(attr)?.text()?, &declared.anchor),
-        None => (named.name.clone(), &named.anchor),
-    };
+    let (name, anchor) = service_named(declared)?;
     let Some(def) = workspace.services.get(&name) else {
         let (message, hint) = service::unknown(&name, &workspace.services);
         problems.push(Diagnostic::error(UNKNOWN_SERVICE, message).at(anchor).hint(hint));
         return None;
     };
-    let model = declared.attrs.get("model").and_then(AttrValue::text);
+    let model = model_named(declared);
     let mut estimate = Estimate::default();
     for (quantity, template) in &declared.rule.estimate {
         let Some(text) = expansion.text(template) else { continue };
@@ -220,6 +216,20 @@ fn service(
         }
     }
     Some(Arc::new(ServiceUse { name, def: def.clone(), model, estimate }))
+}
+
+/// The name of the service that `declared` asks, and where that is said.
+pub(crate) fn service_named(declared: &Declared) -> Option<(String, &Anchor)> {
+    let named = declared.rule.service.as_ref()?;
+    match named.attribute() {
+        Some(attr) => Some((declared.attrs.get(attr)?.text()?, &declared.anchor)),
+        None => Some((named.name.clone(), &named.anchor)),
+    }
+}
+
+/// The model that `declared` asks a service for.
+pub(crate) fn model_named(declared: &Declared) -> Option<String> {
+    declared.attrs.get("model").and_then(AttrValue::text)
 }
 
 /// Whether what a person says changes what `rule` runs, with `env` beside its own.

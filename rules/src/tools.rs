@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::codes::TOOL_NOT_ALLOWED;
 use crate::declare::DeclaredTool;
-use crate::diagnostic::{Anchor, Diagnostic};
+use crate::diagnostic::Diagnostic;
 use crate::read::list;
 use crate::rule::ToolchainDef;
 use crate::task::ToolDef;
@@ -131,7 +131,7 @@ pub(crate) fn base() -> Arc<ToolDef> {
 }
 
 /// The tool that `name` means, given the toolchain of that name if there is one.
-pub(crate) fn tool(name: &str, toolchain: Option<&ToolchainDef>) -> Arc<ToolDef> {
+pub fn tool(name: &str, toolchain: Option<&ToolchainDef>) -> Arc<ToolDef> {
     match toolchain {
         Some(toolchain) => Arc::new(of_toolchain(toolchain)),
         None if is_base(name) => base(),
@@ -157,12 +157,19 @@ pub(crate) fn is_program(known: &str, program: &str) -> bool {
     known == program || known.rsplit('/').next() == Some(program)
 }
 
-/// The tools of a target as `workspace` has them, and those it does not allow.
-pub(crate) fn allowed(
-    tools: &[DeclaredTool],
-    workspace: &WorkspaceDef,
-    problems: &mut Vec<Diagnostic>,
-) -> Vec<Arc<ToolDef>> {
+/// A tool of a target as a workspace has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedTool<'d> {
+    /// What the target declares.
+    pub declared: &'d DeclaredTool,
+    /// The tool, which may be the workspace's own of that name.
+    pub tool: Arc<ToolDef>,
+    /// Those of its programs that the workspace does not allow.
+    pub refused: Vec<String>,
+}
+
+/// The tools that a target uses, of those that it declares, as `workspace` has them.
+pub fn used<'d>(tools: &'d [DeclaredTool], workspace: &WorkspaceDef) -> Vec<UsedTool<'d>> {
     let has_own = |name: &str| workspace.toolchains.iter().find(|own| own.name == name);
     let known: Vec<Arc<ToolDef>> = tools
         .iter()
@@ -171,7 +178,7 @@ pub(crate) fn allowed(
             own.map_or_else(|| Arc::clone(&declared.tool), |own| Arc::new(of_toolchain(own)))
         })
         .collect();
-    let mut allowed = Vec::with_capacity(tools.len());
+    let mut used = Vec::with_capacity(tools.len());
     for (declared, tool) in tools.iter().zip(&known) {
         let provided = |other: &Arc<ToolDef>| {
             other != tool && other.programs.iter().any(|known| is_program(known, &tool.name))
@@ -179,26 +186,48 @@ pub(crate) fn allowed(
         if declared.implied && known.iter().any(provided) {
             continue;
         }
-        if !declared.trusted && has_own(&tool.name).is_none() {
-            problems.extend(not_allowed(tool, &declared.anchor, workspace));
-        }
-        allowed.push(Arc::clone(tool));
+        let refused = match declared.trusted || has_own(&tool.name).is_some() {
+            true => Vec::new(),
+            false => refused(tool, workspace),
+        };
+        used.push(UsedTool { declared, tool: Arc::clone(tool), refused });
     }
-    allowed
+    used
 }
 
-fn not_allowed(tool: &ToolDef, anchor: &Anchor, workspace: &WorkspaceDef) -> Option<Diagnostic> {
+/// The tools of a target as `workspace` has them, and those it does not allow.
+pub(crate) fn allowed(
+    tools: &[DeclaredTool],
+    workspace: &WorkspaceDef,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Arc<ToolDef>> {
+    let used = used(tools, workspace);
+    problems.extend(used.iter().filter_map(not_allowed));
+    used.into_iter().map(|used| used.tool).collect()
+}
+
+fn refused(tool: &ToolDef, workspace: &WorkspaceDef) -> Vec<String> {
     let refused = |name: &&String| !workspace.tools.contains(*name) && !is_base(name);
-    let refused: Vec<&str> = tool.programs.iter().filter(refused).map(String::as_str).collect();
+    tool.programs.iter().filter(refused).cloned().collect()
+}
+
+fn not_allowed(used: &UsedTool<'_>) -> Option<Diagnostic> {
+    let (tool, refused) = (&used.tool, &used.refused);
     let message = match refused.as_slice() {
         [] => return None,
         [only] if *only == tool.name => format!("the workspace does not allow the tool `{only}`"),
         programs => {
-            let programs = list(programs);
+            let programs: Vec<&str> = programs.iter().map(String::as_str).collect();
+            let programs = list(&programs);
             format!("the workspace does not allow {programs} of the toolchain `{}`", tool.name)
         }
     };
-    let words: Vec<String> = refused.iter().map(|program| format!("{program:?}")).collect();
-    let hint = format!("add `tools {{ allow {} }}` to WORKSPACE.kdl", words.join(" "));
-    Some(Diagnostic::error(TOOL_NOT_ALLOWED, message).at(anchor).hint(hint))
+    let hint = format!("add `{}` to WORKSPACE.kdl", allow(refused));
+    Some(Diagnostic::error(TOOL_NOT_ALLOWED, message).at(&used.declared.anchor).hint(hint))
+}
+
+/// The line of WORKSPACE.kdl that allows `programs`.
+pub fn allow(programs: &[String]) -> String {
+    let words: Vec<String> = programs.iter().map(|program| format!("{program:?}")).collect();
+    format!("tools {{ allow {} }}", words.join(" "))
 }

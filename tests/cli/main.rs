@@ -9,6 +9,7 @@ mod world;
 mod build;
 mod checkpoints;
 mod docs;
+mod doctor;
 mod events;
 mod exits;
 mod fan_out;

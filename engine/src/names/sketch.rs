@@ -9,7 +9,7 @@ use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
 use vwfb_rules::frame::Placed;
 use vwfb_rules::items::{ANY, Items, Source, any_item, are_files};
 use vwfb_rules::label::Label;
-use vwfb_rules::nearest;
+use vwfb_rules::{Declared, nearest};
 
 use super::{Opened, is_named, is_use, items, member, of_all, opened, template_of, vars_of};
 use crate::db::{Db, Target};
@@ -29,6 +29,41 @@ const ANYHOW: [Code; 10] = [
     codes::BAD_NODE,
 ];
 
+/// What shows of the targets of a fan-out whatever its items are.
+#[derive(Debug, Default)]
+pub(crate) struct Sketch {
+    /// What is wrong with them.
+    pub(crate) problems: Vec<Diagnostic>,
+    /// What they declare.
+    pub(crate) members: Vec<Arc<Declared>>,
+    /// Whether what some of them declare depends on the items.
+    pub(crate) is_partial: bool,
+}
+
+impl Sketch {
+    fn add(&mut self, other: Self) {
+        self.problems.extend(other.problems);
+        self.members.extend(other.members);
+        self.is_partial |= other.is_partial;
+    }
+}
+
+/// What shows of the targets of the first fan-out on the way to `label`, or that it is, whose items
+/// are not known; with its label.
+pub(crate) fn sketched(db: &dyn Db, label: &Label) -> Option<(Label, Sketch)> {
+    (0..label.steps.len()).find_map(|at| {
+        let of_all = of_all(label, at);
+        let (def, outer) = member(db, &of_all)?;
+        match &items(db, db.target(&of_all)).value {
+            Some(Items::In(source)) => {
+                let sketch = sketch_of_any(db, (&def, &outer), source.files == Some(true));
+                Some((of_all, sketch))
+            }
+            _ => None,
+        }
+    })
+}
+
 /// What is wrong with the targets of the fan-out `def` whose items are in `source` and not known,
 /// whatever these will be.
 pub(super) fn sketch(
@@ -36,7 +71,7 @@ pub(super) fn sketch(
     (def, outer): (&Arc<TargetDef>, &Opened),
     source: &Source,
 ) -> Vec<Diagnostic> {
-    sketch_of_any(db, (def, outer), source.files == Some(true))
+    sketch_of_any(db, (def, outer), source.files == Some(true)).problems
 }
 
 /// The same of a fan-out that has no items now.
@@ -45,30 +80,28 @@ pub(super) fn sketch_without_items(
     (def, outer): (&Arc<TargetDef>, &Opened),
 ) -> Vec<Diagnostic> {
     let is_off = def.fan_out.as_ref().is_some_and(|fan_out| fan_out.when.is_some());
-    if is_off { Vec::new() } else { sketch_of_any(db, (def, outer), are_files(def)) }
+    if is_off { Vec::new() } else { sketch_of_any(db, (def, outer), are_files(def)).problems }
 }
 
-fn sketch_of_any(
-    db: &dyn Db,
-    (def, outer): (&Arc<TargetDef>, &Opened),
-    are_files: bool,
-) -> Vec<Diagnostic> {
+fn sketch_of_any(db: &dyn Db, (def, outer): (&Arc<TargetDef>, &Opened), are_files: bool) -> Sketch {
     let item = any_item(def, are_files);
-    let (Some(fan_out), Some(item)) = (&def.fan_out, item) else { return Vec::new() };
+    let (Some(fan_out), Some(item)) = (&def.fan_out, item) else {
+        return Sketch { is_partial: true, ..Sketch::default() };
+    };
     let frame = outer.frame.inside((&def.name, Some(&item.id)), &fan_out.block, item.bindings);
     let block = Arc::clone(&fan_out.block);
     sketch_of_block(db, &Opened { block, frame: Arc::new(frame) })
 }
 
-/// What is wrong with the members of a block that stands for any of its kind.
-fn sketch_of_block(db: &dyn Db, opened: &Opened) -> Vec<Diagnostic> {
+/// What shows of the members of a block that stands for any of its kind.
+fn sketch_of_block(db: &dyn Db, opened: &Opened) -> Sketch {
     let Opened { block, frame } = opened;
     let (rules, vars) = (&rule_table(db, db.rule_text(&frame.file)).value, vars_of(db, frame));
     let anyhow = |problem: &Diagnostic| ANYHOW.contains(&problem.code);
-    let mut problems = Vec::new();
+    let mut sketch = Sketch::default();
     for member in &block.members {
         if member.fan_out.is_some() {
-            problems.extend(sketch_of_any(db, (member, opened), are_files(member)));
+            sketch.add(sketch_of_any(db, (member, opened), are_files(member)));
             continue;
         }
         let label = frame.member(&member.name, None);
@@ -76,26 +109,30 @@ fn sketch_of_block(db: &dyn Db, opened: &Opened) -> Vec<Diagnostic> {
         if let Some(template) = template_of(db, member, frame) {
             let Checked { value, problems: found } =
                 vwfb_rules::template::expand(&placed, template, vars);
-            problems.extend(found.into_iter().filter(anyhow));
+            sketch.is_partial |= value.is_none() && !found.is_empty();
+            sketch.problems.extend(found.into_iter().filter(anyhow));
             if let Some(inside) = value {
                 let block = Arc::clone(&template.block);
                 let inside = Opened { block, frame: Arc::new(inside) };
-                problems.extend(sketch_of_block(db, &inside));
+                sketch.add(sketch_of_block(db, &inside));
             }
             continue;
         }
         if is_use(db, member, frame) {
+            sketch.is_partial = true;
             continue;
         }
         let checked = vwfb_rules::declare(&placed, rules, vars);
-        problems.extend(checked.problems.into_iter().filter(anyhow));
+        sketch.is_partial |= checked.value.is_none() && !checked.problems.is_empty();
+        sketch.problems.extend(checked.problems.into_iter().filter(anyhow));
         let Some(declared) = checked.value else { continue };
         for (label, anchor) in vwfb_rules::references(&declared) {
             let named = (&label, &anchor);
-            problems.extend(unknown_member(db, block, named, &declared.label));
+            sketch.problems.extend(unknown_member(db, block, named, &declared.label));
         }
+        sketch.members.push(declared);
     }
-    problems
+    sketch
 }
 
 /// The problem of a reference to a target that there is not, whatever `from` stands for, which is a
