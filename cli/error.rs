@@ -368,9 +368,9 @@ impl CommandError {
             | Self::FolderName { .. }
             | Self::VarsFile { .. }
             | Self::Read { .. } => Exit::INPUT,
-            Self::Settle(SettleError::NothingOpen(_)) => Exit::FAILED,
-            Self::Settle(SettleError::Several { .. }) => Exit::USAGE,
-            Self::Settle(SettleError::Io(_))
+            Self::Settle(SettleError::NothingOpen(_) | SettleError::Running(_)) => Exit::FAILED,
+            Self::Settle(SettleError::Several { .. } | SettleError::NoJobs { .. }) => Exit::USAGE,
+            Self::Settle(SettleError::Io(_) | SettleError::Lock(_) | SettleError::Spending(_))
             | Self::NoCache
             | Self::Open(_)
             | Self::OpenStore(_)

@@ -1,7 +1,11 @@
 //! `vwfb settle`: what services were asked and did not answer.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
+use vwfb_cas::{ActionKey, KeyLock};
 use vwfb_engine::desk::submission::{Stage, Submission};
+use vwfb_engine::spending::SpendingError;
 
 use crate::args::{SettleArgs, VarArgs};
 use crate::error::{CommandError, Exit};
@@ -22,9 +26,24 @@ pub(crate) enum SettleError {
         /// How many.
         count: usize,
     },
+    /// A build is asking it now.
+    #[error("a build asks it for `{0}` now: wait for that, or stop it first")]
+    Running(String),
+    /// The service has no jobs.
+    #[error("`{service}` answers at once and has no jobs that could be waited for")]
+    NoJobs {
+        /// The service.
+        service: String,
+    },
     /// The records cannot be read or written.
     #[error("cannot use what is written down in `.vwfb/submissions`")]
     Io(#[from] std::io::Error),
+    /// The store cannot be asked who works on it.
+    #[error("the store cannot be used: {0}")]
+    Lock(String),
+    /// What was spent cannot be noted.
+    #[error(transparent)]
+    Spending(#[from] SpendingError),
 }
 
 /// A question as JSON.
@@ -51,11 +70,19 @@ pub(crate) fn run(ctx: &Context, args: &SettleArgs) -> Result<Exit, CommandError
             return Err(SettleError::NothingOpen(label).into());
         }
     }
-    session.close();
+    let settles = args.again || args.job.is_some();
+    // Nobody asks meanwhile: what asks holds these.
+    let _locks = if settles { locks(&session, &open)? } else { Vec::new() };
     let settled = match (&args.job, open.as_slice()) {
         _ if args.again => {
             open.iter().try_for_each(Submission::forget).map_err(SettleError::Io)?;
+            for key in open.iter().filter_map(Submission::key) {
+                session.workspace.spending().give_up(key).map_err(SettleError::Spending)?;
+            }
             "asks again"
+        }
+        (Some(_), [only]) if !only.has_jobs() => {
+            return Err(SettleError::NoJobs { service: only.service.clone() }.into());
         }
         (Some(job), [only]) => {
             only.has_job(job).map_err(SettleError::Io)?;
@@ -69,6 +96,19 @@ pub(crate) fn run(ctx: &Context, args: &SettleArgs) -> Result<Exit, CommandError
     };
     ctx.ui.status(format_args!("the next build of {} {settled}", open[0].label));
     Ok(Exit::SUCCESS)
+}
+
+/// The right to ask what is open, of each.
+fn locks(session: &Session, open: &[Submission]) -> Result<Vec<KeyLock>, CommandError> {
+    let locks = session.workspace.store().key_locks();
+    let keys: BTreeSet<ActionKey> = open.iter().filter_map(Submission::key).collect();
+    let mut held = Vec::new();
+    for key in keys {
+        let lock = locks.try_lock(key).map_err(|error| SettleError::Lock(error.to_string()))?;
+        let running = || SettleError::Running(open[0].label.clone());
+        held.push(lock.ok_or_else(running)?);
+    }
+    Ok(held)
 }
 
 fn list(ctx: &Context, args: &SettleArgs, open: &[Submission]) -> Result<Exit, CommandError> {

@@ -343,8 +343,11 @@ impl<'a> Build<'a> {
                 self.release(job.id);
                 if let Err(error) = self.reckon(&job, &ending) {
                     self.run.environment_failed = true;
-                    self.run.fail(job.id, Failed::because(chain(&error).into()));
-                    return;
+                    // What was made is kept, and a panic goes on.
+                    if !matches!(ending, Ending::Ran(_) | Ending::Panicked(_)) {
+                        self.run.fail(job.id, Failed::because(chain(&error).into()));
+                        return;
+                    }
                 }
                 self.end(job.id, job.key, ending, took);
             }
@@ -360,6 +363,8 @@ impl<'a> Build<'a> {
             service: service.name.clone(),
             at_ms: ground.now_ms,
             expected: service.expected(),
+            priced: !service.def.prices.is_empty(),
+            open: ground.desk.open_submission(key).is_some(),
         };
         match self.purse.ask(id, &question, ground.spending) {
             Ok(Leave::Granted) => return true,
@@ -385,12 +390,12 @@ impl<'a> Build<'a> {
         }
         let Some(service) = self.run.def(job.id).service.clone() else { return Ok(()) };
         let (desk, spending) = (self.run.ground.desk, self.run.ground.spending);
-        let (asked, usage) = (job.id, desk.usage(job.key));
+        let (asked, usage) = (job.id, desk.take_usage(job.key));
         let has_answer = matches!(ending, Ending::Ran(_));
+        let stays = !has_answer && desk.open_submission(job.key).is_some();
         if has_answer || usage.is_some() {
-            self.purse.paid(asked, (&service, usage), spending)?;
+            self.purse.paid(asked, (&service, usage), stays, spending)?;
         } else {
-            let stays = desk.open_submission(job.key).is_some();
             self.purse.unpaid(asked, stays, spending)?;
         }
         if has_answer {
@@ -475,8 +480,11 @@ impl<'a> Build<'a> {
         let ground = &self.run.ground;
         let db: &dyn Db = &*ground.db;
         let def = self.run.def(id);
-        let asked = def.service.is_some() && matches!(failure.cause, Cause::Exit { .. });
-        if asked && let Some(open) = ground.desk.open_submission(self.run.keyed(id).key) {
+        let ran = !matches!(failure.cause, Cause::Cancelled);
+        if def.service.is_some()
+            && ran
+            && let Some(open) = ground.desk.open_submission(self.run.keyed(id).key)
+        {
             return Some(open.advice());
         }
         let log = failure.log.and_then(|log| log::tail(ground.store, log).ok());

@@ -23,6 +23,10 @@ use submission::{Submission, Task, Usage};
 
 /// The folder of submissions in `.vwfb`.
 const FOLDER: &str = "submissions";
+/// The folder in that of a task in which its client writes.
+const CLIENT: &str = "client";
+/// The file beside it with the answers that are booked.
+const BOOKED: &str = "booked";
 /// The file of services in a person's settings.
 const SERVICES_FILE: &str = "services.kdl";
 
@@ -72,11 +76,19 @@ pub struct Variables {
 
 /// The ledger of a task, and those in it of a task that asks several things.
 fn ledgers(ledger: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(ledger).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut all: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    let entries = fs::read_dir(ledger).into_iter().flatten().flatten();
+    // A link that leads to a folder is none.
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut all: Vec<PathBuf> = folders.map(|entry| entry.path()).collect();
     all.sort();
     all.insert(0, ledger.to_owned());
     all
+}
+
+/// What was asked for the action whose folder this is.
+fn all_in(folder: &Path) -> Vec<Submission> {
+    let ledgers = ledgers(&folder.join(CLIENT));
+    ledgers.iter().filter_map(|ledger| Submission::read(folder, ledger)).collect()
 }
 
 impl Desk {
@@ -116,8 +128,9 @@ impl Desk {
         let of_person = of_person.as_ref().map_err(|why| GrantError::Services(why.clone()))?;
         let mut known = service.def.clone();
         if let Some(own) = of_person.get(&service.name) {
-            // What keys know it by is the workspace's to say.
-            known.overlay(&ServiceDef { version: None, ..own.clone() });
+            // What keys know it by, and what it costs, is the workspace's to say.
+            let (version, prices) = (None, Vec::new());
+            known.overlay(&ServiceDef { version, prices, ..own.clone() });
         }
         Ok(known)
     }
@@ -131,9 +144,9 @@ impl Desk {
         let known = self.known(service)?;
         let Variables { mut env, secret } = self.variables(&service.name, &known)?;
         env.insert("VWFB_SERVICE_KEY".to_owned(), key.0.to_hex());
-        let ledger = self.ledger(key);
+        let (folder, ledger) = (self.task_folder(key), self.ledger(key));
         let task = Task { label: label.to_string(), service: service.name.clone() };
-        let opened = fs::create_dir_all(&ledger).and_then(|()| task.write(&ledger));
+        let opened = fs::create_dir_all(&ledger).and_then(|()| task.write(&folder));
         opened.map_err(|source| GrantError::Ledger { path: ledger.clone(), source })?;
         env.insert("VWFB_SERVICE_LEDGER".to_owned(), ledger.to_string_lossy().into_owned());
         Ok(ServiceGrant { env, secret, ledger })
@@ -161,13 +174,17 @@ impl Desk {
 
     /// The folder in which the client of the action with this key writes down what it asks.
     pub(crate) fn ledger(&self, key: ActionKey) -> PathBuf {
+        self.task_folder(key).join(CLIENT)
+    }
+
+    /// The folder of that action, in which only vwfb writes.
+    fn task_folder(&self, key: ActionKey) -> PathBuf {
         self.folder.join(key.0.to_hex())
     }
 
     /// What was asked for the action with this key and is not settled.
     pub(crate) fn open_submission(&self, key: ActionKey) -> Option<Submission> {
-        let ledgers = ledgers(&self.ledger(key));
-        ledgers.iter().filter_map(|ledger| Submission::read(ledger)).find(Submission::is_open)
+        all_in(&self.task_folder(key)).into_iter().find(Submission::is_open)
     }
 
     /// Everything that was asked and is not settled, oldest first.
@@ -182,26 +199,44 @@ impl Desk {
         };
         let mut found = Vec::new();
         for entry in entries {
-            let ledgers = ledgers(&entry?.path());
-            let open = ledgers.iter().filter_map(|ledger| Submission::read(ledger));
-            found.extend(open.filter(Submission::is_open));
+            found.extend(all_in(&entry?.path()).into_iter().filter(Submission::is_open));
         }
         found.sort_by(|one, other| (one.at_ms, &one.label).cmp(&(other.at_ms, &other.label)));
         Ok(found)
     }
 
-    /// What the clients of the action say that their answers took together.
-    pub(crate) fn usage(&self, key: ActionKey) -> Option<Usage> {
-        ledgers(&self.ledger(key))
-            .iter()
-            .filter_map(|ledger| Usage::read(ledger))
-            .reduce(Usage::and)
+    /// What the clients of the action say that their answers took together; of each answer once.
+    pub(crate) fn take_usage(&self, key: ActionKey) -> Option<Usage> {
+        let folder = self.task_folder(key);
+        let booked = submission::read(&folder.join(BOOKED)).unwrap_or_default();
+        let mut booked = String::from_utf8(booked).unwrap_or_default();
+        let mut all = None;
+        for ledger in ledgers(&folder.join(CLIENT)) {
+            let Some(usage) = Usage::read(&ledger) else { continue };
+            Usage::remove(&ledger);
+            // An answer that is used again has been booked.
+            let id = Submission::read(&folder, &ledger).and_then(|it| it.id);
+            if let Some(id) = &id {
+                if booked.lines().any(|known| known == id) {
+                    continue;
+                }
+                booked.push_str(id);
+                booked.push('\n');
+            }
+            all = Some(match all {
+                Some(before) => Usage::and(before, usage),
+                None => usage,
+            });
+        }
+        // Where that cannot be written an answer may be booked twice, which errs on the safe side.
+        let _unwritten = fs::write(folder.join(BOOKED), booked);
+        all
     }
 
     /// Forgets what was asked for the action with this key, whose result is kept.
     pub(crate) fn settled(&self, key: ActionKey) {
         // What cannot be removed is of a key that nobody asks for again.
-        let _left = fs::remove_dir_all(self.ledger(key));
+        let _left = fs::remove_dir_all(self.task_folder(key));
     }
 
     fn read_services(&self) -> Result<Services, String> {

@@ -1,6 +1,6 @@
 //! `vwfb plan`: what a build would do, without doing it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -149,15 +149,9 @@ pub(crate) fn forecast(ground: Ground<'_>, known: Known) -> Result<Outlook, Envi
         })
         .collect();
     let is_kept = |task: &Forecast| matches!(task.fate, Fate::Cached | Fate::Unchanged);
-    let sampled = graph.shape().tasks().zip(&fates).filter(|(id, _)| graph.is_sampled(*id));
-    let kept: Vec<ActionKey> =
-        sampled.filter(|(_, task)| is_kept(task)).filter_map(|(_, task)| task.key).collect();
-    let saved = match kept.is_empty() {
-        true => Money::ZERO,
-        false => {
-            run.ground.spending.of_keys(&kept).map_err(|error| EnvironmentError::of(&error))?
-        }
-    };
+    let kept: HashSet<ActionKey> =
+        fates.iter().filter(|task| is_kept(task)).filter_map(|task| task.key).collect();
+    let saved = run.ground.spending.of_keys(&kept).map_err(|error| EnvironmentError::of(&error))?;
     let state = run.ground.state;
     drop(run);
     for waiting in &graph.waiting {

@@ -3,12 +3,13 @@
 
 mod purse;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
-use vwfb_cas::ActionKey;
+use vwfb_cas::{ActionKey, Digest};
 use vwfb_rules::cost::{Budgets, Money};
 
 use crate::desk::submission::Usage;
@@ -51,6 +52,10 @@ pub(crate) struct Question {
     pub(crate) at_ms: i64,
     /// What it is expected to cost.
     pub(crate) expected: Money,
+    /// Whether it has a price at all.
+    pub(crate) priced: bool,
+    /// Whether it was asked before and is open, so that it is only waited for.
+    pub(crate) open: bool,
 }
 
 /// Why there is no money for a question.
@@ -75,7 +80,7 @@ impl Spending {
     }
 
     /// Puts aside what `question` is expected to cost, if `budgets` for a day and a target allow it.
-    /// What was put aside for the same question before is taken up.
+    /// What was put aside for the same question before is taken up if that is open still.
     pub(crate) fn reserve(
         &self,
         question: &Question,
@@ -85,9 +90,12 @@ impl Spending {
         let midnight = at_ms - at_ms.rem_euclid(DAY_MS);
         self.change(|db| {
             let open = "SELECT id FROM spending WHERE key = ?1 AND cost IS NULL";
-            if db.query_row(open, [&key.0.as_bytes()[..]], |_| Ok(())).optional()?.is_some() {
+            let aside = db.query_row(open, [&key.0.as_bytes()[..]], |_| Ok(())).optional()?;
+            if aside.is_some() && question.open {
                 return Ok(Ok(()));
             }
+            let delete = "DELETE FROM spending WHERE key = ?1 AND cost IS NULL";
+            db.execute(delete, [&key.0.as_bytes()[..]])?;
             let spent = |only: Option<&str>| -> rusqlite::Result<Money> {
                 let sum = "SELECT total(coalesce(cost, reserved)) FROM spending
                     WHERE at_ms >= ?1 AND (?2 IS NULL OR label = ?2)";
@@ -99,7 +107,7 @@ impl Spending {
             {
                 let Some(limit) = limit else { continue };
                 let left = limit.less(spent(only)?);
-                if *expected > left {
+                if *expected > left || (left == Money::ZERO && question.priced) {
                     return Ok(Err(Refused { budget, limit, left }));
                 }
             }
@@ -136,6 +144,25 @@ impl Spending {
         Ok(())
     }
 
+    /// Puts aside what `question` may still cost, whatever budgets say.
+    pub(crate) fn put_aside(&self, question: &Question) -> Result<(), SpendingError> {
+        self.change(|db| put_aside(db, question))
+    }
+
+    /// Counts what was put aside for the action with this key as spent: it may have been, and is asked
+    /// again.
+    ///
+    /// # Errors
+    /// If the record cannot be written.
+    pub fn give_up(&self, key: ActionKey) -> Result<(), SpendingError> {
+        if !self.path.exists() {
+            return Ok(());
+        }
+        let update = "UPDATE spending SET cost = reserved WHERE key = ?1 AND cost IS NULL";
+        self.change(|db| db.execute(update, [&key.0.as_bytes()[..]]))?;
+        Ok(())
+    }
+
     /// Frees what was put aside for a question that nobody answered and nobody will.
     pub(crate) fn release(&self, key: ActionKey) -> Result<(), SpendingError> {
         let delete = "DELETE FROM spending WHERE key = ?1 AND cost IS NULL";
@@ -147,17 +174,22 @@ impl Spending {
     ///
     /// # Errors
     /// If the record cannot be read.
-    pub fn of_keys(&self, keys: &[ActionKey]) -> Result<Money, SpendingError> {
-        if !self.path.exists() {
+    pub fn of_keys(&self, keys: &HashSet<ActionKey>) -> Result<Money, SpendingError> {
+        if keys.is_empty() || !self.path.exists() {
             return Ok(Money::ZERO);
         }
         self.change(|db| {
-            let mut sum = db.prepare("SELECT total(cost) FROM spending WHERE key = ?1")?;
-            let mut spent = 0.0;
-            for key in keys {
-                spent += sum.query_row([&key.0.as_bytes()[..]], |row| row.get::<_, f64>(0))?;
+            let mut rows = db.prepare("SELECT key, cost FROM spending WHERE cost IS NOT NULL")?;
+            let mut rows = rows.query([])?;
+            let mut spent: u64 = 0;
+            while let Some(row) = rows.next()? {
+                let (key, cost): (Vec<u8>, i64) = (row.get(0)?, row.get(1)?);
+                let key = <[u8; 32]>::try_from(key).map(Digest::from_bytes).map(ActionKey);
+                if key.is_ok_and(|key| keys.contains(&key)) {
+                    spent = spent.saturating_add(cost.unsigned_abs());
+                }
             }
-            Ok(Money(spent as u64))
+            Ok(Money(spent))
         })
     }
 
@@ -200,7 +232,7 @@ impl Spending {
 }
 
 fn put_aside(db: &Transaction<'_>, question: &Question) -> rusqlite::Result<()> {
-    let Question { key, label, service, at_ms, expected } = question;
+    let Question { key, label, service, at_ms, expected, .. } = question;
     let insert = "INSERT INTO spending (key, label, service, at_ms, reserved)
         VALUES (?1, ?2, ?3, ?4, ?5)";
     db.execute(insert, (&key.0.as_bytes()[..], label, service, at_ms, expected.0 as i64))?;
@@ -230,8 +262,6 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 #[cfg(test)]
 mod tests {
-    use vwfb_cas::Digest;
-
     use super::*;
 
     fn question(number: u8, at_ms: i64, micros: u64) -> Question {
@@ -241,6 +271,8 @@ mod tests {
             service: "s".to_owned(),
             at_ms,
             expected: Money(micros),
+            priced: false,
+            open: false,
         }
     }
 
@@ -252,7 +284,9 @@ mod tests {
         let reserve = |question: &Question| spending.reserve(question, &budgets).unwrap();
         let (first, second) = (question(1, DAY_MS, 60), question(2, DAY_MS + 1, 50));
         assert_eq!(reserve(&first), Ok(()));
-        assert_eq!(reserve(&first), Ok(()), "the same question takes up what was put aside");
+        assert_eq!(reserve(&first), Ok(()), "it takes the place of what was put aside");
+        let dearer = Question { expected: Money(110), open: true, ..first.clone() };
+        assert_eq!(reserve(&dearer), Ok(()), "it is only waited for");
         let refused = Refused { budget: "day", limit: Money(100), left: Money(40) };
         assert_eq!(reserve(&second), Err(refused));
         spending.settle(&first, Money(30), &Usage::default()).unwrap();
@@ -260,7 +294,7 @@ mod tests {
         assert_eq!(spending.since(DAY_MS).unwrap(), Money(80));
         spending.release(second.key).unwrap();
         assert_eq!(spending.since(DAY_MS).unwrap(), Money(30));
-        assert_eq!(spending.of_keys(&[first.key, second.key]).unwrap(), Money(30));
+        assert_eq!(spending.of_keys(&HashSet::from([first.key, second.key])).unwrap(), Money(30));
         // The next day begins with all of it.
         assert_eq!(reserve(&question(3, 2 * DAY_MS, 100)), Ok(()));
     }

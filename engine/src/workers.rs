@@ -370,6 +370,12 @@ fn cancelled() -> Box<Failure> {
     Box::new(Failure { cause, log: None, duration, command: None, kept: None })
 }
 
+/// Whether a service has answered the job, which another attempt would ask, and pay, again.
+fn was_answered(job: &Job) -> bool {
+    let ledger = job.grants.service.as_ref().map(|service| &service.ledger);
+    ledger.is_some_and(|ledger| ledger.join("usage.json").symlink_metadata().is_ok())
+}
+
 fn attempts(
     worker: &mut dyn Worker,
     job: &Job,
@@ -378,7 +384,11 @@ fn attempts(
     let mut left = job.retries;
     loop {
         match worker.run(job, cancel) {
-            Err(failure) if left > 0 && verdict(&failure.cause) == Verdict::Work => left -= 1,
+            Err(failure)
+                if left > 0 && verdict(&failure.cause) == Verdict::Work && !was_answered(job) =>
+            {
+                left -= 1;
+            }
             ended => return ended,
         }
     }

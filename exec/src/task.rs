@@ -154,10 +154,11 @@ impl Task<'_> {
         if !exited.printed {
             return Ok(None);
         }
-        let put = match self.masked(&path).map_err(|source| failed("read", &path, source))? {
-            Some(text) => self.executor.store.put_bytes(&text),
-            None => self.executor.store.put_file(&path, Take::Copy),
-        };
+        if let Some(text) = self.masked(&path).map_err(|source| failed("read", &path, source))? {
+            // What is kept of a failed task shows none either.
+            fs::write(&path, text).map_err(|source| failed("write", &path, source))?;
+        }
+        let put = self.executor.store.put_file(&path, Take::Copy);
         put.map(Some).map_err(|source| Cause::Store { role: "log".to_owned(), source })
     }
 
@@ -166,7 +167,9 @@ impl Task<'_> {
         let of_service = self.grants.service.iter().flat_map(|service| &service.secret);
         let values = self.grants.secrets.values().chain(of_service.map(|(_, value)| value));
         // A few letters would be masked in every other word.
-        let values: Vec<&str> = values.map(String::as_str).filter(|it| it.len() >= 6).collect();
+        let mut values: Vec<&str> = values.map(String::as_str).filter(|it| it.len() >= 6).collect();
+        // Of one that begins like another nothing is left.
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         if values.is_empty() {
             return Ok(None);
         }

@@ -252,7 +252,7 @@ impl Estimate {
     /// What it comes to by these prices.
     pub fn money(&self, prices: &[Price], model: Option<&str>) -> Money {
         let priced = Price::find(prices, model).map(|price| price.of(&self.asked));
-        priced.or(self.cost).unwrap_or_default()
+        priced.max(self.cost).unwrap_or_default()
     }
 }
 

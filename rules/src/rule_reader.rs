@@ -109,7 +109,8 @@ pub(crate) fn rule(node: &Node, file: &RuleFile, problems: &mut Problems) -> Opt
         } else if NODES.contains(&child.name.as_str()) {
             reader.read_of(file, child, problems);
         } else {
-            read::unknown_child("`rule`", child, &NODES, problems);
+            let known: Vec<&str> = NODES.into_iter().chain(["case"]).collect();
+            read::unknown_child("`rule`", child, &known, problems);
         }
     }
     let rule = match cases.is_empty() {

@@ -114,6 +114,15 @@ fn a_log_shows_no_secret() {
     let ran = world.ended(command.env("HERE_KEY", "sk-verysecret").output().unwrap());
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("key: ***, ***."), "{}", ran.stderr);
+    let mut command = world.command(&["build", "//p:one", "--keep-failed"]);
+    let _kept = world.ended(command.env("HERE_KEY", "sk-verysecret").output().unwrap());
+    for entry in walkdir::WalkDir::new(world.path(".vwfb")) {
+        let entry = entry.unwrap();
+        if entry.file_type().is_file() {
+            let bytes = fs::read(entry.path()).unwrap();
+            assert!(!String::from_utf8_lossy(&bytes).contains("verysecret"), "{entry:?}");
+        }
+    }
     assert!(!ran.stderr.contains("verysecret"), "{}", ran.stderr);
     assert_eq!(world.ok(&["log", "//p:one"]).stdout, "key: ***, ***.\n");
 }
@@ -129,7 +138,7 @@ fn a_question_without_an_answer_is_asked_again_only_when_told_so() {
             esac
             echo 'error: unknown-submission' >&2; exit 3
         fi
-        echo '{{"version":1,"state":"asked","job":null,"at":1700000000000}}' > "$ledger/submission.json"
+        echo '{{"version":1,"protocol":"comfyui","state":"asked","job":null,"at":1700000000000}}' > "$ledger/submission.json"
         exit 3"#,
     );
     let build = || {
@@ -248,4 +257,48 @@ fn what_failed_without_an_answer_costs_nothing() {
     assert_eq!(world.run(&["build", "//p:one"]).code, Some(1));
     let ran = world.run(&["build", "//p:two"]);
     assert_eq!(ran.code, Some(5), "{}", ran.stderr);
+}
+
+#[test]
+fn what_a_task_puts_into_its_ledger_leads_nowhere() {
+    // Links out of it, pipes, and folders that are links: nothing is written through or waited for.
+    let world = world(
+        r#"ln -s "$PWD/../../../../victim" "$ledger/.submission.json" "$ledger/.task.json" 2>/dev/null || :
+        mkfifo "$ledger/submission.json" "$ledger/usage.json"
+        ln -s /dev/zero "$ledger/booked"
+        ln -s / "$ledger/more"
+        exit 3"#,
+    );
+    let victim = world.root().with_file_name("victim");
+    fs::write(&victim, "mine").unwrap();
+    for _ in 0..2 {
+        let mut command = world.command(&["build", "//p:one"]);
+        let ran = world.ended(command.env("HERE_KEY", "sk-1").output().unwrap());
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    }
+    // What cannot be read may be open.
+    assert!(world.ok(&["settle"]).stdout.contains("//p:one"));
+    let _again = world.ok(&["settle", "//p:one", "--again"]);
+    assert_eq!(world.ok(&["settle"]).stdout, "");
+    assert_eq!(fs::read_to_string(victim).unwrap(), "mine");
+}
+
+#[test]
+fn an_answer_of_no_use_costs_what_it_costs_once() {
+    let world = paid(
+        "budgets { day 0.05 }",
+        "echo '{{\\\"output_tokens\\\":1000}}' > $VWFB_SERVICE_LEDGER/usage.json; exit 1",
+    );
+    world.write(
+        "p/BUILD.kdl",
+        &world.read("p/BUILD.kdl").replace("ask \"one\" {", "ask \"one\" retries=3 {"),
+    );
+    assert_eq!(world.run(&["build", "//p:one"]).code, Some(1));
+    let spent = || {
+        let path = world.path(".vwfb/spending.db");
+        let db = rusqlite::Connection::open(path).unwrap();
+        let sum = "SELECT count(*), total(cost) FROM spending WHERE cost IS NOT NULL";
+        db.query_row(sum, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?))).unwrap()
+    };
+    assert_eq!(spent(), (1, 10_000.0), "and it was not asked again by `retries`");
 }

@@ -324,3 +324,17 @@ fn another_kit_makes_nothing_again() {
     assert!(!build().contains("ran"), "its version is the same");
     assert_eq!(server.count("POST /audio/speech"), 1);
 }
+
+#[test]
+fn an_answer_of_no_use_is_not_asked_for_again_by_retries() {
+    let server = Server::in_order(vec![Reply::json(200, &json!({"choices": []}))]);
+    let studio = Studio::new(
+        &server,
+        "llm \"a\" prompt=\"text.txt\" engine=\"openai\" model=\"m\" retries=3",
+    );
+    let (code, said) = studio.run(&["build", "//p:a"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(server.log().len(), 1);
+    // Nothing is open, and no job is offered where there are none.
+    assert!(studio.run(&["settle"]).1.contains("every question to a service is answered"));
+}

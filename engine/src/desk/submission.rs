@@ -1,10 +1,13 @@
 //! What a client wrote down of what it asks: `submission.json` in the folder of its task.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
+use vwfb_cas::{ActionKey, Digest};
 
 /// The file that a client writes.
 const SUBMISSION_FILE: &str = "submission.json";
@@ -24,8 +27,9 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn write(&self, ledger: &Path) -> io::Result<()> {
-        replace(ledger, TASK_FILE, &serde_json::to_vec(self)?)
+    /// Writes it to the folder of the task, in which the task itself cannot write.
+    pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
+        replace(folder, TASK_FILE, &serde_json::to_vec(self)?)
     }
 }
 
@@ -54,6 +58,12 @@ pub struct Submission {
     pub job: Option<String>,
     /// When it was asked, in milliseconds since 1970.
     pub at_ms: i64,
+    /// How the service is spoken to.
+    protocol: Option<String>,
+    /// Our name for it.
+    pub(super) id: Option<String>,
+    /// The folder of the task.
+    folder: PathBuf,
     ledger: PathBuf,
 }
 
@@ -65,6 +75,10 @@ struct Written {
     job: Option<String>,
     #[serde(default)]
     at: i64,
+    #[serde(default)]
+    protocol: Option<String>,
+    #[serde(default)]
+    id: Option<String>,
 }
 
 /// What an answer says that it took.
@@ -86,6 +100,11 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Takes away what the client in `ledger` wrote of it.
+    pub(super) fn remove(ledger: &Path) {
+        let _gone = fs::remove_file(ledger.join(USAGE_FILE));
+    }
+
     /// Both together.
     pub(crate) fn and(self, other: Self) -> Self {
         let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
@@ -108,24 +127,26 @@ impl Usage {
 
     /// What the client in `ledger` wrote of it.
     pub(crate) fn read(ledger: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(ledger.join(USAGE_FILE)).ok()?).ok()
+        serde_json::from_slice(&read(&ledger.join(USAGE_FILE)).ok()?).ok()
     }
 }
 
 impl Submission {
     /// The submission in the folder `ledger`; one that cannot be read counts as asked.
-    pub(super) fn read(ledger: &Path) -> Option<Self> {
-        let bytes = fs::read(ledger.join(SUBMISSION_FILE)).ok()?;
-        let damaged = Written { state: Stage::Asked, job: None, at: 0 };
+    pub(super) fn read(folder: &Path, ledger: &Path) -> Option<Self> {
+        let bytes = match read(&ledger.join(SUBMISSION_FILE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            read => read.unwrap_or_default(),
+        };
+        let damaged = Written { state: Stage::Asked, job: None, at: 0, protocol: None, id: None };
         let written: Written = serde_json::from_slice(&bytes).unwrap_or(damaged);
-        // Of a task that asks several things the folder above says which it is.
-        let above = || fs::read(ledger.parent()?.join(TASK_FILE)).ok();
-        let task = fs::read(ledger.join(TASK_FILE)).ok().or_else(above);
+        let task = read(&folder.join(TASK_FILE)).ok();
         let task: Option<Task> = task.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let Task { label, service } =
             task.unwrap_or_else(|| Task { label: "?".to_owned(), service: "?".to_owned() });
-        let Written { state: stage, job, at: at_ms } = written;
-        Some(Self { label, service, stage, job, at_ms, ledger: ledger.to_owned() })
+        let Written { state: stage, job, at: at_ms, protocol, id } = written;
+        let (folder, ledger) = (folder.to_owned(), ledger.to_owned());
+        Some(Self { label, service, stage, job, at_ms, protocol, id, folder, ledger })
     }
 
     /// Whether the service may have work of ours whose answer is not here.
@@ -136,11 +157,25 @@ impl Submission {
     /// How to go on after it was not answered.
     pub(crate) fn advice(&self) -> String {
         let Self { label, service, .. } = self;
+        let job = match self.has_jobs() {
+            true => format!("; if you know its job, `vwfb settle {label} --job ID` waits for that"),
+            false => String::new(),
+        };
         format!(
             "`{service}` may have done the work already: `vwfb settle {label} --again` asks again, \
-             and may be paid again; if you know its job, `vwfb settle {label} --job ID` waits for \
-             that"
+             and may be paid again{job}"
         )
+    }
+
+    /// Whether the service tells its questions apart by jobs.
+    pub fn has_jobs(&self) -> bool {
+        matches!(self.protocol.as_deref(), Some("voxcpm" | "comfyui"))
+    }
+
+    /// The key of the action that asks it.
+    pub fn key(&self) -> Option<ActionKey> {
+        let name = self.folder.file_name()?.to_str()?;
+        name.parse::<Digest>().ok().map(ActionKey)
     }
 
     /// Forgets it, so that the next build asks again.
@@ -156,7 +191,7 @@ impl Submission {
     /// # Errors
     /// If its file cannot be read or written.
     pub fn has_job(&self, job: &str) -> io::Result<()> {
-        let bytes = fs::read(self.ledger.join(SUBMISSION_FILE))?;
+        let bytes = read(&self.ledger.join(SUBMISSION_FILE))?;
         let mut written: serde_json::Map<String, serde_json::Value> =
             serde_json::from_slice(&bytes)?;
         written.insert("state".to_owned(), "running".into());
@@ -165,10 +200,33 @@ impl Submission {
     }
 }
 
+/// More than a client writes into one of its files.
+const MOST: u64 = 1 << 20;
+
+/// The bytes of a file that a task may have put there: no link is followed, nothing is waited for, and
+/// what is no file, or too large, is an error.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > MOST {
+        return Err(io::Error::other("it is no file of a client"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Puts `bytes` into the file `name` of `folder`, whole or not at all, for good.
 fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = folder.join(format!(".{name}"));
-    let mut file = File::create(&temporary)?;
+    // Whatever lies there is not written through.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
     file.write_all(bytes)?;
     file.sync_data()?;
     fs::rename(&temporary, folder.join(name))?;
@@ -183,20 +241,23 @@ mod tests {
     fn what_was_asked_can_be_settled_by_hand() {
         let ledger = tempfile::tempdir().unwrap();
         let ledger = ledger.path();
-        assert_eq!(Submission::read(ledger), None);
+        assert_eq!(Submission::read(ledger, ledger), None);
         Task { label: "//a:b".into(), service: "openai".into() }.write(ledger).unwrap();
         let text = "{\"version\":1,\"request\":\"ff\",\"state\":\"asked\",\"job\":null,\"at\":7}";
         fs::write(ledger.join(SUBMISSION_FILE), text).unwrap();
-        let asked = Submission::read(ledger).unwrap();
+        let asked = Submission::read(ledger, ledger).unwrap();
         assert_eq!((asked.label.as_str(), asked.stage, asked.at_ms), ("//a:b", Stage::Asked, 7));
         asked.has_job("job-1").unwrap();
-        let running = Submission::read(ledger).unwrap();
+        let running = Submission::read(ledger, ledger).unwrap();
         assert_eq!((running.stage, running.job.as_deref()), (Stage::Running, Some("job-1")));
         let kept = fs::read_to_string(ledger.join(SUBMISSION_FILE)).unwrap();
         assert!(kept.contains("\"request\":\"ff\""), "the rest is the client's");
         running.forget().unwrap();
-        assert_eq!(Submission::read(ledger), None);
+        assert_eq!(Submission::read(ledger, ledger), None);
         fs::write(ledger.join(SUBMISSION_FILE), "{").unwrap();
-        assert!(Submission::read(ledger).unwrap().is_open(), "what cannot be read may be open");
+        assert!(
+            Submission::read(ledger, ledger).unwrap().is_open(),
+            "what cannot be read may be open"
+        );
     }
 }

@@ -48,7 +48,7 @@ impl Purse {
         question: &Question,
         spending: &Spending,
     ) -> Result<Leave, SpendingError> {
-        let refused = match self.refusal(question.expected) {
+        let refused = match self.refusal(question) {
             None => match spending.reserve(question, &self.budgets)? {
                 Ok(()) => {
                     self.aside.insert(id, question.clone());
@@ -74,18 +74,23 @@ impl Purse {
         )))
     }
 
-    fn refusal(&self, expected: Money) -> Option<Refused> {
+    fn refusal(&self, question: &Question) -> Option<Refused> {
+        let expected = question.expected;
         let limit = self.budgets.run?;
         let aside: Money = self.aside.values().map(|aside| aside.expected).sum();
         let left = limit.less(self.spent).less(aside);
-        (expected > left).then_some(Refused { budget: "run", limit, left })
+        // What has a price and no estimate may not begin where nothing is left.
+        let refused = expected > left || (left == Money::ZERO && question.priced);
+        refused.then_some(Refused { budget: "run", limit, left })
     }
 
-    /// The task ended, and what it asked is answered: it took this much.
+    /// The task ended, and what it asked is answered: it took this much. What was put aside `stays` for
+    /// what is not.
     pub(crate) fn paid(
         &mut self,
         id: TaskId,
         (service, usage): (&ServiceUse, Option<Usage>),
+        stays: bool,
         spending: &Spending,
     ) -> Result<(), SpendingError> {
         self.later.clear();
@@ -93,7 +98,9 @@ impl Purse {
         let cost = usage.as_ref().and_then(|usage| cost(service, usage));
         let cost = cost.unwrap_or(aside.expected);
         self.spent = Money(self.spent.0.saturating_add(cost.0));
-        spending.settle(&aside, cost, &usage.unwrap_or_default())
+        spending.settle(&aside, cost, &usage.unwrap_or_default())?;
+        // Of several questions one may still be open.
+        if stays { spending.put_aside(&aside) } else { Ok(()) }
     }
 
     /// The task ended, and nothing was given for it, or it is not known: then what was put aside

@@ -101,11 +101,20 @@ impl<'w> Call<'w> {
             self.ledger.ask(&self.new_id(at), at)?;
             let ask = ask(self.ledger.id());
             let sent = self.http.send(&ask);
-            if sent.as_ref().is_ok_and(|answer| !answer.is_success()) {
+            // Who answers for a gateway does not say what became of the question behind it.
+            let gateway =
+                sent.as_ref().ok().map(|answer| answer.status).filter(|it| is_gateway(*it));
+            if sent.as_ref().is_ok_and(|answer| !answer.is_success())
+                && (repeat || gateway.is_none())
+            {
                 // That it is an error is enough; what it says may take its time.
                 self.ledger.clear()?;
             }
             let came = match sent {
+                Ok(mut answer) if gateway.is_some() && !repeat => {
+                    let said = error_text(&mut answer);
+                    Err(Fault::Lost(format!("{}: {said}", answer.status)))
+                }
                 Ok(answer) => match self.refused(answer)? {
                     Ok(mut answer) => take(&mut self.ledger, &mut answer),
                     Err(No::Later(why, wait)) => {
@@ -277,6 +286,9 @@ impl<'w> Call<'w> {
             Ok(made) => made,
             Err(failure) if failure.is_local() => return Err(failure),
             Err(failure) => {
+                // It is of no use, and has cost what it has cost.
+                let took = Duration::from_millis(at.saturating_sub(self.ledger.at()));
+                self.ledger.usage(&json!({"seconds": took.as_secs_f64()}))?;
                 self.ledger.clear()?;
                 return Err(failure);
             }
@@ -374,7 +386,7 @@ impl<'w> Call<'w> {
 
     /// The answer, or why to ask later.
     fn later(&self, mut answer: Answer) -> Result<Result<Answer, Later>, Failure> {
-        if !matches!(answer.status, 408 | 429 | 500 | 502 | 503 | 504 | 529) {
+        if !matches!(answer.status, 429 | 500 | 503 | 529) && !is_gateway(answer.status) {
             return Ok(Ok(answer));
         }
         let asked = answer.retry_after.as_deref();
@@ -382,6 +394,11 @@ impl<'w> Call<'w> {
         let status = answer.status;
         Ok(Err((format!("{status}: {}", error_text(&mut answer)), asked)))
     }
+}
+
+/// Whether a status is of one who passed the question on, and got no answer in time.
+const fn is_gateway(status: u16) -> bool {
+    matches!(status, 408 | 502 | 504 | 520..=524)
 }
 
 /// Why to ask later, and how much later the service would like it.

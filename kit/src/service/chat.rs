@@ -191,10 +191,9 @@ impl Chat {
             return Err(form::wrong("JSON", 200, "text", text.as_bytes()).hint(PAID));
         }
         let form = self.lines.as_ref();
-        let wrong = |line: &&str| {
-            let whole = form.and_then(|form| form.find_at(line, 0));
-            form.is_some() && whole.is_none_or(|found| found.range() != (0..line.len()))
-        };
+        // As a whole, whichever of its alternatives that takes.
+        let whole = form.and_then(|form| Regex::new(&format!("^(?:{form})$")).ok());
+        let wrong = |line: &&str| whole.as_ref().is_some_and(|whole| !whole.is_match(line));
         if let (Some(form), Some(line)) = (form, text.lines().find(wrong)) {
             let message = format!("wrong-answer: a line is not of the form `{form}`: {line}");
             return Err(Failure::new(message).hint(PAID));
@@ -249,6 +248,8 @@ mod tests {
         let wrong = lines.text(&said("SEGMENT|one\nSEGMENT|two!")).unwrap_err().to_string();
         assert!(wrong.contains("SEGMENT|two!"), "{wrong}");
         assert!(lines.text(&said("Sure: END")).is_err());
+        let either = chat(&["--lines", "yes|yes, but .*"]);
+        assert!(either.text(&said("yes, but later")).is_ok());
     }
 
     #[test]
