@@ -10,8 +10,11 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 use vwfb_cas::{ActionKey, Artifact};
+use vwfb_exec::action::Action;
 use vwfb_exec::{CancelToken, Cause, Failure};
-use vwfb_rules::cost::Budgets;
+use vwfb_rules::cost::{Budgets, Reading};
+use vwfb_rules::label::WsPath;
+use vwfb_rules::media::Media;
 use vwfb_rules::scope::SourceKind;
 use vwfb_rules::service::ServiceUse;
 use vwfb_rules::task::{InputRef, TaskDef};
@@ -131,6 +134,20 @@ const ASKED_AT_ONCE: usize = 256;
 
 /// Workers are given tasks ahead while the last one took less than this.
 const SHORT: Duration = Duration::from_millis(20);
+
+/// What an action reads, as far as that decides what it costs to have it read.
+fn reading(action: &Action) -> Reading {
+    let mut reading = Reading::default();
+    for (role, artifact) in &action.inputs {
+        let media = WsPath::new(role).ok().and_then(|path| Media::of_path(&path));
+        match (media.as_ref().map(Media::kind), artifact) {
+            (Some("image" | "video"), _) => reading.media += 1,
+            (Some("audio"), _) | (_, Artifact::Tree(_)) => {}
+            (_, Artifact::File(file)) => reading.text = reading.text.saturating_add(file.size),
+        }
+    }
+    reading
+}
 
 /// A build in progress.
 pub(crate) struct Build<'a> {
@@ -308,7 +325,7 @@ impl<'a> Build<'a> {
         };
         let Some(action) = self.run.action(id) else { return Ok(()) };
         if let Some(service) = &def.service
-            && !self.may_ask(id, service, keyed.key)
+            && !self.may_ask(id, service, (keyed.key, &action))
         {
             return Ok(());
         }
@@ -355,14 +372,19 @@ impl<'a> Build<'a> {
     }
 
     /// Whether the task may ask its service; if not, it is queued again, or ended.
-    fn may_ask(&mut self, id: TaskId, service: &ServiceUse, key: ActionKey) -> bool {
+    fn may_ask(
+        &mut self,
+        id: TaskId,
+        service: &ServiceUse,
+        (key, action): (ActionKey, &Action),
+    ) -> bool {
         let ground = &self.run.ground;
         let question = Question {
             key,
             label: self.run.label(id).to_string(),
             service: service.name.clone(),
             at_ms: ground.now_ms,
-            expected: service.expected(),
+            expected: service.expected_of(reading(action)),
             priced: !service.def.prices.is_empty(),
             open: ground.desk.open_submission(key).is_some(),
         };

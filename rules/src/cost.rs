@@ -201,8 +201,8 @@ impl Budgets {
 }
 
 /// What can be estimated, as `estimate` of a rule names it.
-pub(crate) const ESTIMATES: [&str; 5] =
-    ["cost", "seconds", "input-tokens", "output-tokens", "characters"];
+pub(crate) const ESTIMATES: [&str; 6] =
+    ["cost", "seconds", "input-tokens", "output-tokens", "characters", "times"];
 
 /// Takes in an `estimate` node of a rule.
 pub(crate) fn estimate(node: &Node, problems: &mut Problems) -> BTreeMap<String, Template> {
@@ -229,7 +229,24 @@ pub struct Estimate {
     pub cost: Option<Money>,
     /// How much it asks for.
     pub asked: Quantities,
+    /// How often, of each picture and film that it reads, if it asks more than once.
+    pub times: Option<u64>,
 }
+
+/// What a task reads, as far as that decides what it costs to have it read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The bytes of its texts.
+    pub text: u64,
+    /// How many pictures and films there are.
+    pub media: u64,
+}
+
+/// No tokenizer that is in use makes more tokens of a text than one for two bytes of English.
+const BYTES_A_TOKEN: u64 = 2;
+
+/// What a picture takes at most with the models of today.
+const TOKENS_A_PICTURE: u64 = 1_600;
 
 impl Estimate {
     /// Takes in what the estimate `name` reads; says whether it is a number that it can be.
@@ -244,14 +261,30 @@ impl Estimate {
             "seconds" => self.asked.time = Duration::from_secs_f64(number.min(1e9)),
             "input-tokens" => self.asked.input_tokens = count,
             "output-tokens" => self.asked.output_tokens = count,
+            "times" => self.times = Some(count.max(1)),
             _ => self.asked.characters = count,
         }
         true
     }
 
+    /// The same of a task that reads this: no less than that says.
+    #[must_use]
+    pub fn of(&self, reading: Reading) -> Self {
+        let pictures = if self.times.is_some() { 0 } else { reading.media * TOKENS_A_PICTURE };
+        let tokens = (reading.text / BYTES_A_TOKEN).saturating_add(pictures);
+        let asked = Quantities {
+            input_tokens: self.asked.input_tokens.max(tokens),
+            characters: self.asked.characters.max(reading.text),
+            ..self.asked
+        };
+        let times = self.times.map(|times| times.saturating_mul(reading.media.max(1)));
+        Self { asked, times, ..*self }
+    }
+
     /// What it comes to by these prices.
     pub fn money(&self, prices: &[Price], model: Option<&str>) -> Money {
-        let priced = Price::find(prices, model).map(|price| price.of(&self.asked));
+        let of_one = Price::find(prices, model).map(|price| price.of(&self.asked));
+        let priced = of_one.map(|one| Money(one.0.saturating_mul(self.times.unwrap_or(1))));
         priced.max(self.cost).unwrap_or_default()
     }
 }
@@ -290,6 +323,24 @@ mod tests {
         let tiny = Quantities { output_tokens: 1, ..Quantities::default() };
         let cheap = Price { output: Money(1), ..Price::default() };
         assert_eq!(cheap.of(&tiny), Money(1));
+    }
+
+    #[test]
+    fn what_is_read_is_counted_before_it_is_asked() {
+        let price =
+            [Price { input: Money(1_000_000), characters: Money(2_000_000), ..Price::default() }];
+        let estimate = Estimate {
+            asked: Quantities { input_tokens: 1_000, characters: 500, ..Quantities::default() },
+            ..Estimate::default()
+        };
+        assert_eq!(estimate.money(&price, None), Money(1_000 + 1_000));
+        let long = estimate.of(Reading { text: 50_000, media: 0 });
+        assert_eq!(long.money(&price, None), Money(25_000 + 100_000));
+        let seen = estimate.of(Reading { text: 0, media: 2 });
+        assert_eq!(seen.asked.input_tokens, 3_200);
+        // One question for each of five frames of two films.
+        let audit = Estimate { times: Some(5), ..estimate }.of(Reading { text: 0, media: 2 });
+        assert_eq!(audit.money(&price, None), Money(10 * 2_000));
     }
 
     #[test]

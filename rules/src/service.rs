@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::codes::{DUPLICATE_NAME, WRONG_TYPE, WRONG_UNIT};
-use crate::cost::{Estimate, Money, Price};
+use crate::cost::{Estimate, Money, Price, Reading};
 use crate::diagnostic::{Checked, Diagnostic};
 use crate::label::WsPath;
 use crate::read::{self, Problems};
@@ -201,9 +201,14 @@ pub struct ServiceUse {
 }
 
 impl ServiceUse {
-    /// What the task is expected to cost.
+    /// What the task is expected to cost, as far as its rule tells.
     pub fn expected(&self) -> Money {
         self.estimate.money(&self.def.prices, self.model.as_deref())
+    }
+
+    /// What it is expected to cost when it reads this.
+    pub fn expected_of(&self, reading: Reading) -> Money {
+        self.estimate.of(reading).money(&self.def.prices, self.model.as_deref())
     }
 
     /// What keys know it by.

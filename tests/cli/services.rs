@@ -302,3 +302,32 @@ fn an_answer_of_no_use_costs_what_it_costs_once() {
     };
     assert_eq!(spent(), (1, 10_000.0), "and it was not asked again by `retries`");
 }
+
+#[test]
+fn what_is_to_be_read_counts_before_it_is_asked() {
+    let world = World::with(
+        r##"
+        rule "say" {
+            attr "text" type="file"
+            out "answer" path="{name}.txt"
+            results "sampled"
+            service "here"
+            estimate characters=1
+            script #"echo '{{"characters":100}}' > $VWFB_SERVICE_LEDGER/usage.json; cat {text} > {out}"#
+        }
+        say "one" text="one.txt"
+        say "two" text="two.txt"
+        "##,
+    );
+    world.write(
+        "WORKSPACE.kdl",
+        "workspace \"w\" { services { here url=\"http://127.0.0.1:9\" { price characters=1000 } }; budgets { run 0.15 } }",
+    );
+    world.write("p/one.txt", &"a".repeat(100));
+    world.write("p/two.txt", &"b".repeat(100));
+    let ran = world.run(&["build", "//...", "-j", "2"]);
+    assert_eq!(ran.code, Some(5), "{}", ran.stderr);
+    let told = "it may cost 0.10, and of the 0.15 for a build 0.05 are left";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ran 1, waiting 1"), "{}", ran.stderr);
+}
