@@ -1,6 +1,8 @@
 //! Building: gives what a run does not know to workers until nothing is left, then puts the
 //! requested outputs in place.
 
+mod asking;
+
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -10,13 +12,9 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 use vwfb_cas::{ActionKey, Artifact};
-use vwfb_exec::action::Action;
 use vwfb_exec::{CancelToken, Cause, Failure};
-use vwfb_rules::cost::{Budgets, Reading};
-use vwfb_rules::label::WsPath;
-use vwfb_rules::media::Media;
+use vwfb_rules::cost::Budgets;
 use vwfb_rules::scope::SourceKind;
-use vwfb_rules::service::ServiceUse;
 use vwfb_rules::task::{InputRef, TaskDef};
 
 use crate::advice::{Circumstances, advice};
@@ -28,7 +26,7 @@ use crate::graph::{Offer, TaskGraph};
 use crate::log;
 use crate::plan::{Step, TaskId};
 use crate::run::{Ended, EnvironmentError, Failed, Preview, Run};
-use crate::spending::{Leave, Purse, Question, SpendingError};
+use crate::spending::Purse;
 use crate::standing::provisional;
 use crate::workers::{Ending, Inbox, Job, Message, Pool, Shared, Verdict, verdict};
 use crate::workspace::Built;
@@ -134,20 +132,6 @@ const ASKED_AT_ONCE: usize = 256;
 
 /// Workers are given tasks ahead while the last one took less than this.
 const SHORT: Duration = Duration::from_millis(20);
-
-/// What an action reads, as far as that decides what it costs to have it read.
-fn reading(action: &Action) -> Reading {
-    let mut reading = Reading::default();
-    for (role, artifact) in &action.inputs {
-        let media = WsPath::new(role).ok().and_then(|path| Media::of_path(&path));
-        match (media.as_ref().map(Media::kind), artifact) {
-            (Some("image" | "video"), _) => reading.media += 1,
-            (Some("audio"), _) | (_, Artifact::Tree(_)) => {}
-            (_, Artifact::File(file)) => reading.text = reading.text.saturating_add(file.size),
-        }
-    }
-    reading
-}
 
 /// A build in progress.
 pub(crate) struct Build<'a> {
@@ -369,61 +353,6 @@ impl<'a> Build<'a> {
                 self.end(job.id, job.key, ending, took);
             }
         }
-    }
-
-    /// Whether the task may ask its service; if not, it is queued again, or ended.
-    fn may_ask(
-        &mut self,
-        id: TaskId,
-        service: &ServiceUse,
-        (key, action): (ActionKey, &Action),
-    ) -> bool {
-        let ground = &self.run.ground;
-        let question = Question {
-            key,
-            label: self.run.label(id).to_string(),
-            service: service.name.clone(),
-            at_ms: ground.now_ms,
-            expected: service.expected_of(reading(action)),
-            priced: !service.def.prices.is_empty(),
-            open: ground.desk.open_submission(key).is_some(),
-        };
-        match self.purse.ask(id, &question, ground.spending) {
-            Ok(Leave::Granted) => return true,
-            Ok(Leave::Later) => self.run.plan.queue(id),
-            Ok(Leave::Refused(why)) => {
-                let hint = "raise it in `budgets` of WORKSPACE.kdl, or for one build with `--budget`; \
-                    what is made is kept";
-                let failed = Failed { hint: Some(hint.into()), ..Failed::because(why.into()) };
-                self.run.end(id, TaskResult::Waiting, failed);
-            }
-            Err(error) => {
-                self.run.environment_failed = true;
-                self.run.fail(id, Failed::because(chain(&error).into()));
-            }
-        }
-        false
-    }
-
-    /// Settles what the task of `job` was to cost, and forgets what it asked if it has its answer.
-    fn reckon(&mut self, job: &Job, ending: &Ending) -> Result<(), SpendingError> {
-        if job.grants.service.is_none() {
-            return Ok(());
-        }
-        let Some(service) = self.run.def(job.id).service.clone() else { return Ok(()) };
-        let (desk, spending) = (self.run.ground.desk, self.run.ground.spending);
-        let (asked, usage) = (job.id, desk.take_usage(job.key));
-        let has_answer = matches!(ending, Ending::Ran(_));
-        let stays = !has_answer && desk.open_submission(job.key).is_some();
-        if has_answer || usage.is_some() {
-            self.purse.paid(asked, (&service, usage), stays, spending)?;
-        } else {
-            self.purse.unpaid(asked, stays, spending)?;
-        }
-        if has_answer {
-            desk.settled(job.key);
-        }
-        Ok(())
     }
 
     fn release(&mut self, id: TaskId) {
