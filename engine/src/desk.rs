@@ -74,6 +74,11 @@ pub struct Variables {
     pub secret: Option<(String, String)>,
 }
 
+/// Whether a service has answered the task with this ledger, or a part of what it asks.
+pub(crate) fn was_answered(ledger: &Path) -> bool {
+    ledgers(ledger).iter().any(|ledger| Usage::is_there(ledger))
+}
+
 /// The ledger of a task, and those in it of a task that asks several things.
 fn ledgers(ledger: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(ledger).into_iter().flatten().flatten();
@@ -185,6 +190,11 @@ impl Desk {
     /// What was asked for the action with this key and is not settled.
     pub(crate) fn open_submission(&self, key: ActionKey) -> Option<Submission> {
         all_in(&self.task_folder(key)).into_iter().find(Submission::is_open)
+    }
+
+    /// Whether anything was asked for the action with this key, and is open or answered.
+    pub(crate) fn has_submission(&self, key: ActionKey) -> bool {
+        !all_in(&self.task_folder(key)).is_empty()
     }
 
     /// Everything that was asked and is not settled, oldest first.

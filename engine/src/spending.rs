@@ -54,8 +54,8 @@ pub(crate) struct Question {
     pub(crate) expected: Money,
     /// Whether it has a price at all.
     pub(crate) priced: bool,
-    /// Whether it was asked before and is open, so that it is only waited for.
-    pub(crate) open: bool,
+    /// Whether it was asked before, so that its answer is only waited for, or taken.
+    pub(crate) asked: bool,
 }
 
 /// Why there is no money for a question.
@@ -80,7 +80,7 @@ impl Spending {
     }
 
     /// Puts aside what `question` is expected to cost, if `budgets` for a day and a target allow it.
-    /// What was put aside for the same question before is taken up if that is open still.
+    /// What was put aside for the same question is taken up if that was asked.
     pub(crate) fn reserve(
         &self,
         question: &Question,
@@ -91,7 +91,7 @@ impl Spending {
         self.change(|db| {
             let open = "SELECT id FROM spending WHERE key = ?1 AND cost IS NULL";
             let aside = db.query_row(open, [&key.0.as_bytes()[..]], |_| Ok(())).optional()?;
-            if aside.is_some() && question.open {
+            if aside.is_some() && question.asked {
                 return Ok(Ok(()));
             }
             let delete = "DELETE FROM spending WHERE key = ?1 AND cost IS NULL";
@@ -272,7 +272,7 @@ mod tests {
             at_ms,
             expected: Money(micros),
             priced: false,
-            open: false,
+            asked: false,
         }
     }
 
@@ -285,7 +285,7 @@ mod tests {
         let (first, second) = (question(1, DAY_MS, 60), question(2, DAY_MS + 1, 50));
         assert_eq!(reserve(&first), Ok(()));
         assert_eq!(reserve(&first), Ok(()), "it takes the place of what was put aside");
-        let dearer = Question { expected: Money(110), open: true, ..first.clone() };
+        let dearer = Question { expected: Money(110), asked: true, ..first.clone() };
         assert_eq!(reserve(&dearer), Ok(()), "it is only waited for");
         let refused = Refused { budget: "day", limit: Money(100), left: Money(40) };
         assert_eq!(reserve(&second), Err(refused));

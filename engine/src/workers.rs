@@ -16,6 +16,7 @@ use vwfb_rules::label::WsPath;
 use vwfb_rules::task::ToolDef;
 
 use crate::chain::chain;
+use crate::desk;
 use crate::plan::TaskId;
 
 /// A result that took this long is made durable before it is told of; shorter ones are together,
@@ -373,7 +374,7 @@ fn cancelled() -> Box<Failure> {
 /// Whether a service has answered the job, which another attempt would ask, and pay, again.
 fn was_answered(job: &Job) -> bool {
     let ledger = job.grants.service.as_ref().map(|service| &service.ledger);
-    ledger.is_some_and(|ledger| ledger.join("usage.json").symlink_metadata().is_ok())
+    ledger.is_some_and(|ledger| desk::was_answered(ledger))
 }
 
 fn attempts(

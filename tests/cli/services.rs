@@ -331,3 +331,13 @@ fn what_is_to_be_read_counts_before_it_is_asked() {
     assert!(ran.stderr.contains(told), "{}", ran.stderr);
     assert!(ran.stderr.contains("ran 1, waiting 1"), "{}", ran.stderr);
 }
+
+#[test]
+fn what_was_asked_is_waited_for_whatever_a_build_may_spend() {
+    let asked = "echo '{{\\\"state\\\":\\\"answered\\\",\\\"at\\\":1}}' > $VWFB_SERVICE_LEDGER/submission.json; [ -e $VWFB_SERVICE_LEDGER/second ] || { touch $VWFB_SERVICE_LEDGER/second; exit 1; }; echo x > {out}";
+    let world = paid("", &asked.replace("|| { ", "|| {{ ").replace("; }", "; }}"));
+    assert_eq!(world.run(&["build", "//p:one"]).code, Some(1));
+    let ran = world.run(&["build", "//p:one", "--budget", "0.01"]);
+    assert_eq!(ran.code, Some(0), "its answer is here: {}", ran.stderr);
+    assert_eq!(world.run(&["build", "//p:two", "--budget", "0.01"]).code, Some(5));
+}

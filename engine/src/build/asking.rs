@@ -31,7 +31,7 @@ impl Build<'_> {
             at_ms: ground.now_ms,
             expected: service.expected_of(reading(action)),
             priced: !service.def.prices.is_empty(),
-            open: ground.desk.open_submission(key).is_some(),
+            asked: ground.desk.has_submission(key),
         };
         match self.purse.ask(id, &question, ground.spending) {
             Ok(Leave::Granted) => return true,

@@ -100,6 +100,11 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Whether the client in `ledger` wrote any.
+    pub(super) fn is_there(ledger: &Path) -> bool {
+        ledger.join(USAGE_FILE).symlink_metadata().is_ok()
+    }
+
     /// Takes away what the client in `ledger` wrote of it.
     pub(super) fn remove(ledger: &Path) {
         let _gone = fs::remove_file(ledger.join(USAGE_FILE));

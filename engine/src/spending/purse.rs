@@ -76,6 +76,10 @@ impl Purse {
 
     fn refusal(&self, question: &Question) -> Option<Refused> {
         let expected = question.expected;
+        // What an earlier build asked is not spent once more by waiting for it.
+        if question.asked {
+            return None;
+        }
         let limit = self.budgets.run?;
         let aside: Money = self.aside.values().map(|aside| aside.expected).sum();
         let left = limit.less(self.spent).less(aside);
