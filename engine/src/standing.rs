@@ -60,18 +60,19 @@ impl Provisional {
 /// The requested targets of `graph` that are not final.
 pub fn provisional(graph: &TaskGraph) -> Vec<Provisional> {
     let standings = Standings::of(graph);
+    if standings.all.is_empty() {
+        return Vec::new();
+    }
     let mut users: BTreeMap<Reason, Vec<Label>> = BTreeMap::new();
-    if !standings.all.is_empty() {
-        for id in (0..graph.missing.len()).map(TargetId) {
-            let label = graph.target_label(id);
-            // A placeholder waits for nothing.
-            if For::of(&label).is_some() {
-                continue;
-            }
-            for path in graph.missing.get(id.0) {
-                let reason = Reason::Missing(graph.texts.get(*path).to_owned());
-                users.entry(reason).or_default().push(label.clone());
-            }
+    for id in (0..graph.missing.len()).map(TargetId) {
+        let label = graph.target_label(id);
+        // A placeholder waits for nothing.
+        if For::of(&label).is_some() {
+            continue;
+        }
+        for path in graph.missing.get(id.0) {
+            let reason = Reason::Missing(graph.texts.get(*path).to_owned());
+            users.entry(reason).or_default().push(label.clone());
         }
     }
     let of = |target: TargetId| {
@@ -81,8 +82,8 @@ pub fn provisional(graph: &TaskGraph) -> Vec<Provisional> {
             (reason.clone(), users)
         };
         let reasons: Vec<_> = standing.iter().map(with_users).collect();
-        let label = graph.target_label(target);
-        (!reasons.is_empty()).then_some(Provisional { label, reasons })
+        (!reasons.is_empty())
+            .then(|| Provisional { label: graph.target_label(target), reasons })
     };
     graph.requested().filter_map(of).collect()
 }
