@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use vwfb_engine::workspace::Evaluate;
 use vwfb_rules::cost::Money;
 use vwfb_rules::label::Label;
 use vwfb_rules::vars::VarOverride;
@@ -265,6 +266,12 @@ pub(crate) struct SnapshotArgs {
     /// Evaluate everything, also what is as it was after the last build: the same answer, later
     #[arg(long)]
     pub(crate) no_snapshot: bool,
+}
+
+impl SnapshotArgs {
+    pub(crate) const fn evaluate(self) -> Evaluate {
+        if self.no_snapshot { Evaluate::Everything } else { Evaluate::Changes }
+    }
 }
 
 /// How far to confine tasks.

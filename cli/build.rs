@@ -1,6 +1,5 @@
 //! `vwfb build`: makes targets, and tells how that went.
 
-use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use vwfb_engine::event::{Counts, Event, Reporter, TaskResult};
 use vwfb_engine::local::Local;
 use vwfb_engine::standing::Provisional;
 use vwfb_engine::workers::Inbox;
-use vwfb_engine::workspace::{Prepared, Request};
+use vwfb_engine::workspace::{Evaluate, Prepared, Request};
 use vwfb_exec::{ExecOptions, Level, SandboxMode};
 use vwfb_rules::cost::Budgets;
 
@@ -58,10 +57,12 @@ fn load_and_build(
     args: &BuildArgs,
     events: &mut Option<EventLog>,
 ) -> Result<Exit, CommandError> {
-    let ended = Session::open(ctx, &args.vars).and_then(|mut session| {
+    let ahead = if args.snapshot.no_snapshot { &[] } else { args.targets.as_slice() };
+    let ended = Session::open_for(ctx, &args.vars, ahead).and_then(|mut session| {
         let level = sandbox_level(&ctx.ui, args.sandbox, session.level)?;
         session.workspace.set_confined(level.confines_files());
-        let prepared = session.prepare(ctx, &args.targets, &args.snapshot)?;
+        let evaluate = evaluate(args, events.is_some());
+        let prepared = session.prepare(ctx, &args.targets, evaluate)?;
         for problem in &prepared.loaded.problems {
             tell(events, &Event::Diagnostic(Box::new(problem.clone())));
         }
@@ -77,6 +78,14 @@ fn load_and_build(
         tell(events, &not_begun(error.exit()));
     }
     ended
+}
+
+/// What to ask for; the file of events names what is unchanged, too.
+const fn evaluate(args: &BuildArgs, has_events: bool) -> Evaluate {
+    match args.snapshot.evaluate() {
+        Evaluate::Changes if !has_events => Evaluate::Quietly,
+        evaluate => evaluate,
+    }
 }
 
 fn tell(events: &mut Option<EventLog>, event: &Event) {
@@ -216,13 +225,10 @@ pub(crate) fn exec_options(args: &BuildArgs, level: Level, root: &Path) -> ExecO
 
 /// Prints where the outputs are, each once, the first output of the last target last.
 pub(crate) fn print_outputs(ui: &Ui, placed: &Placed) -> Result<(), CommandError> {
-    let mut told = HashSet::with_capacity(placed.len());
-    let mut paths: Vec<&str> = placed.paths().rev().filter(|path| told.insert(*path)).collect();
-    paths.reverse();
     let folder = placed.folder().as_os_str().as_bytes();
-    let length = |path: &&str| folder.len() + path.len() + 2;
-    let mut lines = Vec::with_capacity(paths.iter().map(length).sum());
-    for path in paths {
+    let length = |path: &str| folder.len() + path.len() + 2;
+    let mut lines = Vec::with_capacity(placed.paths().map(length).sum());
+    for path in placed.paths() {
         lines.extend_from_slice(folder);
         lines.push(b'/');
         lines.extend_from_slice(path.as_bytes());

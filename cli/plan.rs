@@ -16,8 +16,8 @@ use crate::units;
 
 /// Plans.
 pub(crate) fn run(ctx: &Context, args: &PlanArgs) -> Result<Exit, CommandError> {
-    let mut session = Session::open(ctx, &args.vars)?;
-    let prepared = session.prepare(ctx, &args.targets, &args.snapshot)?;
+    let mut session = Session::open_for(ctx, &args.vars, &args.targets)?;
+    let prepared = session.prepare(ctx, &args.targets, args.snapshot.evaluate())?;
     if prepared.loaded.has_errors() {
         return Ok(Exit::INPUT);
     }

@@ -47,7 +47,7 @@ struct State {
 }
 
 impl Progress {
-    /// Begins to draw, on a thread of its own.
+    /// Draws on a thread of its own as soon as there is something to tell of a task.
     pub(crate) fn begin(ui: &Ui) -> Self {
         let state = State {
             board: Board::new(Instant::now()),
@@ -60,11 +60,7 @@ impl Progress {
             state: Mutex::new(state),
             over: Condvar::new(),
         }));
-        let thread = (!ui.is_quiet()).then(|| {
-            let screen = screen.clone();
-            std::thread::spawn(move || screen.keep_drawing())
-        });
-        Self { screen, untold: Counts::default(), thread }
+        Self { screen, untold: Counts::default(), thread: None }
     }
 
     /// A handle for other threads.
@@ -88,6 +84,11 @@ impl Reporter for Progress {
     fn event(&mut self, event: &Event) {
         self.tell();
         self.screen.take(event);
+        let is_of_run = matches!(event, Event::RunStarted { .. } | Event::RunFinished { .. });
+        if !is_of_run && self.thread.is_none() && !self.screen.0.ui.is_quiet() {
+            let screen = self.screen.clone();
+            self.thread = Some(std::thread::spawn(move || screen.keep_drawing()));
+        }
         if let Event::TaskFinished(finished) = event {
             self.finished(finished);
         }

@@ -15,7 +15,7 @@ use vwfb_rules::pattern::Pattern;
 use vwfb_rules::vars::{Overrides, VarOverride};
 
 use crate::again::remembered;
-use crate::args::{GlobalArgs, SnapshotArgs, VarArgs};
+use crate::args::{GlobalArgs, VarArgs};
 use crate::error::CommandError;
 use crate::labels;
 use crate::locate::{self, Located};
@@ -95,11 +95,23 @@ pub(crate) fn read_vars(path: &Path) -> Result<Vec<VarOverride>, CommandError> {
 impl Session {
     /// Opens the workspace around the current folder.
     pub(crate) fn open(ctx: &Context, vars: &VarArgs) -> Result<Self, CommandError> {
+        Self::open_for(ctx, vars, &[])
+    }
+
+    /// Opens it to ask for what `words` mean, which is begun with before all is open.
+    pub(crate) fn open_for(
+        ctx: &Context,
+        vars: &VarArgs,
+        words: &[String],
+    ) -> Result<Self, CommandError> {
         let _opening = Timed::new(Phase::Load);
         let Located { root, current } = ctx.located()?;
+        // What is wrong with them is told when they are asked for.
+        let ahead = patterns(words, &current).unwrap_or_default();
         let sources = Sources::new(root.clone());
         let overrides = overrides(vars, &root)?;
-        let place = Place { root, store: ctx.store()?, overrides, settings: locate::settings() };
+        let (store, settings) = (ctx.store()?, locate::settings());
+        let place = Place { root, store, overrides, settings, ahead };
         // The kernel is asked while the databases are opened.
         let level = thread::spawn(Level::detect);
         let mut workspace = Workspace::open(place, Arc::new(SystemClock))?;
@@ -165,13 +177,12 @@ impl Session {
         &mut self,
         ctx: &Context,
         words: &[String],
-        snapshot: &SnapshotArgs,
+        evaluate: Evaluate,
     ) -> Result<Prepared, CommandError> {
         if words.is_empty() {
             return Err(no_target(ctx));
         }
         let patterns = patterns(words, &self.current)?;
-        let evaluate = if snapshot.no_snapshot { Evaluate::Everything } else { Evaluate::Changes };
         let asking = Timed::new(Phase::Queries);
         let prepared = self.workspace.prepare(&patterns, evaluate);
         drop(asking);

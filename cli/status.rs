@@ -1,10 +1,10 @@
 //! `vwfb status`: in one screen, where the workspace stands and what a build would do next.
 
 use serde_json::json;
-use vwfb_engine::workspace::{Status, Told};
+use vwfb_engine::workspace::{Evaluate, Status, Told};
 use vwfb_rules::label::Label;
 
-use crate::args::{SnapshotArgs, StatusArgs};
+use crate::args::StatusArgs;
 use crate::decide::options;
 use crate::error::{CommandError, Exit};
 use crate::session::{Context, Session};
@@ -19,7 +19,7 @@ pub(crate) fn run(ctx: &Context, args: &StatusArgs) -> Result<Exit, CommandError
     let (mut session, vars) = Session::open_last(ctx, &args.vars)?;
     let all = ["//...".to_owned()];
     let targets = if args.targets.is_empty() { &all[..] } else { &args.targets };
-    let prepared = session.prepare(ctx, targets, &SnapshotArgs::default())?;
+    let prepared = session.prepare(ctx, targets, Evaluate::Changes)?;
     if prepared.loaded.has_errors() {
         return Ok(Exit::INPUT);
     }

@@ -19,7 +19,7 @@ use vwfb_rules::task::{InputRef, TaskDef};
 
 use crate::advice::{Circumstances, advice};
 use crate::chain::chain;
-use crate::columns::Strings;
+use crate::columns::{Strings, last_of_each};
 use crate::db::Db;
 use crate::event::{Event, TaskResult};
 use crate::graph::{Offer, TaskGraph};
@@ -80,12 +80,19 @@ pub struct Placed {
 }
 
 impl Placed {
-    pub(crate) fn below(folder: PathBuf) -> Self {
-        Self { folder, paths: Strings::default() }
+    /// These paths below `folder`, each once.
+    pub(crate) const fn new(folder: PathBuf, paths: Strings) -> Self {
+        Self { folder, paths }
     }
 
-    pub(crate) fn push(&mut self, path: &str) {
-        self.paths.push(path);
+    /// What the offers with these numbers are, below `folder`.
+    pub(crate) fn of(folder: PathBuf, graph: &TaskGraph, offers: &[u32]) -> Self {
+        let paths: Vec<u32> = offers.iter().map(|it| graph.offer_path[*it as usize]).collect();
+        let mut placed = Self::new(folder, Strings::default());
+        for path in last_of_each(&paths, graph.texts.len()) {
+            placed.paths.push(graph.texts.get(path));
+        }
+        placed
     }
 
     /// The absolute folder that all of them are in.
@@ -93,7 +100,7 @@ impl Placed {
         &self.folder
     }
 
-    /// Their paths in it; one that several targets offer is there for each.
+    /// Their paths in it, each once; one that several targets offer is there for the last.
     pub fn paths(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.paths.iter()
     }
@@ -464,7 +471,7 @@ impl<'a> Build<'a> {
     ) -> Result<Placed, EnvironmentError> {
         let graph = Arc::clone(&self.run.ground.graph);
         if self.options.only_final && !provisional(&graph).is_empty() {
-            return Ok(Placed::below(self.hands.placer.folder().to_owned()));
+            return Ok(Placed::new(self.hands.placer.folder().to_owned(), Strings::default()));
         }
         let (placed, missing) = self.wanted(&graph, in_place);
         let placer = self.hands.placer;
@@ -484,17 +491,18 @@ impl<'a> Build<'a> {
     /// place yet, as `in_place` says offer by offer.
     fn wanted<'g>(&'g self, graph: &'g TaskGraph, in_place: &[bool]) -> (Placed, Vec<Output<'g>>) {
         let plan = &self.run.plan;
-        let mut placed = Placed::below(self.hands.placer.folder().to_owned());
+        let mut placed = Vec::new();
         let mut missing = Vec::new();
         let mut in_place = in_place.iter().copied().chain(std::iter::repeat(false));
         for target in graph.requested() {
             let is_there = |offer: Offer<'_>| matches!(plan.step(offer.task), Step::Settled(_));
             let has_all = graph.offers(target).all(is_there);
-            for (offer, in_place) in graph.offers(target).zip(in_place.by_ref()) {
+            for (number, in_place) in graph.offers.get(target.0).iter().zip(in_place.by_ref()) {
                 if !has_all {
                     continue;
                 }
-                placed.push(offer.path);
+                placed.push(*number);
+                let offer = graph.offer(*number as usize);
                 if !in_place || self.run.has_moved(offer.task) {
                     let artifact = self.run.answers.artifact(offer.task, offer.name);
                     let artifact = artifact.expect("a settled task has every output it declares");
@@ -506,7 +514,7 @@ impl<'a> Build<'a> {
         for (task, path, artifact) in self.run.closed.iter().flat_map(|it| &it.shown) {
             missing.push(Output { task: *task, path, artifact: *artifact });
         }
-        (placed, missing)
+        (Placed::of(self.hands.placer.folder().to_owned(), graph, &placed), missing)
     }
 
     /// Waits for what still runs, and says what the run came to but for what was placed.

@@ -6,8 +6,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 /// Columns of so many bytes are read with all cores: for fresh memory the system takes longer than
-/// it takes to fill it.
-const LONG: usize = 128 << 10;
+/// it takes to fill it. To wake another core for less takes longer than that.
+pub(crate) const LONG: usize = 2 << 20;
 
 /// Texts by number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +21,16 @@ impl Strings {
     pub(crate) fn push(&mut self, text: &str) -> u32 {
         let number = narrow(self.ends.len());
         self.text.push_str(text);
+        self.ends.push(narrow(self.text.len()));
+        number
+    }
+
+    /// Adds a text that is made of parts and returns its number.
+    pub(crate) fn push_joined(&mut self, parts: [&str; 3]) -> u32 {
+        let number = narrow(self.ends.len());
+        for part in parts {
+            self.text.push_str(part);
+        }
         self.ends.push(narrow(self.text.len()));
         number
     }
@@ -82,6 +92,15 @@ impl Lists {
         }
         Self { items, ends }
     }
+}
+
+/// Those of `items`, which are below `limit`, that do not come again later, in order.
+pub(crate) fn last_of_each(items: &[u32], limit: usize) -> Vec<u32> {
+    let mut seen = vec![false; limit];
+    let is_last = |item: &u32| !std::mem::replace(&mut seen[*item as usize], true);
+    let mut last: Vec<u32> = items.iter().rev().copied().filter(is_last).collect();
+    last.reverse();
+    last
 }
 
 fn range(ends: &[u32], number: usize) -> Range<usize> {
@@ -207,22 +226,12 @@ impl Item<8> for u64 {
     }
 }
 
-impl Item<16> for [u8; 16] {
-    fn put(&self) -> [u8; 16] {
+impl<const N: usize> Item<N> for [u8; N] {
+    fn put(&self) -> [u8; N] {
         *self
     }
 
-    fn take(bytes: [u8; 16]) -> Self {
-        bytes
-    }
-}
-
-impl Item<32> for [u8; 32] {
-    fn put(&self) -> [u8; 32] {
-        *self
-    }
-
-    fn take(bytes: [u8; 32]) -> Self {
+    fn take(bytes: [u8; N]) -> Self {
         bytes
     }
 }
@@ -262,11 +271,17 @@ mod tests {
 
     #[test]
     fn a_long_column_reads_back_in_order() {
-        let numbers: Vec<u32> = (0..40_000).collect();
+        let numbers: Vec<u32> = (0..600_000).collect();
         let mut writer = Writer::default();
         writer.column(&numbers);
         assert!(writer.0.len() > LONG);
         assert_eq!(Reader(&writer.0).column(), Some(numbers));
+    }
+
+    #[test]
+    fn of_equal_items_the_last_one_stays() {
+        assert_eq!(last_of_each(&[3, 1, 3, 0, 1], 4), [3, 0, 1]);
+        assert!(last_of_each(&[], 0).is_empty());
     }
 
     #[test]

@@ -250,6 +250,11 @@ impl TaskGraph {
         self.waiting.is_empty()
     }
 
+    /// Whether nothing is missing that something stands in for.
+    pub(crate) fn is_final(&self) -> bool {
+        (0..self.missing.len()).all(|id| self.missing.get(id).is_empty())
+    }
+
     /// What was asked for.
     pub fn requested(&self) -> impl Iterator<Item = TargetId> + '_ {
         self.requested.iter().map(|id| TargetId(*id as usize))

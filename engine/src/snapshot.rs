@@ -9,49 +9,48 @@ mod asked;
 mod facts;
 mod files;
 mod merge;
+mod opened;
 mod patch;
+mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rayon::prelude::*;
 use vwfb_cas::Digest;
 use vwfb_cas::profile::{Phase, Timed};
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
+use vwfb_rules::vars::Overrides;
 
 pub(crate) use facts::{Difference, Facts, Held, World};
 pub(crate) use merge::merge;
-use patch::Patch;
+pub(crate) use opened::Opened;
+pub(crate) use summary::{Summary, Tools};
 
 use crate::answers::Answers;
-use crate::columns::{Reader, Strings, Writer};
-use crate::db::Database;
+use crate::columns::{LONG, Writer};
+use crate::db::Machine;
 use crate::graph::TaskGraph;
 use crate::people::Said;
 use crate::plan::TaskId;
 
 /// Begins every file; another layout gets another number.
-const MAGIC: &[u8] = b"vwfb-snapshot 8\n";
+const MAGIC: &[u8] = b"vwfb-snapshot 9\n";
 
-/// What comes before the tables, in bytes: that, whose snapshot it is, a checksum of the tables, and
-/// their length.
+/// What comes before the tables, in bytes: that, whose snapshot it is, a checksum of the first part,
+/// and its length.
 const HEAD: usize = MAGIC.len() + 32 + 32 + 8;
 
 /// Begins every file with what differs.
-const PATCH_MAGIC: &[u8] = b"vwfb-snapshot-patch 4\n";
+const PATCH_MAGIC: &[u8] = b"vwfb-snapshot-patch 5\n";
 
 /// The extension of the file with what differs from a snapshot's own.
 const PATCH: &str = "patch";
-
-/// How much of a file one thread reads at once, in bytes.
-const PIECE: usize = 512 << 10;
 
 /// How many requests of one workspace are remembered.
 const MOST: usize = 16;
@@ -74,33 +73,29 @@ pub(crate) struct Snapshot {
     pub(crate) base: Option<Base>,
 }
 
-/// The closures of tools and the stamps of their files, as they are stored.
-#[derive(Debug, Clone)]
-pub(crate) struct Tools {
-    pub(crate) bytes: [Vec<u8>; 2],
-    /// Whether they are not as in the file that they were read from.
-    changed: bool,
-}
-
 /// A file that holds a whole snapshot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Base {
+    /// Of its first part, which has that of the second.
     checksum: [u8; 32],
     /// In bytes.
     length: usize,
 }
 
 /// Where the snapshot of one request is, and whose it is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     path: PathBuf,
     identity: Digest,
 }
 
 impl Place {
-    /// The place for `patterns` in the workspace whose own folder is `folder`.
-    pub(crate) fn of(folder: &Path, db: &Database, patterns: &[Pattern]) -> io::Result<Self> {
-        let (overrides, machine) = db.settings();
+    /// The place for `patterns` in the workspace whose own folder is `folder`, with these settings.
+    pub(crate) fn of(
+        folder: &Path,
+        (overrides, machine): (&Overrides, &Machine),
+        patterns: &[Pattern],
+    ) -> io::Result<Self> {
         let asked: Vec<String> = patterns.iter().map(ToString::to_string).collect();
         let request = format!("{overrides:?}\n{machine:?}\n{asked:?}");
         // Another vwfb may make other keys of the same facts.
@@ -132,7 +127,11 @@ impl Place {
 
     fn checksum_of(&self, body: &[u8]) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(self.identity.as_bytes()).update_rayon(body);
+        hasher.update(self.identity.as_bytes());
+        match body.len() < LONG {
+            true => hasher.update(body),
+            false => hasher.update_rayon(body),
+        };
         *hasher.finalize().as_bytes()
     }
 
@@ -148,90 +147,7 @@ impl Place {
     }
 }
 
-impl Tools {
-    pub(crate) const fn new(bytes: [Vec<u8>; 2]) -> Self {
-        Self { bytes, changed: true }
-    }
-
-    /// Takes up what they are now.
-    pub(crate) fn update(&mut self, bytes: [Vec<u8>; 2]) {
-        if self.bytes != bytes {
-            *self = Self::new(bytes);
-        }
-    }
-
-    fn write(&self, to: &mut Writer) {
-        for bytes in &self.bytes {
-            to.bytes(bytes);
-        }
-    }
-
-    fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let bytes = [from.bytes()?.to_vec(), from.bytes()?.to_vec()];
-        Some(Self { bytes, changed: false })
-    }
-}
-
 impl Snapshot {
-    /// The snapshot at `place`, if there is one that can be used, and whether each of its files is
-    /// as its stamp says, looked at from `root` while the rest is read. As soon as they are read,
-    /// `with_tools` hears of the tools.
-    pub(crate) fn load(
-        place: &Place,
-        root: &OwnedFd,
-        with_tools: impl Fn(&Tools, &Facts) + Sync,
-    ) -> Option<(Self, Held)> {
-        let timed = Timed::new(Phase::Load);
-        let file = open_regular(&place.path).ok()?;
-        let mut head = [0; HEAD];
-        file.read_exact_at(&mut head, 0).ok()?;
-        let (identity, rest) = head.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
-        let (&checksum, rest) = rest.split_first_chunk::<32>()?;
-        let length = u64::from_le_bytes(rest.try_into().ok()?);
-        let is_whole = file.metadata().ok()?.len().checked_sub(HEAD as u64) == Some(length);
-        if identity != place.identity.as_bytes() || !is_whole {
-            return None;
-        }
-        let body = read_after_head(&file, usize::try_from(length).ok()?).ok()?;
-        if checksum != place.checksum_of(&body) {
-            return None;
-        }
-        let base = Some(Base { checksum, length: HEAD + body.len() });
-        let mut from = Reader(&body);
-        let mut facts = Facts::read(&mut from)?;
-        let patch = Patch::read(place, &checksum)?;
-        let mut differing = patch.as_ref().map(Patch::reader);
-        if let Some(from) = &mut differing {
-            facts.read_changes(from)?;
-        }
-        let at = body.len() - from.0.len();
-        drop(timed);
-        let (held, rest) = rayon::join(
-            || facts.look_at_files(root),
-            || {
-                let _timed = Timed::new(Phase::Load);
-                // To give the memory back takes long, too.
-                let body = body;
-                let rest = Rest::read(&mut Reader(&body[at..]));
-                if let (Some(rest), None) = (&rest, &patch) {
-                    with_tools(&rest.tools, &facts);
-                }
-                rest
-            },
-        );
-        let Rest { mark, settled, graph, answers, tools, said } = rest?;
-        if settled.len() != graph.tasks() || !facts.fit(&graph) {
-            return None;
-        }
-        let facts = Arc::new(facts);
-        let mut snapshot = Self { graph, answers, settled, facts, mark, tools, said, base };
-        if let Some(from) = &mut differing {
-            snapshot.patch(from)?;
-            with_tools(&snapshot.tools, &snapshot.facts);
-        }
-        Some((snapshot, held))
-    }
-
     /// Writes the snapshot to `place`, whole or not at all: what is not as in the file that it was
     /// read from, if that is little. It is not made to outlive a power cut: then it is made again.
     ///
@@ -248,21 +164,47 @@ impl Snapshot {
 
     fn save_whole(&self, place: &Place) -> io::Result<()> {
         // About what a task, its source and its output take: growing would copy it again.
-        let mut body = Writer(Vec::with_capacity(self.graph.tasks() * 512));
-        self.facts.write(&mut body);
-        write_mark(&mut body, self.mark);
-        body.column(&self.settled);
-        self.graph.write(&mut body);
-        self.answers.write(&mut body);
-        self.tools.write(&mut body);
-        write_said(&mut body, &self.said);
-        let checksum = place.checksum_of(&body.0);
+        let mut rest = Writer(Vec::with_capacity(self.graph.tasks() * 384));
+        self.facts.write_rest(&mut rest);
+        rest.column(&self.settled);
+        self.graph.write(&mut rest);
+        self.answers.write(&mut rest);
+        let mut first = Writer(Vec::with_capacity(self.graph.tasks() * 160));
+        first.column(&[place.checksum_of(&rest.0)]);
+        first.column(&[rest.0.len() as u64]);
+        self.facts.write(&mut first);
+        self.summary().write(&mut first);
+        let checksum = place.checksum_of(&first.0);
         let identity = place.identity.as_bytes();
-        let length = (body.0.len() as u64).to_le_bytes();
-        place.replace(&place.path, &[MAGIC, identity, &checksum, &length, &body.0])?;
+        let length = (first.0.len() as u64).to_le_bytes();
+        let parts: [&[u8]; 6] = [MAGIC, identity, &checksum, &length, &first.0, &rest.0];
+        place.replace(&place.path, &parts)?;
         // One that stays fits no file any more.
         let _left = fs::remove_file(place.patch());
         drop_oldest(place.folder())
+    }
+
+    fn summary(&self) -> Summary {
+        let (mark, said, tools) = (self.mark, self.said.clone(), self.tools.clone());
+        Summary { tasks: self.graph.tasks() as u64, steady: self.is_steady(), mark, said, tools }
+    }
+
+    /// Whether there is nothing to do and nothing to tell for as long as all facts hold.
+    fn is_steady(&self) -> bool {
+        !self.settled.contains(&0)
+            && self.graph.is_final()
+            && self.graph.expanded.is_empty()
+            && self.facts.are_stamped()
+            && self.outputs_agree().all(|agrees| agrees)
+    }
+
+    /// Requested offer -> whether the file in its place was seen to hold what its task made.
+    pub(crate) fn outputs_agree(&self) -> impl Iterator<Item = bool> {
+        let offers = self.graph.requested().flat_map(|target| self.graph.offers(target));
+        offers.enumerate().map(|(number, offer)| {
+            let artifact = self.answers.artifact(offer.task, offer.name);
+            artifact.is_some_and(|artifact| self.facts.output_is(number, &artifact))
+        })
     }
 
     /// The tasks of which people say something else `now`.
@@ -296,71 +238,12 @@ impl Snapshot {
     }
 }
 
-/// What follows the facts in a snapshot's file.
-struct Rest {
-    mark: Option<i64>,
-    settled: Vec<u8>,
-    graph: TaskGraph,
-    answers: Answers,
-    tools: Tools,
-    said: Said,
-}
-
-impl Rest {
-    /// All of it, and nothing is to follow.
-    fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let mark = read_mark(from)?;
-        let settled = from.column()?;
-        let graph = TaskGraph::read(from)?;
-        let answers = Answers::read(from, graph.tasks())?;
-        let tools = Tools::read(from)?;
-        let said = read_said(from)?;
-        from.0.is_empty().then_some(Self { mark, settled, graph, answers, tools, said })
-    }
-}
-
 /// Opens a file to read it, and nothing on which that could wait for ever.
 fn open_regular(path: &Path) -> io::Result<fs::File> {
     match fs::metadata(path)?.is_file() {
         true => fs::File::open(path),
         false => Err(io::ErrorKind::InvalidInput.into()),
     }
-}
-
-/// Reads `length` bytes after the head of a file, with all cores: for fresh memory the system takes as long
-/// as for the bytes.
-fn read_after_head(file: &fs::File, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; length];
-    let parts = bytes.par_chunks_mut(PIECE).enumerate();
-    parts.try_for_each(|(part, bytes)| file.read_exact_at(bytes, (HEAD + part * PIECE) as u64))?;
-    Ok(bytes)
-}
-
-fn write_mark(to: &mut Writer, mark: Option<i64>) {
-    let mark: Vec<u64> = mark.iter().map(|mark| mark.cast_unsigned()).collect();
-    to.column(&mark);
-}
-
-fn read_mark(from: &mut Reader<'_>) -> Option<Option<i64>> {
-    let mark: Vec<u64> = from.column()?;
-    Some(mark.first().map(|mark| mark.cast_signed()))
-}
-
-fn write_said(to: &mut Writer, said: &Said) {
-    let mut texts = Strings::default();
-    for (label, text) in said {
-        texts.push(label);
-        texts.push(text);
-    }
-    to.strings(&texts);
-}
-
-fn read_said(from: &mut Reader<'_>) -> Option<Said> {
-    let texts = from.strings()?;
-    let texts: Vec<&str> = texts.iter().collect();
-    let (pairs, rest) = texts.as_chunks::<2>();
-    let said = pairs.iter().map(|[label, text]| ((*label).to_owned(), (*text).to_owned()));
-    rest.is_empty().then(|| said.collect())
 }
 
 /// Keeps the snapshots of the requests that were made last.

@@ -137,6 +137,23 @@ pub(crate) struct Fields {
     pub(crate) mode: u32,
 }
 
+impl Fields {
+    /// How many bytes they take.
+    pub(crate) const BYTES: usize = 5 * 8 + 4;
+
+    /// As they are in a table, little-endian.
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let Self { size, modified_ns, changed_ns, inode, device, mode } = self;
+        let mut bytes = [0; Self::BYTES];
+        let (numbers, rest) = bytes.as_chunks_mut::<8>();
+        for (to, number) in numbers.iter_mut().zip([size, modified_ns, changed_ns, inode, device]) {
+            *to = number.to_le_bytes();
+        }
+        rest.copy_from_slice(&mode.to_le_bytes());
+        bytes
+    }
+}
+
 /// Nanoseconds in 64 bits, those before 1970 as two's complement.
 fn column(nanoseconds: i128) -> u64 {
     i64::try_from(nanoseconds).unwrap_or(i64::MAX).cast_unsigned()

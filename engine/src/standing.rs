@@ -82,8 +82,7 @@ pub fn provisional(graph: &TaskGraph) -> Vec<Provisional> {
             (reason.clone(), users)
         };
         let reasons: Vec<_> = standing.iter().map(with_users).collect();
-        (!reasons.is_empty())
-            .then(|| Provisional { label: graph.target_label(target), reasons })
+        (!reasons.is_empty()).then(|| Provisional { label: graph.target_label(target), reasons })
     };
     graph.requested().filter_map(of).collect()
 }
@@ -104,7 +103,7 @@ impl Standings {
     /// Of the targets of `graph`, where something stands in for some tasks for these reasons.
     pub(crate) fn with(graph: &TaskGraph, stand_ins: &BTreeMap<TaskId, Reason>) -> Self {
         let targets = graph.missing.len();
-        if stand_ins.is_empty() && (0..targets).all(|id| graph.missing.get(id).is_empty()) {
+        if stand_ins.is_empty() && graph.is_final() {
             return Self::default();
         }
         let mut all: Vec<Standing> = Vec::with_capacity(targets);

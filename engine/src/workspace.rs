@@ -1,5 +1,6 @@
 //! One open workspace: its database, store and memory, and what can be asked of it.
 
+mod ahead;
 mod build;
 mod choose;
 mod decide;
@@ -35,6 +36,7 @@ use crate::platform::{cpu_level, platform};
 use crate::query::RealisedGraph;
 use crate::roots::{gone_workspaces, publish, publish_all};
 use crate::run::{Ground, Known};
+use crate::snapshot;
 use crate::spending::Spending;
 use crate::stamps::{Recorded, Stamps};
 use crate::standing::Standings;
@@ -42,6 +44,7 @@ use crate::state::{STATE_FILE, State, StateError};
 use crate::system::Text;
 use crate::tools::Tools;
 use crate::why::{Why, why};
+use ahead::{Ahead, Seen};
 
 pub use crate::outputs::Rescued;
 pub use crate::package::{BUILD_FILE, WORKSPACE_FILE};
@@ -64,6 +67,9 @@ pub struct Place {
     pub overrides: Overrides,
     /// The folder of the person's settings of vwfb, with `services.kdl` and `secrets/`.
     pub settings: Option<PathBuf>,
+    /// What will be asked for first, as far as that is known: its last finished state is looked at
+    /// while the workspace is opened.
+    pub ahead: Vec<Pattern>,
 }
 
 /// Why a workspace cannot be opened.
@@ -96,6 +102,8 @@ pub struct Workspace {
     tools: Arc<Tools>,
     disk: Arc<Disk>,
     clock: Arc<dyn Clock + Send + Sync>,
+    /// The last finished state that was looked at when it was opened.
+    seen: Option<Seen>,
     /// Whether any query was asked, after which a snapshot is not looked at.
     asked: bool,
     /// The targets whose outputs fan-outs were expanded from.
@@ -113,38 +121,48 @@ impl Workspace {
     ) -> Result<Self, OpenWorkspaceError> {
         let config = configuration(&place.overrides);
         let folder = place.root.join(".vwfb");
-        let store = || Store::open(&place.store);
-        let state = || State::open(&folder, config);
-        // Each is a database to open; but nothing is made in a workspace whose store is not there.
-        let (store, state) = match folder.join(STATE_FILE).exists() {
-            true => rayon::join(store, state),
-            false => (Ok(store()?), state()),
-        };
-        let (store, state) = (Arc::new(store?), Arc::new(state?));
-        let people = Arc::new(People::open(&folder)?);
-        let keep = Keep::new(&folder, Arc::clone(&store));
-        let desk = Desk::new(&folder, place.settings.clone());
-        let spending = Spending::new(&folder);
-        let stamps = Arc::new(Stamps::new(Arc::clone(&state) as Arc<dyn Recorded>));
-        let tools = Arc::new(Tools::new(place.root.clone(), Arc::clone(&stamps)));
-        let disk = Arc::new(Disk::new(
-            place.root.clone(),
-            Arc::clone(&store),
-            Arc::clone(&stamps),
-            Arc::clone(&tools),
-        ));
         let machine = Machine {
             platform: platform(),
             confined: true,
             cpu_level: cpu_level().to_owned(),
             log_queries: false,
         };
-        let db = Database::new(
-            Arc::clone(&disk) as Arc<dyn crate::system::System>,
-            place.overrides.clone(),
-            machine,
-        );
-        let mut db = db;
+        let store = || Store::open(&place.store);
+        let state = || State::open(&folder, config);
+        let ahead = || {
+            let settings = (&place.overrides, &machine);
+            let asked = Some(&place.ahead).filter(|patterns| !patterns.is_empty())?;
+            Ahead::open(&place.root, snapshot::Place::of(&folder, settings, asked).ok()?)
+        };
+        // Each is a database to open; but nothing is made in a workspace whose store is not there.
+        let (ahead, (store, state)) = match folder.join(STATE_FILE).exists() {
+            true => rayon::join(ahead, || rayon::join(store, state)),
+            false => (None, (Ok(store()?), state())),
+        };
+        let (store, state) = (Arc::new(store?), Arc::new(state?));
+        let stamps = Arc::new(Stamps::new(Arc::clone(&state) as Arc<dyn Recorded>));
+        let tools = Arc::new(Tools::new(place.root.clone(), Arc::clone(&stamps)));
+        let rest = || {
+            let disk = Arc::new(Disk::new(
+                place.root.clone(),
+                Arc::clone(&store),
+                Arc::clone(&stamps),
+                Arc::clone(&tools),
+            ));
+            let system = Arc::clone(&disk) as Arc<dyn crate::system::System>;
+            (disk, Database::new(system, place.overrides.clone(), machine))
+        };
+        let (seen, (disk, mut db)) = match ahead {
+            Some(ahead) => {
+                let (seen, rest) = ahead.look((&tools, &stamps), rest);
+                (Some(seen), rest)
+            }
+            None => (None, rest()),
+        };
+        let people = Arc::new(People::open(&folder)?);
+        let keep = Keep::new(&folder, Arc::clone(&store));
+        let desk = Desk::new(&folder, place.settings.clone());
+        let spending = Spending::new(&folder);
         let choices = people.choices(config)?;
         let said = people.said(&choices)?;
         db.set_choices(choices);
@@ -164,6 +182,7 @@ impl Workspace {
             tools,
             disk,
             clock,
+            seen,
             asked: false,
             expanded_from: Vec::new(),
         })
@@ -322,9 +341,8 @@ impl Workspace {
             return Ok(());
         }
         let graph = Arc::new(self.graph(&loaded.targets));
-        let (loaded, patterns) = (Loaded::default(), vec![Pattern::Below(WsPath::root())]);
-        let (place, resumed, begun) = (None, None, Instant::now());
-        let prepared = Prepared { graph, loaded, patterns, place, resumed, begun };
+        let patterns = vec![Pattern::Below(WsPath::root())];
+        let prepared = Prepared::evaluated(graph, Loaded::default(), patterns, Instant::now());
         self.expanded(&prepared).map(drop)
     }
 
@@ -336,9 +354,8 @@ impl Workspace {
         }
         let known = Known::of(&self.state, &prepared.graph)?;
         let graph = expand_known(self.ground(prepared), known)?;
-        let (loaded, patterns) = (Loaded::default(), prepared.patterns.clone());
-        let begun = prepared.begun;
-        Ok(Some(Prepared { graph, loaded, patterns, place: None, resumed: None, begun }))
+        let patterns = prepared.patterns.clone();
+        Ok(Some(Prepared::evaluated(graph, Loaded::default(), patterns, prepared.begun)))
     }
 
     /// The targets that `label`, which `prepared` has, stands for, each as its text would be without

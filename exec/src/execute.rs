@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use vwfb_cas::profile::{Phase, Timed};
@@ -41,7 +41,7 @@ pub struct ExecOptions {
 pub struct Executor {
     pub(crate) store: Arc<Store>,
     pub(crate) options: ExecOptions,
-    pub(crate) toolsets: Toolsets,
+    toolsets: OnceLock<Toolsets>,
     workers: AtomicU64,
     texts: AtomicU64,
 }
@@ -78,13 +78,19 @@ pub struct Executed {
 impl Executor {
     /// Runs actions against `store`.
     pub fn new(store: Arc<Store>, options: ExecOptions) -> Self {
-        let folder = match &options.keep_scratch {
-            // A kept task is started again with the same PATH, when the store's folder is gone.
-            Some(keep) => keep.join(format!("{}-tools", std::process::id())),
-            None => store.scratch_dir().join("tools"),
-        };
-        let toolsets = Toolsets::new(folder);
-        Self { store, options, toolsets, workers: AtomicU64::new(0), texts: AtomicU64::new(0) }
+        let (workers, texts) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { store, options, toolsets: OnceLock::new(), workers, texts }
+    }
+
+    /// The toolsets, in a folder that is made with the first.
+    pub(crate) fn toolsets(&self) -> &Toolsets {
+        self.toolsets.get_or_init(|| {
+            Toolsets::new(match &self.options.keep_scratch {
+                // A kept task is started again with the same PATH, when the store's folder is gone.
+                Some(keep) => keep.join(format!("{}-tools", std::process::id())),
+                None => self.store.scratch_dir().join("tools"),
+            })
+        })
     }
 
     /// How far tasks are confined.

@@ -75,12 +75,14 @@ impl Task<'_> {
 
     /// Fills the scratch folder and settles what is started in it.
     fn prepare(&self, program: &str, args: &[String]) -> Result<Prepared, Cause> {
-        let Executor { store, options, toolsets, .. } = self.executor;
+        let Executor { store, options, .. } = self.executor;
         let closures = process::closures(self.action, self.closures)?;
         let linked = options.level.protects_inputs() && options.keep_scratch.is_none();
         let placement = if linked { Placement::Shared } else { Placement::Copied };
         let placed = self.scratch.place(store, self.action, placement)?;
-        let tools = toolsets
+        let tools = self
+            .executor
+            .toolsets()
             .of(&closures)
             .map_err(|source| failed("link tools in", &store.scratch_dir(), source))?;
         let process = Process {

@@ -34,6 +34,10 @@ impl Asked {
         *self = Self { changed: true, ..Self::default() };
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.answers.is_empty()
+    }
+
     pub(super) fn find(&self, question: &str) -> Option<usize> {
         self.questions.iter().position(|it| it == question)
     }

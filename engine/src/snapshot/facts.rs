@@ -6,6 +6,7 @@
 //! for. Globs, listings, folders that are sources, and tools are simply asked for again.
 
 mod absorb;
+mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
@@ -25,7 +26,7 @@ use super::answer::{
 };
 use super::asked::Asked;
 use super::files::{FileId, Files, NewFile, split};
-use crate::columns::{Reader, Writer};
+use crate::columns::{Strings, last_of_each};
 use crate::db::{Database, Db, Looked};
 use crate::disk::Disk;
 use crate::graph::TaskGraph;
@@ -194,7 +195,7 @@ impl Facts {
     }
 
     /// Looks at every file and folder, at no other fact and without reading any.
-    pub(super) fn look_at_files(&self, root: &OwnedFd) -> Held {
+    pub(crate) fn look_at_files(&self, root: &OwnedFd) -> Held {
         let (files, (rules, walk)) = rayon::join(
             || self.files.look(root),
             || rayon::join(|| self.rules.look(root), || self.walk_holds(root)),
@@ -421,55 +422,36 @@ impl Facts {
         })
     }
 
-    pub(crate) fn write(&self, to: &mut Writer) {
-        self.files.write(to);
-        self.rules.write(to);
-        to.column(&self.sources);
-        to.column(&self.outputs);
-        for asked in self.asked() {
-            asked.write(to);
+    /// Whether everything is as it was, by stamps alone. What is asked for stays the answer for as
+    /// long as `db` lives.
+    pub(crate) fn all_hold(&self, db: &Database, held: &Held, world: &World<'_>) -> bool {
+        let Held { files, rules, walk } = held;
+        let stamps = files.iter().chain(rules).all(|same| *same);
+        stamps
+            && *walk
+            && self.trees.is_empty()
+            && self.structure_holds(db, true, world)
+            && self.outputs_in_place(files, world).iter().all(|in_place| *in_place)
+    }
+
+    /// The paths of the requested outputs below the output folder, each once, in the order of the
+    /// offers, where several offer one that of the last.
+    pub(crate) fn output_paths(&self, output_folder: &str) -> Strings {
+        let rows: Vec<u32> = self.outputs.iter().copied().filter(|row| *row != NONE).collect();
+        let mut paths = Strings::default();
+        for row in last_of_each(&rows, self.files.len()) {
+            let (folder, name) = self.files.folder_and_name(FileId(row));
+            match folder.strip_prefix(output_folder).and_then(|it| it.strip_prefix('/')) {
+                Some(below) => paths.push_joined([below, "/", name]),
+                None => paths.push(name),
+            };
         }
+        paths
     }
 
-    const fn asked(&self) -> [&Asked; 7] {
-        let Self { trees, kinds, folders, globs, packages, tools, walked, .. } = self;
-        [trees, kinds, folders, globs, packages, tools, walked]
-    }
-
-    pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
-        Some(Self {
-            files: Files::read(from)?,
-            rules: Files::read(from)?,
-            sources: from.column()?,
-            outputs: from.column()?,
-            trees: Asked::read(from)?,
-            kinds: Asked::read(from)?,
-            folders: Asked::read(from)?,
-            globs: Asked::read(from)?,
-            packages: Asked::read(from)?,
-            tools: Asked::read(from)?,
-            walked: Asked::read(from)?,
-        })
-    }
-
-    /// Writes what is not as in the file that this was read from.
-    pub(crate) fn write_changes(&self, to: &mut Writer) {
-        self.files.write_changes(to);
-        self.rules.write_changes(to);
-        for asked in self.asked() {
-            asked.write_change(to);
-        }
-    }
-
-    /// Takes up what [`Facts::write_changes`] wrote.
-    pub(crate) fn read_changes(&mut self, from: &mut Reader<'_>) -> Option<()> {
-        self.files.read_changes(from)?;
-        self.rules.read_changes(from)?;
-        let Self { trees, kinds, folders, globs, packages, tools, walked, .. } = self;
-        for asked in [trees, kinds, folders, globs, packages, tools, walked] {
-            asked.read_change(from)?;
-        }
-        Some(())
+    /// Whether there is nothing among the facts that stamps of files alone do not vouch for.
+    pub(crate) fn are_stamped(&self) -> bool {
+        self.trees.is_empty() && !self.outputs.contains(&NONE)
     }
 }
 

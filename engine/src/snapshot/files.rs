@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use vwfb_cas::profile::{Counter, Phase, Timed, count};
 use vwfb_cas::{BlobId, Digest, FileRef};
 
-use crate::columns::{Reader, Strings, Writer, narrow};
+use crate::columns::{Item, Reader, Strings, Writer, narrow};
 use crate::stamp::{Fields, Stamp, Stamped};
 
 /// A file's place in its table.
@@ -25,106 +25,56 @@ pub(crate) struct Files {
     /// Folder -> the end of its files.
     ends: Vec<u32>,
     names: Strings,
-    seen: Seen,
+    seen: Vec<Sight>,
+    /// In a snapshot of which only what a look needs was read, none.
+    digests: Vec<[u8; 32]>,
     /// The rows that are not as in the file that this was read from.
     changed: BTreeSet<u32>,
 }
 
-/// What was seen of each file.
-#[derive(Debug, Clone, Default)]
-struct Seen {
-    sizes: Vec<u64>,
-    modified: Vec<u64>,
-    changed: Vec<u64>,
-    inodes: Vec<u64>,
-    devices: Vec<u64>,
-    modes: Vec<u32>,
-    /// 1 where the stamp vouches for the bytes; 0 where they must be read again.
-    vouched: Vec<u8>,
-    digests: Vec<[u8; 32]>,
-}
-
-/// What was seen of one file.
+/// A file's stamp in its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Sight {
-    fields: Fields,
-    vouched: u8,
-    digest: [u8; 32],
-}
+struct Sight([u8; Sight::BYTES]);
 
 impl Sight {
+    /// The stamp, and 1 where it vouches for the bytes; 0 where they must be read again.
+    const BYTES: usize = Fields::BYTES + 1;
+
+    fn new(fields: Fields, vouched: bool) -> Self {
+        let mut bytes = [u8::from(vouched); Self::BYTES];
+        bytes[..Fields::BYTES].copy_from_slice(&fields.to_bytes());
+        Self(bytes)
+    }
+
     fn of(stamped: Option<Stamped>) -> Self {
-        Self {
-            fields: stamped.map(|stamped| stamped.stamp.fields()).unwrap_or_default(),
-            vouched: u8::from(stamped.is_some_and(|stamped| stamped.stamp.is_settled())),
-            digest: stamped.map_or([0; 32], |stamped| *stamped.digest.as_bytes()),
-        }
+        let fields = stamped.map(|stamped| stamped.stamp.fields()).unwrap_or_default();
+        Self::new(fields, stamped.is_some_and(|stamped| stamped.stamp.is_settled()))
+    }
+
+    /// In bytes.
+    fn size(self) -> u64 {
+        u64::from_le_bytes(*self.0.first_chunk().expect("a stamp begins with the size"))
+    }
+
+    const fn is_executable(self) -> bool {
+        // The mode is the last of the fields; its lowest bits come first.
+        self.0[Fields::BYTES - 4] & 0o100 != 0
     }
 }
 
-impl Seen {
-    fn push(&mut self, sight: Sight) {
-        let Sight { fields, vouched, digest } = sight;
-        self.sizes.push(fields.size);
-        self.modified.push(fields.modified_ns);
-        self.changed.push(fields.changed_ns);
-        self.inodes.push(fields.inode);
-        self.devices.push(fields.device);
-        self.modes.push(fields.mode);
-        self.vouched.push(vouched);
-        self.digests.push(digest);
+impl Item<{ Self::BYTES }> for Sight {
+    fn put(&self) -> [u8; Self::BYTES] {
+        self.0
     }
 
-    fn set(&mut self, row: usize, sight: Sight) {
-        let Sight { fields, vouched, digest } = sight;
-        self.sizes[row] = fields.size;
-        self.modified[row] = fields.modified_ns;
-        self.changed[row] = fields.changed_ns;
-        self.inodes[row] = fields.inode;
-        self.devices[row] = fields.device;
-        self.modes[row] = fields.mode;
-        self.vouched[row] = vouched;
-        self.digests[row] = digest;
+    fn take(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
     }
+}
 
-    fn get(&self, row: usize) -> Sight {
-        let fields = Fields {
-            size: self.sizes[row],
-            modified_ns: self.modified[row],
-            changed_ns: self.changed[row],
-            inode: self.inodes[row],
-            device: self.devices[row],
-            mode: self.modes[row],
-        };
-        Sight { fields, vouched: self.vouched[row], digest: self.digests[row] }
-    }
-
-    fn write(&self, to: &mut Writer) {
-        for column in [&self.sizes, &self.modified, &self.changed, &self.inodes, &self.devices] {
-            to.column(column);
-        }
-        to.column(&self.modes);
-        to.column(&self.vouched);
-        to.column(&self.digests);
-    }
-
-    /// What was seen of `count` files.
-    fn read(from: &mut Reader<'_>, count: usize) -> Option<Self> {
-        let seen = Self {
-            sizes: from.column()?,
-            modified: from.column()?,
-            changed: from.column()?,
-            inodes: from.column()?,
-            devices: from.column()?,
-            modes: from.column()?,
-            vouched: from.column()?,
-            digests: from.column()?,
-        };
-        let numbers = [&seen.sizes, &seen.modified, &seen.changed, &seen.inodes, &seen.devices];
-        let whole = numbers.iter().all(|column| column.len() == count)
-            && [seen.modes.len(), seen.vouched.len(), seen.digests.len()] == [count; 3];
-        whole.then_some(seen)
-    }
+/// All zeros if nothing is known of the bytes.
+fn digest_of(stamped: Option<Stamped>) -> [u8; 32] {
+    stamped.map_or([0; 32], |stamped| *stamped.digest.as_bytes())
 }
 
 /// A file on its way into a table.
@@ -149,6 +99,7 @@ impl Files {
             }
             table.names.push(name);
             table.seen.push(Sight::of(file.stamped));
+            table.digests.push(digest_of(file.stamped));
         }
         if last.is_some() {
             table.ends.push(narrow(table.names.len()));
@@ -158,12 +109,10 @@ impl Files {
 
     /// Says what a file's bytes are now.
     pub(crate) fn set(&mut self, FileId(row): FileId, stamped: Option<Stamped>) {
-        self.put(row, Sight::of(stamped));
-    }
-
-    fn put(&mut self, row: u32, sight: Sight) {
-        if self.seen.get(row as usize) != sight {
-            self.seen.set(row as usize, sight);
+        let (at, sight, digest) = (row as usize, Sight::of(stamped), digest_of(stamped));
+        if self.seen[at] != sight || self.digests[at] != digest {
+            self.seen[at] = sight;
+            self.digests[at] = digest;
             self.changed.insert(row);
         }
     }
@@ -173,25 +122,31 @@ impl Files {
     }
 
     pub(crate) fn digest(&self, FileId(row): FileId) -> Digest {
-        Digest::from_bytes(self.seen.digests[row as usize])
+        Digest::from_bytes(self.digests[row as usize])
     }
 
     pub(crate) fn executable(&self, FileId(row): FileId) -> bool {
-        self.seen.modes[row as usize] & 0o100 != 0
+        self.seen[row as usize].is_executable()
     }
 
     /// A file as artifacts name it; `None` if nothing is known of its bytes.
     pub(crate) fn file(&self, id: FileId) -> Option<FileRef> {
         let row = id.0 as usize;
-        let known = self.seen.digests[row] != [0; 32];
-        let (blob, size) = (BlobId(self.digest(id)), self.seen.sizes[row]);
+        let known = self.digests[row] != [0; 32];
+        let (blob, size) = (BlobId(self.digest(id)), self.seen[row].size());
         known.then(|| FileRef { blob, size, executable: self.executable(id) })
     }
 
     /// The path of a file, relative to the workspace.
-    pub(crate) fn path(&self, FileId(row): FileId) -> String {
+    pub(crate) fn path(&self, id: FileId) -> String {
+        let (folder, name) = self.folder_and_name(id);
+        join(folder, name)
+    }
+
+    /// The folder of a file, relative to the workspace, and its name there.
+    pub(crate) fn folder_and_name(&self, FileId(row): FileId) -> (&str, &str) {
         let folder = self.ends.partition_point(|end| *end <= row);
-        join(self.folders.get(narrow(folder)), self.names.get(row))
+        (self.folders.get(narrow(folder)), self.names.get(row))
     }
 
     /// The file at a path, relative to the workspace.
@@ -231,52 +186,73 @@ impl Files {
     }
 
     fn is_as_stamped(&self, folder: &OwnedFd, row: u32) -> bool {
-        let before = self.seen.get(row as usize);
-        if before.vouched == 0 {
-            return false;
-        }
-        let Ok(now) = statat(folder, self.names.get(row), AtFlags::empty()) else { return false };
-        Stamp::of_stat(&now).fields() == before.fields
+        // One that vouches for nothing is none that there is now.
+        statat(folder, self.names.get(row), AtFlags::empty()).is_ok_and(|now| {
+            Sight::new(Stamp::of_stat(&now).fields(), true) == self.seen[row as usize]
+        })
     }
 
+    /// Writes all but the digests.
     pub(crate) fn write(&self, to: &mut Writer) {
         to.strings(&self.folders);
         to.column(&self.ends);
         to.strings(&self.names);
-        self.seen.write(to);
+        to.column(&self.seen);
     }
 
+    /// Reads what [`Files::write`] wrote; what the digests are is not known then.
     pub(crate) fn read(from: &mut Reader<'_>) -> Option<Self> {
         let (folders, ends, names) = (from.strings()?, from.column::<4, u32>()?, from.strings()?);
-        let seen = Seen::read(from, names.len())?;
+        let seen: Vec<Sight> = from.column()?;
         let whole = ends.is_sorted()
             && ends.len() == folders.len()
-            && ends.last().copied().unwrap_or(0) as usize == names.len();
-        whole.then_some(Self { folders, ends, names, seen, changed: BTreeSet::new() })
+            && ends.last().copied().unwrap_or(0) as usize == names.len()
+            && seen.len() == names.len();
+        let files = Self { folders, ends, names, seen, ..Self::default() };
+        whole.then_some(files)
     }
 
-    /// Writes the rows that are not as in the file that this was read from.
+    pub(crate) fn write_digests(&self, to: &mut Writer) {
+        to.column(&self.digests);
+    }
+
+    pub(crate) fn read_digests(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        self.digests = from.column()?;
+        (self.digests.len() == self.len()).then_some(())
+    }
+
+    /// Writes the rows that are not as in the file that this was read from, without digests.
     pub(crate) fn write_changes(&self, to: &mut Writer) {
         let rows: Vec<u32> = self.changed.iter().copied().collect();
-        let mut seen = Seen::default();
-        for row in &rows {
-            seen.push(self.seen.get(*row as usize));
-        }
+        let seen: Vec<Sight> = rows.iter().map(|row| self.seen[*row as usize]).collect();
         to.column(&rows);
-        seen.write(to);
+        to.column(&seen);
     }
 
     /// Takes up what [`Files::write_changes`] wrote.
     pub(crate) fn read_changes(&mut self, from: &mut Reader<'_>) -> Option<()> {
         let rows: Vec<u32> = from.column()?;
-        let seen = Seen::read(from, rows.len())?;
-        for (at, row) in rows.into_iter().enumerate() {
-            if row as usize >= self.len() {
-                return None;
-            }
-            self.put(row, seen.get(at));
+        let seen: Vec<Sight> = from.column()?;
+        for (row, sight) in rows.iter().zip(&seen) {
+            *self.seen.get_mut(*row as usize)? = *sight;
+            self.changed.insert(*row);
         }
-        Some(())
+        (seen.len() == rows.len()).then_some(())
+    }
+
+    /// Writes the digests of the same rows.
+    pub(crate) fn write_changed_digests(&self, to: &mut Writer) {
+        let digests = self.changed.iter().map(|row| self.digests[*row as usize]);
+        to.column(&digests.collect::<Vec<_>>());
+    }
+
+    /// Takes up what [`Files::write_changed_digests`] wrote, after the rows.
+    pub(crate) fn read_changed_digests(&mut self, from: &mut Reader<'_>) -> Option<()> {
+        let digests: Vec<[u8; 32]> = from.column()?;
+        for (row, digest) in self.changed.iter().zip(&digests) {
+            self.digests[*row as usize] = *digest;
+        }
+        (digests.len() == self.changed.len()).then_some(())
     }
 }
 

@@ -5,11 +5,9 @@
 //! processes that write it at once either leaves a whole state.
 
 use std::io::{self, Read as _};
+use std::sync::Arc;
 
-use super::{
-    Base, PATCH_MAGIC, Place, Snapshot, Tools, open_regular, read_mark, read_said, write_mark,
-    write_said,
-};
+use super::{Base, PATCH_MAGIC, Place, Snapshot, open_regular};
 use crate::columns::{Reader, Writer, narrow};
 
 /// A snapshot is written anew when what differs is more than this part of it, as every build reads
@@ -20,7 +18,11 @@ const PART: usize = 32;
 const LITTLE: usize = 4096;
 
 /// What differs, as it is in the file.
-pub(super) struct Patch(Vec<u8>);
+pub(super) struct Patch {
+    bytes: Vec<u8>,
+    /// How much of it was taken up, in bytes.
+    taken: usize,
+}
 
 impl Patch {
     /// What differs from the snapshot's file with this checksum, if anything; `None` if the file
@@ -40,31 +42,35 @@ impl Patch {
             // The file was written anew since, with all of this or without.
             return Some(None);
         }
-        Some(Some(Self(bytes.split_off(bytes.len() - body.len()))))
+        let taken = bytes.len() - body.len();
+        Some(Some(Self { bytes, taken }))
     }
 
-    /// Its facts, and then all else.
-    pub(super) fn reader(&self) -> Reader<'_> {
-        Reader(&self.0)
+    /// Takes up what comes next.
+    pub(super) fn take(&mut self, take: impl FnOnce(&mut Reader<'_>) -> Option<()>) -> Option<()> {
+        let mut from = Reader(&self.bytes[self.taken..]);
+        take(&mut from)?;
+        self.taken = self.bytes.len() - from.0.len();
+        Some(())
+    }
+
+    /// Whether all of it was taken up.
+    pub(super) const fn is_over(&self) -> bool {
+        self.taken == self.bytes.len()
     }
 }
 
 impl Snapshot {
-    /// Takes up what differs besides the facts.
+    /// Takes up what differs besides what a look needs.
     pub(super) fn patch(&mut self, from: &mut Reader<'_>) -> Option<()> {
-        self.mark = read_mark(from)?;
+        Arc::get_mut(&mut self.facts)?.read_rest_changes(from)?;
         self.settled.fill(1);
         for task in from.column::<4, u32>()? {
             *self.settled.get_mut(task as usize)? = 0;
         }
         self.graph.written.read_changes(from)?;
         self.graph.written_of_all.read_changes(from)?;
-        self.answers.read_changes(from)?;
-        if from.column::<1, u8>()? == [1] {
-            self.tools = Tools { changed: true, ..Tools::read(from)? };
-        }
-        self.said = read_said(from)?;
-        from.0.is_empty().then_some(())
+        self.answers.read_changes(from)
     }
 
     /// Writes what differs from the file `base` beside it, unless that is much: then nothing is
@@ -72,18 +78,14 @@ impl Snapshot {
     pub(super) fn save_patch(&self, place: &Place, base: Base) -> io::Result<bool> {
         let mut body = Writer(base.checksum.to_vec());
         self.facts.write_changes(&mut body);
-        write_mark(&mut body, self.mark);
+        self.summary().write_change(&mut body);
+        self.facts.write_rest_changes(&mut body);
         let settled = self.settled.iter().enumerate();
         let unsettled = settled.filter(|(_, settled)| **settled == 0);
         body.column(&unsettled.map(|(task, _)| narrow(task)).collect::<Vec<u32>>());
         self.graph.written.write_changes(&mut body);
         self.graph.written_of_all.write_changes(&mut body);
         self.answers.write_changes(&mut body);
-        body.column(&[u8::from(self.tools.changed)]);
-        if self.tools.changed {
-            self.tools.write(&mut body);
-        }
-        write_said(&mut body, &self.said);
         if body.0.len() > LITTLE.max(base.length / PART) {
             return Ok(false);
         }

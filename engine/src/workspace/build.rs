@@ -88,7 +88,7 @@ impl Workspace {
         reporter.event(&Event::RunStarted {
             run,
             targets,
-            tasks: prepared.graph.tasks(),
+            tasks: prepared.tasks(),
             sandbox: request.sandbox.clone(),
         });
         // What earlier runs made is this workspace's, also if they were killed before they said so.
@@ -98,6 +98,13 @@ impl Workspace {
         let built = match &prepared.resumed {
             _ if request.options.only_final && !provisional.is_empty() => {
                 Ok(Built { provisional, refused: true, ..Built::default() })
+            }
+            _ if prepared.unchanged.is_some() => {
+                counts.add_many(TaskResult::Unchanged, prepared.tasks());
+                reporter.counted(TaskResult::Unchanged, prepared.tasks());
+                let paths = prepared.unchanged.map(|it| it.paths).unwrap_or_default();
+                let placed = Placed::new(self.output_folder(), paths);
+                Ok(Built { placed, counts, ..Built::default() })
             }
             Some(resumed) if resumed.is_done() => {
                 counts = all_unchanged(&prepared.graph, resumed, reporter);
@@ -205,10 +212,9 @@ impl Workspace {
         counts: Counts,
     ) -> Result<Built, EnvironmentError> {
         let provisional = provisional(&prepared.graph);
-        let mut placed = Placed::below(self.output_folder());
-        for target in prepared.graph.requested() {
-            prepared.graph.offers(target).for_each(|offer| placed.push(offer.path));
-        }
+        let graph = &prepared.graph;
+        let offers = graph.requested().flat_map(|target| graph.offers.get(target.0)).copied();
+        let placed = Placed::of(self.output_folder(), graph, &offers.collect::<Vec<u32>>());
         if let Some(Resumed { known, stale: true, .. }) = &mut prepared.resumed {
             let settled = vec![1; prepared.graph.tasks()];
             let Known { answers, mark, .. } = std::mem::take(known);

@@ -535,8 +535,7 @@ impl Workspace {
         let graph = Arc::new(self.graph(std::slice::from_ref(label)));
         let known = Known::of(&self.state, &graph)?;
         let mut silent = Silent;
-        let (loaded, begun) = (Loaded::default(), Instant::now());
-        let prepared = Prepared { graph, loaded, patterns, place: None, resumed: None, begun };
+        let prepared = Prepared::evaluated(graph, Loaded::default(), patterns, Instant::now());
         let mut run = Run::begin(self.ground(&prepared), &mut silent, known);
         let _unknown = run.settle_known()?;
         let id = run.ground.graph.find(label);

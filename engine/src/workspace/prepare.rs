@@ -11,16 +11,21 @@ use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
 
 use super::Workspace;
+use super::ahead::{Ahead, Seen};
 use crate::check::Loaded;
+use crate::columns::Strings;
 use crate::db::Db;
 use crate::graph::TaskGraph;
 use crate::plan::TaskId;
 use crate::run::{Ended, Known};
-use crate::snapshot::{self, Difference, Facts, Snapshot, World, merge};
+use crate::snapshot::{self, Difference, Facts, Held, Opened, Snapshot, World, merge};
 
 /// Whether the last finished state may stand for what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evaluate {
+    /// Only what is not as it was; where that is nothing, not even the graph is read, and nobody
+    /// can be told of single tasks.
+    Quietly,
     /// Only what is not as it was.
     Changes,
     /// Everything: the same answers, later.
@@ -29,15 +34,30 @@ pub enum Evaluate {
 
 /// A request that is ready to be built.
 pub struct Prepared {
-    /// The targets that the patterns mean, and all they need; empty if something is wrong.
+    /// The targets that the patterns mean, and all they need; empty if something is wrong, or if all
+    /// is as it was and that was asked for quietly.
     pub graph: Arc<TaskGraph>,
     /// What is wrong.
     pub loaded: Loaded,
     pub(super) patterns: Vec<Pattern>,
     pub(super) place: Option<snapshot::Place>,
     pub(super) resumed: Option<Resumed>,
+    pub(super) unchanged: Option<Unchanged>,
     /// When that was begun.
     pub(super) begun: Instant,
+}
+
+/// A request of which everything is as it was.
+pub(super) struct Unchanged {
+    pub(super) tasks: usize,
+    /// Where the requested outputs are, below the output folder.
+    pub(super) paths: Strings,
+}
+
+/// What is left of the last finished state.
+enum Left {
+    Unchanged(Unchanged),
+    Changed(Box<(TaskGraph, Resumed)>),
 }
 
 /// What is left of a snapshot besides its graph.
@@ -59,19 +79,52 @@ impl Resumed {
     }
 }
 
+impl Prepared {
+    /// What the queries answered, of which nothing is kept.
+    pub(super) const fn evaluated(
+        graph: Arc<TaskGraph>,
+        loaded: Loaded,
+        patterns: Vec<Pattern>,
+        begun: Instant,
+    ) -> Self {
+        Self { graph, loaded, patterns, place: None, resumed: None, unchanged: None, begun }
+    }
+
+    fn of(left: Left, (place, patterns): (snapshot::Place, Vec<Pattern>), begun: Instant) -> Self {
+        let (graph, resumed, unchanged) = match left {
+            Left::Unchanged(unchanged) => (TaskGraph::default(), None, Some(unchanged)),
+            Left::Changed(changed) => {
+                let (graph, resumed) = *changed;
+                (graph, Some(resumed), None)
+            }
+        };
+        let rest = Self::evaluated(Arc::new(graph), Loaded::default(), patterns, begun);
+        Self { place: Some(place), resumed, unchanged, ..rest }
+    }
+
+    /// Whether everything is as it was; known only where that was asked for quietly.
+    pub const fn is_unchanged(&self) -> bool {
+        self.unchanged.is_some()
+    }
+
+    /// How many tasks there are.
+    pub(super) fn tasks(&self) -> usize {
+        self.unchanged.as_ref().map_or(self.graph.tasks(), |unchanged| unchanged.tasks)
+    }
+}
+
 impl Workspace {
     /// Makes a build of what `patterns` mean ready: from the last finished state where that stands,
     /// else from the queries.
     pub fn prepare(&mut self, patterns: &[Pattern], evaluate: Evaluate) -> Prepared {
         let begun = Instant::now();
-        let place = snapshot::Place::of(&self.place.root.join(".vwfb"), &self.db, patterns).ok();
-        let may = evaluate == Evaluate::Changes && !std::mem::replace(&mut self.asked, true);
+        let place =
+            snapshot::Place::of(&self.place.root.join(".vwfb"), self.db.settings(), patterns).ok();
+        let may = evaluate != Evaluate::Everything && !std::mem::replace(&mut self.asked, true);
         if let Some(place) = place.as_ref().filter(|_| may)
-            && let Some((graph, resumed)) = self.resume(place, patterns)
+            && let Some(left) = self.resume(place, patterns, evaluate)
         {
-            let (loaded, patterns) = (Loaded::default(), patterns.to_vec());
-            let (place, resumed, graph) = (Some(place.clone()), Some(resumed), Arc::new(graph));
-            return Prepared { graph, loaded, patterns, place, resumed, begun };
+            return Prepared::of(left, (place.clone(), patterns.to_vec()), begun);
         }
         self.db.release();
         // What an earlier run of this process made is not known to be what would be made now.
@@ -87,7 +140,7 @@ impl Workspace {
         let graph = Arc::new(graph);
         // What a problem is about is not all in the facts.
         let place = place.filter(|_| loaded.problems.is_empty());
-        Prepared { graph, loaded, patterns: patterns.to_vec(), place, resumed: None, begun }
+        Prepared { place, ..Prepared::evaluated(graph, loaded, patterns.to_vec(), begun) }
     }
 
     /// The state in the snapshot at `place` as far as it stands.
@@ -95,18 +148,49 @@ impl Workspace {
         &mut self,
         place: &snapshot::Place,
         patterns: &[Pattern],
-    ) -> Option<(TaskGraph, Resumed)> {
-        let root_fd = open_folder(&self.place.root)?;
-        let (tools, stamps) = (&self.tools, &self.stamps);
-        let look_at_tools = |saved: &snapshot::Tools, facts: &Facts| {
-            let [closures, of_tools] = &saved.bytes;
-            tools.restore(closures);
-            stamps.restore_tools(of_tools);
-            facts.tools().for_each(|tool| drop(tools.closure(&tool)));
+        evaluate: Evaluate,
+    ) -> Option<Left> {
+        let seen = match self.seen.take().filter(|seen| seen.place == *place) {
+            Some(seen) => seen,
+            None => {
+                let ahead = Ahead::open(&self.place.root, place.clone())?;
+                ahead.look((&self.tools, &self.stamps), || ()).0
+            }
         };
-        let (mut snapshot, held) = Snapshot::load(place, &root_fd, look_at_tools)?;
+        if evaluate == Evaluate::Quietly
+            && let Some(unchanged) = self.unchanged(&seen)
+        {
+            return Some(Left::Unchanged(unchanged));
+        }
+        let Seen { root, opened, held, .. } = seen;
+        let changed = self.resume_changed((opened.whole()?, held), &root, patterns)?;
+        Some(Left::Changed(Box::new(changed)))
+    }
+
+    /// What there is to tell if nothing is to be done.
+    fn unchanged(&self, Seen { root, opened, held, .. }: &Seen) -> Option<Unchanged> {
+        let Opened { facts, summary, .. } = opened;
         let output_folder = self.relative_output_folder();
-        let world = self.world(&root_fd, &output_folder)?;
+        let world = self.world(root, &output_folder)?;
+        let is_unchanged = summary.steady
+            && summary.said == self.said
+            && summary.mark == Some(self.state.successes_mark().ok()?)
+            && facts.all_hold(&self.db, held, &world);
+        is_unchanged.then(|| Unchanged {
+            tasks: usize::try_from(summary.tasks).unwrap_or(usize::MAX),
+            paths: facts.output_paths(world.output_folder),
+        })
+    }
+
+    /// The state in `snapshot` as far as it stands, given whether its files are as they were.
+    fn resume_changed(
+        &mut self,
+        (mut snapshot, held): (Snapshot, Held),
+        root_fd: &OwnedFd,
+        patterns: &[Pattern],
+    ) -> Option<(TaskGraph, Resumed)> {
+        let output_folder = self.relative_output_folder();
+        let world = self.world(root_fd, &output_folder)?;
         let facts = Arc::make_mut(&mut snapshot.facts);
         let mut difference = facts.look(&self.db, &snapshot.graph, held, &world)?;
         let rewritten = merge(&self.db, &mut snapshot.graph, &difference.packages, patterns)?;
@@ -119,14 +203,8 @@ impl Workspace {
             let now = Known::of(&self.state, &snapshot.graph).ok()?.answers;
             snapshot.answers.correct(&now, snapshot.graph.shape(), &mut suspects);
         }
-        let mut offer = 0;
-        for target in snapshot.graph.requested() {
-            for offered in snapshot.graph.offers(target) {
-                let artifact = snapshot.answers.artifact(offered.task, offered.name);
-                difference.in_place[offer] &=
-                    artifact.is_some_and(|artifact| snapshot.facts.output_is(offer, &artifact));
-                offer += 1;
-            }
+        for (in_place, agrees) in difference.in_place.iter_mut().zip(snapshot.outputs_agree()) {
+            *in_place &= agrees;
         }
         // What runs is made from what was looked at, and not from what comes later.
         let done = !suspects.contains(&true) && !difference.in_place.contains(&false);
@@ -182,14 +260,16 @@ impl Workspace {
         for request in requests {
             let patterns = [request];
             let folder = self.place.root.join(".vwfb");
-            let Ok(place) = snapshot::Place::of(&folder, &self.db, &patterns) else { continue };
-            let resumed = self.resume(&place, &patterns);
-            if let Some((graph, resumed)) =
-                resumed.filter(|(it, _)| it.find_target(label).is_some())
-            {
-                let (loaded, patterns) = (Loaded::default(), patterns.to_vec());
-                let (place, resumed, graph) = (Some(place), Some(resumed), Arc::new(graph));
-                return Prepared { graph, loaded, patterns, place, resumed, begun };
+            let Ok(place) = snapshot::Place::of(&folder, self.db.settings(), &patterns) else {
+                continue;
+            };
+            let left = self.resume(&place, &patterns, Evaluate::Changes);
+            let has_label = |left: &Left| match left {
+                Left::Changed(changed) => changed.0.find_target(label).is_some(),
+                Left::Unchanged(_) => false,
+            };
+            if let Some(left) = left.filter(has_label) {
+                return Prepared::of(left, (place, patterns.to_vec()), begun);
             }
         }
         self.prepare(&[Pattern::Target(label.clone())], Evaluate::Everything)

@@ -130,18 +130,34 @@ impl Scene {
 
     /// Opens the workspace as a new process would.
     pub(crate) fn open(&self) -> Workspace {
+        self.open_for(&[])
+    }
+
+    /// Opens the workspace as a new process would that is about to ask for these.
+    fn open_for(&self, ahead: &[Pattern]) -> Workspace {
         let place = Place {
             settings: None,
             root: self.root(),
             store: self.store_folder(),
             overrides: self.overrides.clone(),
+            ahead: ahead.to_vec(),
         };
         Workspace::open(place, Arc::new(SystemClock)).unwrap()
     }
 
     /// Builds `pattern` from a cold start.
     pub(crate) fn build(&self, pattern: &str) -> Seen {
-        self.build_in(&mut self.open(), pattern)
+        let is_unchanged = self.is_unchanged(pattern);
+        let seen = self.build_in(&mut self.open_for(&patterns(pattern)), pattern);
+        let all_unchanged = seen.results.values().all(|it| *it == TaskResult::Unchanged);
+        assert!(all_unchanged || !is_unchanged, "{:?}", seen.results);
+        seen
+    }
+
+    /// Whether a new process that asks quietly finds that nothing changed.
+    pub(crate) fn is_unchanged(&self, pattern: &str) -> bool {
+        let patterns = patterns(pattern);
+        self.open_for(&patterns).prepare(&patterns, Evaluate::Quietly).is_unchanged()
     }
 
     /// Builds `pattern` in an open workspace.
