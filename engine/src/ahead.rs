@@ -28,16 +28,51 @@ pub(crate) fn ask_each<T: Sync>(
     all: &[T],
     query: impl Fn(&dyn Db, &T) + Copy + Send,
 ) {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    if all.len() < 2 || cores == 1 {
-        return;
+    let asked = parts(all.len(), 2);
+    if asked > 1 {
+        let ask = move |db: &dyn Db, some: &[T]| some.iter().for_each(|one| query(db, one));
+        let _asked: Vec<()> = in_parts(db, all, asked, ask);
+    }
+}
+
+/// What `work` makes of `all`, one for each, in order: of all at once, or where they are many of a
+/// part on each core.
+pub(crate) fn map<T: Sync, R: Send>(
+    db: &Database,
+    all: &[T],
+    work: impl Fn(&dyn Db, &[T]) -> Vec<R> + Copy + Send,
+) -> Vec<R> {
+    in_parts(db, all, parts(all.len(), MANY), work).into_iter().flatten().collect()
+}
+
+/// In how many parts to work on `count` things; in one if they are fewer than `many`.
+fn parts(count: usize, many: usize) -> usize {
+    if count < many { 1 } else { thread::available_parallelism().map_or(1, NonZero::get) }
+}
+
+/// What `work` makes of each of so many parts of `all`.
+fn in_parts<T: Sync, R: Send>(
+    db: &Database,
+    all: &[T],
+    parts: usize,
+    work: impl Fn(&dyn Db, &[T]) -> R + Copy + Send,
+) -> Vec<R> {
+    if parts == 1 {
+        return vec![work(db, all)];
     }
     thread::scope(|scope| {
-        for some in all.chunks(all.len().div_ceil(cores)) {
+        let start = |some| {
             let db = db.clone();
-            let ask = move || some.iter().for_each(|one| query(&db, one));
-            // Where no thread can be had, they are asked for later.
-            let _asking = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, ask);
-        }
-    });
+            let thread = thread::Builder::new().stack_size(STACK);
+            (some, thread.spawn_scoped(scope, move || work(&db, some)))
+        };
+        let started: Vec<_> = all.chunks(all.len().div_ceil(parts)).map(start).collect();
+        let done = started.into_iter().map(|(some, thread)| match thread.map(|it| it.join()) {
+            Ok(Ok(done)) => done,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // Where no thread can be had, it is done here.
+            Err(_) => work(db, some),
+        });
+        done.collect()
+    })
 }

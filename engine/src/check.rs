@@ -3,9 +3,10 @@
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use vwfb_rules::codes::{self, Code};
 use vwfb_rules::diagnostic::{Anchor, Diagnostic, Severity};
 use vwfb_rules::instance::instances_in;
@@ -50,19 +51,21 @@ impl Loaded {
 pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
     let mut check = Check::new(db);
     check.workspace(patterns.contains(&Pattern::Below(WsPath::root())));
-    let mut targets = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut labels: Vec<Label> = Vec::new();
     for pattern in patterns {
-        let labels = check.expand(pattern);
-        targets.extend(labels.into_iter().filter(|label| seen.insert(label.clone())));
+        labels.extend(check.expand(pattern));
     }
-    let asked: Vec<Target> = targets.iter().map(|label| check.db.target(label)).collect();
-    ahead::ask(db, &asked, |db, target| {
-        let _answers = (task(db, target), references(db, target), provides(db, target));
+    let mut targets: Vec<Target> = labels.iter().map(|label| check.db.target(label)).collect();
+    if patterns.len() > 1 {
+        let mut seen = FxHashSet::default();
+        targets.retain(|target| seen.insert(*target));
+        labels = targets.iter().map(|target| target.label(check.db).clone()).collect();
+    }
+    let problems = ahead::map(db, &targets, |db, some| {
+        let mut fan_outs = FxHashSet::default();
+        some.iter().map(|target| has_problems(db, *target, &mut fan_outs)).collect()
     });
-    for label in &targets {
-        check.target_and_needs(label);
-    }
+    check.targets_and_needs(&targets, &problems);
     check.output_conflicts();
     check.cycles(&targets);
     check.unexplained();
@@ -73,7 +76,23 @@ pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
         problems.sort_by_key(|problem| Reverse(problem.severity));
         problems.truncate(MOST);
     }
-    Loaded { targets, problems, left_out }
+    Loaded { targets: labels, problems, left_out }
+}
+
+/// Whether there are problems of a target, or of the fan-outs and uses of templates that lead to it,
+/// but for fan-outs that were seen. It asks all that is asked of a target later.
+fn has_problems(db: &dyn Db, target: Target, fan_outs: &mut FxHashSet<Target>) -> bool {
+    let _answers = (references(db, target), provides(db, target));
+    let (named, label) = (named(db, target), target.label(db));
+    let is_broken = match &named {
+        // It is no fan-out and no use of a template itself.
+        Some(Named::Target(_)) if label.steps.len() == 1 => false,
+        named => {
+            let ways = ways_to(db, label, fan_outs);
+            *named == Some(Named::Broken) || ways.iter().any(|problems| !problems.is_empty())
+        }
+    };
+    is_broken || !declared(db, target).problems.is_empty() || !task(db, target).problems.is_empty()
 }
 
 /// What is wrong with the text of one package and with those of its targets, but for what only
@@ -126,8 +145,8 @@ struct Check<'db> {
     packages: BTreeSet<WsPath>,
     texts: BTreeSet<WsPath>,
     rule_files: BTreeSet<WsPath>,
-    targets: HashSet<Target>,
-    fan_outs: HashSet<Target>,
+    targets: FxHashSet<Target>,
+    fan_outs: FxHashSet<Target>,
     /// A fan-out or template that cannot be expanded.
     broken: Option<Label>,
 }
@@ -143,8 +162,8 @@ impl<'db> Check<'db> {
             packages: BTreeSet::new(),
             texts: BTreeSet::new(),
             rule_files: BTreeSet::new(),
-            targets: HashSet::new(),
-            fan_outs: HashSet::new(),
+            targets: FxHashSet::default(),
+            fan_outs: FxHashSet::default(),
             broken: None,
         }
     }
@@ -224,9 +243,10 @@ impl<'db> Check<'db> {
 
     /// The problems of one package's file and of the rule files it uses.
     fn package(&mut self, package: &WsPath) {
-        if !self.packages.insert(package.clone()) {
+        if self.packages.contains(package) {
             return;
         }
+        self.packages.insert(package.clone());
         self.text(package);
     }
 
@@ -239,9 +259,10 @@ impl<'db> Check<'db> {
 
     /// The problems of one package's text, which there may be instances of.
     fn text(&mut self, package: &WsPath) {
-        if !self.texts.insert(package.clone()) {
+        if self.texts.contains(package) {
             return;
         }
+        self.texts.insert(package.clone());
         let file = package_file(self.db, package);
         let Some(def) = package_def(self.db, file) else { return };
         self.add(bad_package(file.path(self.db)).as_slice());
@@ -268,25 +289,49 @@ impl<'db> Check<'db> {
         }
     }
 
-    /// The problems of a target and of everything it needs, without recursion.
-    fn target_and_needs(&mut self, label: &Label) {
-        let mut next = vec![self.db.target(label)];
+    /// The problems of `targets`, each of which has some or not, and of everything they need.
+    fn targets_and_needs(&mut self, targets: &[Target], problems: &[bool]) {
+        self.targets.extend(targets);
+        let mut next = Vec::new();
+        for (target, has_problems) in targets.iter().zip(problems) {
+            self.texts_of(*target);
+            if *has_problems {
+                self.target(*target);
+            }
+            self.needs(*target, &mut next);
+        }
+        // Without recursion.
         while let Some(target) = next.pop() {
-            if !self.targets.insert(target) {
-                continue;
+            self.texts_of(target);
+            self.target(target);
+            self.needs(target, &mut next);
+        }
+    }
+
+    /// The problems of the texts that a target comes from.
+    fn texts_of(&mut self, target: Target) {
+        self.package(&target.label(self.db).package);
+        if let Some(placed) = placed(self.db, target) {
+            self.text(&placed.frame.globs);
+        }
+    }
+
+    fn target(&mut self, target: Target) {
+        self.ways(target.label(self.db));
+        if named(self.db, target) == Some(Named::Broken) {
+            self.broken.get_or_insert_with(|| target.label(self.db).clone());
+        }
+        self.add(&declared(self.db, target).problems);
+        self.add(&task(self.db, target).problems);
+    }
+
+    /// What a target needs and nobody looked at yet is `next`.
+    fn needs(&mut self, target: Target, next: &mut Vec<Target>) {
+        for (label, _) in references(self.db, target) {
+            let needed = self.db.target(label);
+            if self.targets.insert(needed) {
+                next.push(needed);
             }
-            self.package(&target.label(self.db).package);
-            self.ways(target.label(self.db));
-            if let Some(placed) = placed(self.db, target) {
-                self.text(&placed.frame.globs);
-            }
-            if named(self.db, target) == Some(Named::Broken) {
-                self.broken.get_or_insert_with(|| target.label(self.db).clone());
-            }
-            self.add(&declared(self.db, target).problems);
-            self.add(&task(self.db, target).problems);
-            let named = references(self.db, target).iter();
-            next.extend(named.map(|(label, _)| self.db.target(label)));
         }
     }
 
@@ -317,7 +362,7 @@ impl<'db> Check<'db> {
         }
     }
 
-    fn cycles(&mut self, roots: &[Label]) {
+    fn cycles(&mut self, roots: &[Target]) {
         for path in find_cycles(self.db, roots) {
             self.add(&[cycle(&path)]);
         }
@@ -344,12 +389,12 @@ enum Visit {
 
 /// The cycles that are reached from `roots`, each once: every label with the place where it names
 /// the next. Depth first on a stack of its own, so that a chain of any length fits.
-fn find_cycles(db: &dyn Db, roots: &[Label]) -> Vec<Vec<(Label, Anchor)>> {
+fn find_cycles(db: &dyn Db, roots: &[Target]) -> Vec<Vec<(Label, Anchor)>> {
     let mut cycles = Vec::new();
-    let mut visits: HashMap<Target, Visit> = HashMap::new();
+    let mut visits: FxHashMap<Target, Visit> = FxHashMap::default();
     for root in roots {
         let mut path: Vec<(Target, usize)> = Vec::new();
-        enter(db.target(root), &mut visits, &mut path);
+        enter(*root, &mut visits, &mut path);
         while let Some((target, edge)) = path.last_mut() {
             let Some((next, _)) = references(db, *target).get(*edge) else {
                 visits.insert(*target, Visit::Done);
@@ -369,7 +414,7 @@ fn find_cycles(db: &dyn Db, roots: &[Label]) -> Vec<Vec<(Label, Anchor)>> {
     cycles
 }
 
-fn enter(target: Target, visits: &mut HashMap<Target, Visit>, path: &mut Vec<(Target, usize)>) {
+fn enter(target: Target, visits: &mut FxHashMap<Target, Visit>, path: &mut Vec<(Target, usize)>) {
     if let Entry::Vacant(unseen) = visits.entry(target) {
         unseen.insert(Visit::Open);
         path.push((target, 0));

@@ -1,6 +1,6 @@
 //! `vwfb plan`: what a build would do, without doing it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,17 +127,19 @@ impl Reporter for Reasons {
 pub(crate) fn forecast(ground: Ground<'_>, known: Known) -> Result<Outlook, EnvironmentError> {
     let mut reasons = Reasons::default();
     let mut run = Run::begin(ground, &mut reasons, known);
-    let mut unknown: BTreeSet<TaskId> = run.settle_known()?.into_iter().collect();
+    let mut unknown = run.settle_known()?;
     while run.expand()? {
         unknown.extend(run.settle_known()?);
     }
     let graph = Arc::clone(&run.ground.graph);
+    let mut runs = vec![false; graph.tasks()];
+    unknown.into_iter().for_each(|id| runs[id.0] = true);
     let standings = Standings::of(&graph);
     let mut fates: Vec<Forecast> = graph
         .shape()
         .tasks()
         .map(|id| {
-            let fate = fate(&run, id, unknown.contains(&id));
+            let fate = fate(&run, id, runs[id.0]);
             let last_duration = Duration::from_millis(run.answers.duration(id));
             let (key, label) = (run.known_key(id), graph.label(id));
             let expected = match fate {

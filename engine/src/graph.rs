@@ -13,7 +13,7 @@ use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::task::TaskDef;
 
 use crate::columns::{Lists, Reader, Strings, Writer, narrow};
-use crate::db::{Db, Target};
+use crate::db::{Database, Db, Target};
 use crate::plan::{Shape, TaskId};
 use crate::target::task;
 use crate::written::Written;
@@ -96,13 +96,13 @@ pub struct Waiting {
 
 impl TaskGraph {
     /// The targets `roots` and all they need. They must be free of errors and cycles.
-    pub fn of(db: &dyn Db, roots: &[Label]) -> Self {
+    pub fn of(db: &Database, roots: &[Label]) -> Self {
         Builder::default().with(db, roots)
     }
 
     /// The same targets, with those that `roots`, which are all that is asked for, need now that
     /// more outputs are known.
-    pub(crate) fn grown(&self, db: &dyn Db, roots: &[Label]) -> Self {
+    pub(crate) fn grown(&self, db: &Database, roots: &[Label]) -> Self {
         Builder::of(self.clone()).with(db, roots)
     }
 

@@ -259,7 +259,10 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
         let maker = placeholder::maker(declared, &placed.frame, (&what, piece), &scope)?;
         return Some(Named::Target(Arc::new(maker)));
     }
-    for (at, step) in label.steps.iter().enumerate() {
+    // What opens the block that the last step is in was found to be there.
+    let last = label.steps.len() - 1;
+    let is_open = last > 0 && opened(db, db.target(&label.prefix(last))).value.is_some();
+    for (at, step) in label.steps.iter().enumerate().skip(if is_open { last } else { 0 }) {
         let Checked { value, problems } = opened_at(db, label, at);
         let Some(opened) = value else {
             // The steps before this one name something.
@@ -270,11 +273,11 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
         if let Some(next) = label.steps.get(at + 1) {
             static_block(db, label, at, (def, &opened))?.get(&next.name)?;
         }
-        let of_all = db.target(&of_all(label, at));
+        let of_all = || db.target(&of_all(label, at));
         match (&def.fan_out, &step.item) {
             (Some(fan_out), None) => {
                 let last = fan_out.block.last()?.name.clone();
-                let items = match &items(db, of_all).value {
+                let items = match &items(db, of_all()).value {
                     Some(Items::Known(items)) => items,
                     Some(Items::In(source)) => {
                         return Some(Named::Waiting(source.label.clone()));
@@ -297,7 +300,7 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
                 let is_nothing = is_deep && members.is_empty() && !items.is_empty();
                 return (!is_nothing).then_some(Named::Family(members));
             }
-            (Some(fan_out), Some(id)) => match &items(db, of_all).value {
+            (Some(fan_out), Some(id)) => match &items(db, of_all()).value {
                 Some(Items::In(source)) => {
                     return Some(Named::Waiting(source.label.clone()));
                 }
@@ -305,7 +308,7 @@ pub(crate) fn named(db: &dyn Db, target: Target) -> Option<Named> {
                 Some(Items::Known(items)) if items.is_empty() && fan_out.when.is_some() => {
                     return Some(Named::Family(Arc::default()));
                 }
-                Some(Items::Known(_)) => _ = item_places(db, of_all).get(id)?,
+                Some(Items::Known(_)) => _ = item_places(db, of_all()).get(id)?,
                 None => return Some(Named::Broken),
             },
             (None, Some(_)) => return None,

@@ -220,7 +220,10 @@ impl<'a> Run<'a> {
 
     /// The definition of a task.
     pub(crate) fn def(&self, id: TaskId) -> Arc<TaskDef> {
-        self.ground.graph.def(&*self.ground.db, id)
+        match &self.keyed[id.0] {
+            Some(keyed) => Arc::clone(&keyed.def),
+            None => self.ground.graph.def(&*self.ground.db, id),
+        }
     }
 
     /// The name of a task.

@@ -1,5 +1,7 @@
 //! Problems that only several targets together have: outputs in one place, and cycles.
 
+use rustc_hash::FxHashSet;
+
 use crate::codes::{CYCLE, OUTPUT_CONFLICT};
 use crate::declare::Declared;
 use crate::diagnostic::{Anchor, Diagnostic};
@@ -12,6 +14,9 @@ pub fn check_outputs<'d>(targets: impl IntoIterator<Item = &'d Declared>) -> Vec
         .into_iter()
         .flat_map(|target| target.outputs.iter().map(move |output| (output, target)))
         .collect();
+    if stand_beside(outputs.iter().map(|(output, _)| output.path.as_str())) {
+        return Vec::new();
+    }
     // Part by part, so that whatever is inside a folder follows it at once.
     outputs.sort_by_cached_key(|(output, target)| (by_parts(&output.path), &target.label));
     let mut problems = Vec::new();
@@ -24,6 +29,15 @@ pub fn check_outputs<'d>(targets: impl IntoIterator<Item = &'d Declared>) -> Vec
         above.push((output, target));
     }
     problems
+}
+
+/// Whether no path is there twice or lies inside another, as it nearly always is.
+fn stand_beside<'p>(paths: impl Iterator<Item = &'p str> + Clone) -> bool {
+    let mut all = FxHashSet::default();
+    paths.clone().all(|path| all.insert(path))
+        && paths
+            .into_iter()
+            .all(|path| path.match_indices('/').all(|(slash, _)| !all.contains(&path[..slash])))
 }
 
 /// `path` as a text that stands in order before what its parts stand before: no character comes

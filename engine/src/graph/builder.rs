@@ -8,12 +8,24 @@ use vwfb_rules::label::{Label, WsPath};
 
 use super::row::TaskRow;
 use super::{NONE, Row, TargetId, TaskGraph, Waiting};
+use crate::ahead;
 use crate::columns::{Lists, Strings, narrow};
-use crate::db::Db;
+use crate::db::{Database, Db};
 use crate::names::{members_of, names, sources_of};
 use crate::package::{package_def, package_file};
 use crate::plan::{Shape, TaskId};
 use crate::written::{Written, of_package};
+
+/// How many rows are made at once, which takes about a kilobyte for each.
+const AT_ONCE: usize = 8192;
+
+/// A target on the way into a graph.
+enum Step {
+    /// What it names comes first; with its row, if that is known.
+    Enter(Option<Box<Row>>),
+    /// All that it names is there.
+    Leave(Box<Row>),
+}
 
 /// A graph in the making: rows are added after the rows of what they need.
 #[derive(Default)]
@@ -30,23 +42,30 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// Adds `root` and what it names, without recursion.
-    fn add(&mut self, db: &dyn Db, root: &Label) {
-        let mut stack = vec![(root.clone(), None::<Box<Row>>)];
-        while let Some((label, row)) = stack.pop() {
-            if self.targets.contains_key(&label) || self.open.contains(&label) {
-                continue;
-            }
-            match row {
-                Some(row) => self.push_or_leave(label, &row),
-                None => {
-                    let row = Row::of(db, &label);
-                    let refs: Vec<Label> = row.refs.iter().rev().cloned().collect();
-                    stack.push((label, Some(Box::new(row))));
-                    stack.extend(refs.into_iter().map(|label| (label, None)));
+    /// Adds `root`, whose row this is, and what it names, without recursion.
+    fn add(&mut self, db: &dyn Db, root: &Label, row: Row) {
+        let mut stack = Vec::new();
+        let mut step = (root.clone(), Step::Enter(Some(Box::new(row))));
+        loop {
+            let (label, now) = step;
+            if !self.has(&label) {
+                match now {
+                    Step::Leave(row) => self.push_or_leave(label, &row),
+                    Step::Enter(row) => {
+                        let row = row.unwrap_or_else(|| Box::new(Row::of(db, &label)));
+                        let refs: Vec<Label> = row.refs.iter().rev().cloned().collect();
+                        stack.push((label, Step::Leave(row)));
+                        stack.extend(refs.into_iter().map(|label| (label, Step::Enter(None))));
+                    }
                 }
             }
+            let Some(next) = stack.pop() else { break };
+            step = next;
         }
+    }
+
+    fn has(&self, label: &Label) -> bool {
+        self.targets.contains_key(label) || self.open.contains(label)
     }
 
     /// Goes on with `graph`.
@@ -76,9 +95,15 @@ impl Builder {
     }
 
     /// The whole graph with `roots`, which are asked for.
-    pub(super) fn with(mut self, db: &dyn Db, roots: &[Label]) -> TaskGraph {
-        for label in roots {
-            self.add(db, label);
+    pub(super) fn with(mut self, db: &Database, roots: &[Label]) -> TaskGraph {
+        for some in roots.chunks(AT_ONCE) {
+            let new: Vec<&Label> = some.iter().filter(|label| !self.has(label)).collect();
+            let rows = ahead::map(db, &new, |db, some| {
+                some.iter().map(|label| Row::of(db, label)).collect()
+            });
+            for (label, row) in new.into_iter().zip(rows) {
+                self.add(db, label, row);
+            }
         }
         let requested = roots.iter().filter_map(|label| self.find(label)).collect();
         self.finish(db, requested)

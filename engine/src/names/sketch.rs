@@ -1,8 +1,8 @@
 //! What is wrong with a fan-out's targets before it is known what its items are.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use vwfb_rules::block::{Block, TargetDef};
 use vwfb_rules::codes::{self, Code};
 use vwfb_rules::diagnostic::{Anchor, Checked, Diagnostic};
@@ -170,14 +170,14 @@ fn unknown_member(
 pub(crate) fn ways_to(
     db: &dyn Db,
     label: &Label,
-    seen: &mut HashSet<Target>,
+    seen: &mut FxHashSet<Target>,
 ) -> Vec<Vec<Diagnostic>> {
     let mut problems = Vec::new();
     for at in 0..label.steps.len() {
-        let of_all = of_all(label, at);
-        let Some((def, outer)) = member(db, &of_all) else { break };
+        // The item of the last step is no matter.
+        let Some((def, outer)) = member(db, &label.prefix(at + 1)) else { break };
         if def.fan_out.is_some() {
-            let of_all = db.target(&of_all);
+            let of_all = db.target(&of_all(label, at));
             if !seen.insert(of_all) {
                 continue;
             }
