@@ -133,7 +133,7 @@ impl Ui {
     /// Writes a line that is not to be missed.
     pub(crate) fn say(&self, line: impl Display) {
         // Where standard error is gone there is nobody left to tell.
-        let _gone = writeln!(io::stderr().lock(), "{line}");
+        let _gone = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
     }
 
     /// Writes what to do next, unless quiet.

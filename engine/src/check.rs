@@ -84,13 +84,17 @@ pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
 fn has_problems(db: &dyn Db, target: Target, fan_outs: &mut FxHashSet<Target>) -> bool {
     let _answers = (references(db, target), provides(db, target));
     let (named, label) = (named(db, target), target.label(db));
+    let mut broken_way = |way: &Label| {
+        let ways = ways_to(db, way, fan_outs);
+        ways.iter().any(|problems| !problems.is_empty())
+    };
     let is_broken = match &named {
         // It is no fan-out and no use of a template itself.
-        Some(Named::Target(_)) if label.steps.len() == 1 => false,
-        named => {
-            let ways = ways_to(db, label, fan_outs);
-            *named == Some(Named::Broken) || ways.iter().any(|problems| !problems.is_empty())
+        Some(Named::Target(_)) => {
+            let last = label.steps.len() - 1;
+            last > 0 && broken_way(&label.prefix(last))
         }
+        named => *named == Some(Named::Broken) || broken_way(label),
     };
     is_broken || !declared(db, target).problems.is_empty() || !task(db, target).problems.is_empty()
 }
@@ -392,7 +396,8 @@ enum Visit {
 fn find_cycles(db: &dyn Db, roots: &[Target]) -> Vec<Vec<(Label, Anchor)>> {
     let mut cycles = Vec::new();
     let mut visits: FxHashMap<Target, Visit> = FxHashMap::default();
-    for root in roots {
+    // What names nothing is in no cycle.
+    for root in roots.iter().filter(|root| !references(db, **root).is_empty()) {
         let mut path: Vec<(Target, usize)> = Vec::new();
         enter(*root, &mut visits, &mut path);
         while let Some((target, edge)) = path.last_mut() {

@@ -96,15 +96,12 @@ impl Builder {
 
     /// The whole graph with `roots`, which are asked for.
     pub(super) fn with(mut self, db: &Database, roots: &[Label]) -> TaskGraph {
-        for some in roots.chunks(AT_ONCE) {
-            let new: Vec<&Label> = some.iter().filter(|label| !self.has(label)).collect();
-            let rows = ahead::map(db, &new, |db, some| {
-                some.iter().map(|label| Row::of(db, label)).collect()
-            });
-            for (label, row) in new.into_iter().zip(rows) {
+        let rows = |db: &dyn Db, some: &[Label]| some.iter().map(|it| Row::of(db, it)).collect();
+        ahead::stream(db, roots.chunks(AT_ONCE), rows, |some, rows: Vec<Row>| {
+            for (label, row) in some.iter().zip(rows) {
                 self.add(db, label, row);
             }
-        }
+        });
         let requested = roots.iter().filter_map(|label| self.find(label)).collect();
         self.finish(db, requested)
     }

@@ -1,5 +1,5 @@
 //! A snapshot of which what a look at every fact needs is read, and the rest only where something is
-//! not as it was: with that, a build in which nothing changed reads about a third of the file.
+//! not as it was: so a build in which nothing changed reads about a quarter of the file.
 
 use std::fs;
 use std::io;
