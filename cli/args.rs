@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use vwfb_engine::workspace::Evaluate;
+use vwfb_exec::SandboxMode;
 use vwfb_rules::cost::Money;
 use vwfb_rules::label::Label;
 use vwfb_rules::vars::VarOverride;
@@ -269,6 +270,11 @@ pub(crate) struct SnapshotArgs {
 }
 
 impl SnapshotArgs {
+    /// What of `targets` may be begun with from the last finished state.
+    pub(crate) const fn ahead(self, targets: &[String]) -> &[String] {
+        if self.no_snapshot { &[] } else { targets }
+    }
+
     pub(crate) const fn evaluate(self) -> Evaluate {
         if self.no_snapshot { Evaluate::Everything } else { Evaluate::Changes }
     }
@@ -283,6 +289,16 @@ pub(crate) enum Sandbox {
     Require,
     /// Not at all.
     Off,
+}
+
+impl Sandbox {
+    pub(crate) const fn mode(self) -> SandboxMode {
+        match self {
+            Self::Auto => SandboxMode::Auto,
+            Self::Require => SandboxMode::Require,
+            Self::Off => SandboxMode::Off,
+        }
+    }
 }
 
 /// `vwfb plan`

@@ -12,17 +12,17 @@ use vwfb_engine::local::Local;
 use vwfb_engine::standing::Provisional;
 use vwfb_engine::workers::Inbox;
 use vwfb_engine::workspace::{Evaluate, Prepared, Request};
-use vwfb_exec::{ExecOptions, Level, SandboxMode};
+use vwfb_exec::{ExecOptions, Level};
 use vwfb_rules::cost::Budgets;
 
 use crate::again::{Again, place_options, var_options};
-use crate::args::{BuildArgs, PlanArgs, Sandbox};
+use crate::args::{BuildArgs, PlanArgs};
 use crate::error::{CommandError, Exit};
 use crate::events::EventLog;
 use crate::plan;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::session::{Context, Session, no_target};
+use crate::session::{Context, Purpose, Session, no_target};
 use crate::sources::Sources;
 use crate::ui::{Style, Ui};
 
@@ -57,10 +57,13 @@ fn load_and_build(
     args: &BuildArgs,
     events: &mut Option<EventLog>,
 ) -> Result<Exit, CommandError> {
-    let ahead = if args.snapshot.no_snapshot { &[] } else { args.targets.as_slice() };
-    let ended = Session::open_for(ctx, &args.vars, ahead).and_then(|mut session| {
-        let level = sandbox_level(&ctx.ui, args.sandbox, session.level)?;
-        session.workspace.set_confined(level.confines_files());
+    let sandbox = args.sandbox.mode();
+    let purpose = Purpose { words: args.snapshot.ahead(&args.targets), sandbox };
+    let ended = Session::open_for(ctx, &args.vars, &purpose).and_then(|mut session| {
+        let level = session.level;
+        if !(level.confines_tcp() && level.confines_signals()) {
+            ctx.ui.status(format_args!("sandbox: {level}"));
+        }
         let evaluate = evaluate(args, events.is_some());
         let prepared = session.prepare(ctx, &args.targets, evaluate)?;
         for problem in &prepared.loaded.problems {
@@ -70,7 +73,7 @@ fn load_and_build(
             tell(events, &not_begun(Exit::INPUT));
             return Ok(Exit::INPUT);
         }
-        let ended = build(ctx, args, &mut session, prepared, level, events);
+        let ended = build(ctx, args, &mut session, prepared, events);
         session.close();
         ended
     });
@@ -100,32 +103,22 @@ fn not_begun(exit: Exit) -> Event {
     Event::RunFinished { counts, duration, exit_code: exit.code() }
 }
 
-fn sandbox_level(ui: &Ui, asked: Sandbox, have: Level) -> Result<Level, CommandError> {
-    let mode = match asked {
-        Sandbox::Auto => SandboxMode::Auto,
-        Sandbox::Require => SandboxMode::Require,
-        Sandbox::Off => SandboxMode::Off,
-    };
-    let level = vwfb_exec::level(mode, have)?;
-    if !(level.confines_tcp() && level.confines_signals()) {
-        ui.status(format_args!("sandbox: {level}"));
-    }
-    Ok(level)
-}
-
 fn build(
     ctx: &Context,
     args: &BuildArgs,
     session: &mut Session,
     prepared: Prepared,
-    level: Level,
     events: &mut Option<EventLog>,
 ) -> Result<Exit, CommandError> {
-    let Session { workspace, sources, .. } = session;
+    let Session { workspace, sources, level, .. } = session;
+    let level = *level;
     let root = workspace.root().to_owned();
     let store = Arc::clone(workspace.store());
     let inbox = Inbox::default();
-    let progress = Progress::begin(&ctx.ui);
+    let progress = match prepared.is_unchanged() {
+        true => Progress::of_nothing(&ctx.ui),
+        false => Progress::begin(&ctx.ui),
+    };
     let passing = ctx.signals.pass_to(inbox.canceller(), progress.screen().clone());
     let again = Again::new(&ctx.global, args);
     let options = format!("{}{}", place_options(&ctx.global), var_options(&args.vars));

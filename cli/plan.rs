@@ -10,13 +10,14 @@ use vwfb_rules::cost::Money;
 use crate::args::PlanArgs;
 use crate::error::{CommandError, Exit};
 use crate::events::millis;
-use crate::session::{Context, Session};
+use crate::session::{Context, Purpose, Session};
 use crate::ui::{Style, Ui};
 use crate::units;
 
 /// Plans.
 pub(crate) fn run(ctx: &Context, args: &PlanArgs) -> Result<Exit, CommandError> {
-    let mut session = Session::open_for(ctx, &args.vars, &args.targets)?;
+    let purpose = Purpose { words: args.snapshot.ahead(&args.targets), ..Purpose::default() };
+    let mut session = Session::open_for(ctx, &args.vars, &purpose)?;
     let prepared = session.prepare(ctx, &args.targets, args.snapshot.evaluate())?;
     if prepared.loaded.has_errors() {
         return Ok(Exit::INPUT);

@@ -47,8 +47,18 @@ struct State {
 }
 
 impl Progress {
-    /// Draws on a thread of its own as soon as there is something to tell of a task.
+    /// Begins to draw, on a thread of its own.
     pub(crate) fn begin(ui: &Ui) -> Self {
+        let mut progress = Self::of_nothing(ui);
+        if !ui.is_quiet() {
+            let screen = progress.screen.clone();
+            progress.thread = Some(std::thread::spawn(move || screen.keep_drawing()));
+        }
+        progress
+    }
+
+    /// Of a build in which there is nothing to do.
+    pub(crate) fn of_nothing(ui: &Ui) -> Self {
         let state = State {
             board: Board::new(Instant::now()),
             drawn: 0,
@@ -84,11 +94,6 @@ impl Reporter for Progress {
     fn event(&mut self, event: &Event) {
         self.tell();
         self.screen.take(event);
-        let is_of_run = matches!(event, Event::RunStarted { .. } | Event::RunFinished { .. });
-        if !is_of_run && self.thread.is_none() && !self.screen.0.ui.is_quiet() {
-            let screen = self.screen.clone();
-            self.thread = Some(std::thread::spawn(move || screen.keep_drawing()));
-        }
         if let Event::TaskFinished(finished) = event {
             self.finished(finished);
         }

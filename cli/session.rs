@@ -8,7 +8,7 @@ use vwfb_cas::SystemClock;
 use vwfb_cas::profile::{Phase, Timed};
 use vwfb_engine::check::Loaded;
 use vwfb_engine::workspace::{Evaluate, Place, Prepared, Workspace};
-use vwfb_exec::Level;
+use vwfb_exec::{Level, SandboxMode};
 use vwfb_rules::codes;
 use vwfb_rules::label::{Label, WsPath};
 use vwfb_rules::pattern::Pattern;
@@ -55,8 +55,18 @@ pub(crate) struct Session {
     pub(crate) current: WsPath,
     /// Its rule files' texts.
     pub(crate) sources: Sources,
-    /// What the kernel can confine tasks to.
+    /// What tasks are confined to.
     pub(crate) level: Level,
+}
+
+/// What a workspace is opened for, as far as that is known.
+#[derive(Default)]
+pub(crate) struct Purpose<'a> {
+    /// The targets that are asked for first, from the last finished state; none if that is not known
+    /// or not to be used.
+    pub(crate) words: &'a [String],
+    /// How far tasks are to be confined.
+    pub(crate) sandbox: SandboxMode,
 }
 
 /// The workspace's file of params.
@@ -95,28 +105,28 @@ pub(crate) fn read_vars(path: &Path) -> Result<Vec<VarOverride>, CommandError> {
 impl Session {
     /// Opens the workspace around the current folder.
     pub(crate) fn open(ctx: &Context, vars: &VarArgs) -> Result<Self, CommandError> {
-        Self::open_for(ctx, vars, &[])
+        Self::open_for(ctx, vars, &Purpose::default())
     }
 
-    /// Opens it to ask for what `words` mean, which is begun with before all is open.
+    /// Opens it to ask for something, which is begun with before all is open.
     pub(crate) fn open_for(
         ctx: &Context,
         vars: &VarArgs,
-        words: &[String],
+        purpose: &Purpose<'_>,
     ) -> Result<Self, CommandError> {
         let _opening = Timed::new(Phase::Load);
+        // The kernel is asked meanwhile.
+        let level = thread::spawn(Level::detect);
         let Located { root, current } = ctx.located()?;
         // What is wrong with them is told when they are asked for.
-        let ahead = patterns(words, &current).unwrap_or_default();
+        let ahead = patterns(purpose.words, &current).unwrap_or_default();
         let sources = Sources::new(root.clone());
         let overrides = overrides(vars, &root)?;
         let (store, settings) = (ctx.store()?, locate::settings());
-        let place = Place { root, store, overrides, settings, ahead };
-        // The kernel is asked while the databases are opened.
-        let level = thread::spawn(Level::detect);
-        let mut workspace = Workspace::open(place, Arc::new(SystemClock))?;
-        let level = level.join().unwrap_or(Level::NONE);
-        workspace.set_confined(level.confines_files());
+        let level = vwfb_exec::level(purpose.sandbox, level.join().unwrap_or(Level::NONE))?;
+        let confined = level.confines_files();
+        let place = Place { root, store, overrides, settings, confined, ahead };
+        let workspace = Workspace::open(place, Arc::new(SystemClock))?;
         if let Some(damaged) = workspace.state().set_aside() {
             ctx.ui.status(format_args!(
                 "warning: the damaged memory of this workspace is set aside as {}",

@@ -19,6 +19,8 @@ use vwfb_rules::task::{InputRef, TaskDef};
 
 use crate::advice::{Circumstances, advice};
 use crate::chain::chain;
+use rustc_hash::FxHashSet;
+
 use crate::columns::{Strings, last_of_each};
 use crate::db::Db;
 use crate::event::{Event, TaskResult};
@@ -493,6 +495,8 @@ impl<'a> Build<'a> {
         let plan = &self.run.plan;
         let mut placed = Vec::new();
         let mut missing = Vec::new();
+        // Several targets may offer one file, which is put there once.
+        let mut placing = FxHashSet::default();
         let mut in_place = in_place.iter().copied().chain(std::iter::repeat(false));
         for target in graph.requested() {
             let is_there = |offer: Offer<'_>| matches!(plan.step(offer.task), Step::Settled(_));
@@ -503,7 +507,8 @@ impl<'a> Build<'a> {
                 }
                 placed.push(*number);
                 let offer = graph.offer(*number as usize);
-                if !in_place || self.run.has_moved(offer.task) {
+                let is_due = !in_place || self.run.has_moved(offer.task);
+                if is_due && placing.insert(offer.path) {
                     let artifact = self.run.answers.artifact(offer.task, offer.name);
                     let artifact = artifact.expect("a settled task has every output it declares");
                     missing.push(Output { task: offer.task, path: offer.path, artifact });

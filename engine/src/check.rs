@@ -80,7 +80,7 @@ pub fn load(db: &Database, patterns: &[Pattern]) -> Loaded {
 }
 
 /// Whether there are problems of a target, or of the fan-outs and uses of templates that lead to it,
-/// but for fan-outs that were seen. It asks all that is asked of a target later.
+/// but for fan-outs that were seen. Where there are none it asks all that is asked of a target later.
 fn has_problems(db: &dyn Db, target: Target, fan_outs: &mut FxHashSet<Target>) -> bool {
     let _answers = (references(db, target), provides(db, target));
     let (named, label) = (named(db, target), target.label(db));

@@ -417,16 +417,6 @@ impl Database {
         std::mem::take(&mut *lock(&self.ran))
     }
 
-    /// Says whether tasks are confined from now on.
-    pub fn set_confined(&mut self, confined: bool) {
-        let settings = Settings::get(self);
-        let mut machine = settings.machine(self).clone();
-        if machine.confined != confined {
-            machine.confined = confined;
-            settings.set_machine(self).to(machine);
-        }
-    }
-
     /// Says what people chose.
     pub fn set_choices(&mut self, choices: Choices) {
         let settings = Settings::get(self);

@@ -15,12 +15,21 @@ use crate::package::{QueryScope, rule_table, workspace};
 
 /// The target with its rule, typed attributes and outputs; nothing if it does not exist, `when`
 /// switched it off, or its text is too wrong.
-#[salsa::tracked(returns(ref))]
+#[salsa::tracked(returns(ref), cycle_result = declared_in_cycle)]
 pub(crate) fn declared(db: &dyn Db, target: Target) -> Checked<Option<Arc<Declared>>> {
     count(Counter::QueriesExecuted, 1);
     let Some(placed) = placed(db, target) else { return Checked::default() };
     let rules = &rule_table(db, db.rule_text(&placed.frame.file)).value;
     vwfb_rules::declare(&placed, rules, vars_of(db, &placed.frame))
+}
+
+/// Nothing: what is wrong is told of the fan-out whose items come from it.
+fn declared_in_cycle(
+    _db: &dyn Db,
+    _id: salsa::Id,
+    _target: Target,
+) -> Checked<Option<Arc<Declared>>> {
+    Checked::default()
 }
 
 /// What the target offers to those who refer to it. A `filegroup` or `alias` asks those it names,

@@ -115,7 +115,10 @@ impl Tools {
         while let Some((length, rest)) = bytes.split_first_chunk() {
             let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
             let Some((saved, rest)) = rest.split_at_checked(length) else { return };
-            known.earlier.extend(SavedClosure::decode(saved));
+            let saved = SavedClosure::decode(saved);
+            // One may be in what another request left, too.
+            let new = saved.filter(|it| !known.all().any(|known| known.tool() == it.tool()));
+            known.earlier.extend(new);
             bytes = rest;
         }
     }
@@ -180,6 +183,10 @@ fn spec(tool: &ToolDef, root: &Path, beside: Option<PathBuf>) -> ToolSpec {
         return ToolSpec::base();
     }
     let own = beside.map(|folder| folder.join(KIT)).filter(|path| path.is_file());
+    let data = |path: &String| match path.strip_prefix("//") {
+        Some(path) => root.join(path),
+        None => PathBuf::from(path),
+    };
     let program = |name: &String| match (name.strip_prefix("//"), &own) {
         (Some(path), _) => ProgramSpec::at(name, &root.join(path)),
         (None, Some(own)) if name == KIT => ProgramSpec::at(name, own),
@@ -188,7 +195,7 @@ fn spec(tool: &ToolDef, root: &Path, beside: Option<PathBuf>) -> ToolSpec {
     ToolSpec {
         name: tool.name.clone(),
         programs: tool.programs.iter().map(program).collect(),
-        data: tool.data.iter().map(PathBuf::from).collect(),
+        data: tool.data.iter().map(data).collect(),
     }
 }
 

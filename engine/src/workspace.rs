@@ -67,6 +67,9 @@ pub struct Place {
     pub overrides: Overrides,
     /// The folder of the person's settings of vwfb, with `services.kdl` and `secrets/`.
     pub settings: Option<PathBuf>,
+    /// Whether the kernel will hold tasks to the files they declare. Results that were made without
+    /// have keys of their own, so they never pass for confined ones.
+    pub confined: bool,
     /// What will be asked for first, as far as that is known: its last finished state is looked at
     /// while the workspace is opened.
     pub ahead: Vec<Pattern>,
@@ -123,7 +126,7 @@ impl Workspace {
         let folder = place.root.join(".vwfb");
         let machine = Machine {
             platform: platform(),
-            confined: true,
+            confined: place.confined,
             cpu_level: cpu_level().to_owned(),
             log_queries: false,
         };
@@ -247,12 +250,6 @@ impl Workspace {
     /// The folder for outputs of this configuration.
     pub fn output_folder(&self) -> PathBuf {
         self.place.root.join(self.relative_output_folder())
-    }
-
-    /// Says whether the kernel holds tasks to the files they declare. Results that were made
-    /// without have keys of their own, so they never pass for confined ones.
-    pub fn set_confined(&mut self, confined: bool) {
-        self.db.set_confined(confined);
     }
 
     /// Looks again at every file and tool that was looked at, so that changes are seen.

@@ -57,7 +57,19 @@ fn a_file_that_two_targets_offer_is_printed_once() {
     let world = World::with(
         "write_file \"w\" { text \"x\"; out \"w.txt\" }\nalias \"p\" { actual \":w\" }\n",
     );
-    assert_eq!(world.ok(&["build", "//p"]).stdout, "[root]/vwfb-out/p/w.txt\n");
+    let places = "[root]/vwfb-out/p/w.txt\n";
+    assert_eq!(world.ok(&["build", "//p"]).stdout, places);
+    // Two who put it there at once would each find what nobody is known to have put there.
+    for _ in 0..20 {
+        let _cleaned = world.ok(&["clean"]);
+        let ran = world.ok(&["build", "//p"]);
+        assert_eq!(ran.stdout, places);
+        assert!(!ran.stderr.contains("by hand"), "{}", ran.stderr);
+    }
+    // Also where nothing is evaluated.
+    for word in ["--quiet", "--no-snapshot"] {
+        assert_eq!(world.ok(&["build", "//p", word]).stdout, places);
+    }
 }
 
 #[test]

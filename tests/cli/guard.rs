@@ -263,3 +263,23 @@ fn no_build_of_a_thousand_tasks_does_more_than_it_must() {
 
     assert_eq!(guard.broken, Vec::<String>::new());
 }
+
+#[test]
+fn each_way_to_ask_looks_at_every_file_once() {
+    let (width, layers) = (20, 2);
+    let stats = stats_of_the_machine() + stats_of_the_workspace(width, layers);
+    let mut guard = Guard::new(graph(width as usize, layers as usize));
+    guard.settle();
+    let unconfined = ["build", "//...", "--sandbox", "off"];
+    for _ in 0..4 {
+        guard.run("settle without a sandbox", &unconfined);
+    }
+    let mut null = guard.run("null build without a sandbox", &unconfined);
+    null.is("files-statted", stats).is("queries-executed", 1);
+    let mut plan = guard.run("plan", &["plan", "//..."]);
+    plan.at_most("files-statted", stats);
+    // Whoever doubts the snapshot does not wait for it.
+    let mut plan = guard.run("plan of everything", &["plan", "//...", "--no-snapshot"]);
+    plan.at_most("files-statted", 2 * stats);
+    assert_eq!(guard.broken, Vec::<String>::new());
+}

@@ -96,8 +96,9 @@ impl Builder {
 
     /// The whole graph with `roots`, which are asked for.
     pub(super) fn with(mut self, db: &Database, roots: &[Label]) -> TaskGraph {
-        let rows = |db: &dyn Db, some: &[Label]| some.iter().map(|it| Row::of(db, it)).collect();
-        ahead::stream(db, roots.chunks(AT_ONCE), rows, |some, rows: Vec<Row>| {
+        let rows = |db: &dyn Db, some: &[&Label]| some.iter().map(|it| Row::of(db, it)).collect();
+        let new: Vec<&Label> = roots.iter().filter(|label| !self.has(label)).collect();
+        ahead::stream(db, new.chunks(AT_ONCE), rows, |some, rows: Vec<Row>| {
             for (label, row) in some.iter().zip(rows) {
                 self.add(db, label, row);
             }

@@ -11,7 +11,7 @@ use super::{Base, PATCH_MAGIC, Place, Snapshot, open_regular};
 use crate::columns::{Reader, Writer, narrow};
 
 /// A snapshot is written anew when what differs is more than this part of it, as every build reads
-/// both.
+/// what differs.
 const PART: usize = 32;
 
 /// So much may differ in any case, in bytes: a page.

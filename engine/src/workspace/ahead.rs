@@ -3,6 +3,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::snapshot::{Held, Opened, Place};
 use crate::stamps::Stamps;
@@ -15,6 +16,7 @@ pub(super) struct Ahead {
     place: Place,
     root: OwnedFd,
     opened: Opened,
+    begun: Instant,
 }
 
 /// A snapshot all of whose files were looked at.
@@ -23,12 +25,15 @@ pub(super) struct Seen {
     pub(super) root: OwnedFd,
     pub(super) opened: Opened,
     pub(super) held: Held,
+    /// When that was begun.
+    pub(super) begun: Instant,
 }
 
 impl Ahead {
     /// The snapshot at `place` of the workspace in `root`.
     pub(super) fn open(root: &Path, place: Place) -> Option<Self> {
-        Some(Self { root: open_folder(root)?, opened: Opened::read(&place)?, place })
+        let begun = Instant::now();
+        Some(Self { root: open_folder(root)?, opened: Opened::read(&place)?, place, begun })
     }
 
     /// Looks at its files, and does `rest` meanwhile.
@@ -44,8 +49,8 @@ impl Ahead {
                 rest()
             },
         );
-        let Self { place, root, opened } = self;
-        (Seen { place, root, opened, held }, rest)
+        let Self { place, root, opened, begun } = self;
+        (Seen { place, root, opened, held, begun }, rest)
     }
 
     /// Looks at its tools, so that asking for them is quick.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Workspace;
-use super::prepare::{Prepared, Resumed, open_folder};
+use super::prepare::{Prepared, Resumed, Unchanged, open_folder};
 use crate::build::{Build, Hands, Options, Placed};
 use crate::event::{Counts, Event, Reporter, TaskFinished, TaskResult, Waiting};
 use crate::graph::TaskGraph;
@@ -95,22 +95,22 @@ impl Workspace {
         self.publish_roots()?;
         let mut counts = Counts::default();
         let provisional = provisional(&prepared.graph);
-        let built = match &prepared.resumed {
+        let built = match (&prepared.unchanged, &prepared.resumed) {
+            (Some(Unchanged { tasks, paths }), _) => {
+                debug_assert!(!reporter.wants_unchanged(), "single tasks are not known");
+                counts.add_many(TaskResult::Unchanged, *tasks);
+                reporter.counted(TaskResult::Unchanged, *tasks);
+                let placed = Placed::new(self.output_folder(), paths.clone());
+                Ok(Built { placed, counts, ..Built::default() })
+            }
             _ if request.options.only_final && !provisional.is_empty() => {
                 Ok(Built { provisional, refused: true, ..Built::default() })
             }
-            _ if prepared.unchanged.is_some() => {
-                counts.add_many(TaskResult::Unchanged, prepared.tasks());
-                reporter.counted(TaskResult::Unchanged, prepared.tasks());
-                let paths = prepared.unchanged.map(|it| it.paths).unwrap_or_default();
-                let placed = Placed::new(self.output_folder(), paths);
-                Ok(Built { placed, counts, ..Built::default() })
-            }
-            Some(resumed) if resumed.is_done() => {
+            (None, Some(resumed)) if resumed.is_done() => {
                 counts = all_unchanged(&prepared.graph, resumed, reporter);
                 self.nothing_to_do(prepared, counts)
             }
-            _ => self.build_prepared(prepared, request, reporter, run, &mut counts),
+            (None, _) => self.build_prepared(prepared, request, reporter, run, &mut counts),
         };
         let built = built.and_then(|built| {
             let conflicts = self.conflicts()?;

@@ -117,7 +117,10 @@ impl Workspace {
     /// Makes a build of what `patterns` mean ready: from the last finished state where that stands,
     /// else from the queries.
     pub fn prepare(&mut self, patterns: &[Pattern], evaluate: Evaluate) -> Prepared {
-        let begun = Instant::now();
+        // What was looked at before is not for one who asks for everything.
+        let seen = self.seen.take().filter(|_| evaluate != Evaluate::Everything);
+        let begun = seen.as_ref().map_or_else(Instant::now, |seen| seen.begun);
+        self.seen = seen;
         let place =
             snapshot::Place::of(&self.place.root.join(".vwfb"), self.db.settings(), patterns).ok();
         let may = evaluate != Evaluate::Everything && !std::mem::replace(&mut self.asked, true);
@@ -231,7 +234,7 @@ impl Workspace {
             self.db.set_outcome(target, outcome);
         }
         let stale = difference.refreshed
-            || !otherwise.is_empty()
+            || snapshot.said != self.said
             || !in_step
             || !self.disk.listings().is_empty();
         let Snapshot { graph, answers, facts, tools, base, .. } = snapshot;

@@ -140,6 +140,7 @@ impl Scene {
             root: self.root(),
             store: self.store_folder(),
             overrides: self.overrides.clone(),
+            confined: true,
             ahead: ahead.to_vec(),
         };
         Workspace::open(place, Arc::new(SystemClock)).unwrap()
