@@ -80,7 +80,10 @@ fn cores() -> usize {
 }
 
 /// Work on parts of something, in progress.
-struct Parts<'scope, 'a, T, R>(Vec<(&'a [T], Option<ScopedJoinHandle<'scope, Vec<R>>>)>);
+struct Parts<'scope, 'a, T, R>(Vec<Part<'scope, 'a, T, R>>);
+
+/// A part, and who works on it; nobody where no thread could be had.
+type Part<'scope, 'a, T, R> = (&'a [T], Option<ScopedJoinHandle<'scope, Vec<R>>>);
 
 impl<'scope, 'a: 'scope, T: Sync, R: Send + 'scope> Parts<'scope, 'a, T, R> {
     /// Begins with `all`: a part on each core where they are many.
