@@ -249,6 +249,28 @@ mod tests {
     }
 
     #[test]
+    fn what_two_requests_left_is_kept_once() {
+        let temp = tempfile::tempdir().unwrap();
+        let first = tools(temp.path());
+        first.closure(&tool("sh")).unwrap();
+        let second = tools(temp.path());
+        second.restore(&first.saved());
+        second.restore(&first.saved());
+        assert_eq!(second.saved(), first.saved());
+        second.closure(&tool("sh")).unwrap();
+        second.restore(&first.saved());
+        assert_eq!(second.saved(), first.saved());
+    }
+
+    #[test]
+    fn data_is_absolute_or_below_the_workspace() {
+        let data = vec!["//voices/de".into(), "/usr/share/voices".into()];
+        let tool = ToolDef { data, ..tool("sh") };
+        let spec = spec(&tool, Path::new("/w"), None);
+        assert_eq!(spec.data, ["/w/voices/de", "/usr/share/voices"].map(PathBuf::from));
+    }
+
+    #[test]
     fn a_refresh_looks_again_and_searches_only_for_what_changed() {
         let temp = tempfile::tempdir().unwrap();
         script(temp.path(), "#!/bin/sh\n");

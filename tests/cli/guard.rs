@@ -2,6 +2,7 @@
 //! look at, read, evaluate, write and start. A lost optimisation fails it on any machine.
 
 use std::fmt::Write as _;
+use std::fs;
 
 use serde_json::Value;
 
@@ -281,5 +282,32 @@ fn each_way_to_ask_looks_at_every_file_once() {
     // Whoever doubts the snapshot does not wait for it.
     let mut plan = guard.run("plan of everything", &["plan", "//...", "--no-snapshot"]);
     plan.at_most("files-statted", 2 * stats);
+    assert_eq!(guard.broken, Vec::<String>::new());
+}
+
+#[test]
+fn what_people_say_of_other_targets_is_taken_up_once() {
+    let mut guard = Guard::new(World::with(
+        r#"
+        task "said" { out "said.txt"; script "echo said > {out}" }
+        checkpoint "heard" { of ":said" }
+        task "other" { out "other.txt"; script "echo other > {out}" }
+        "#,
+    ));
+    let _waits = guard.world.run(&["build", "//p:heard"]).exits(5);
+    let other = ["build", "//p:other"];
+    for _ in 0..4 {
+        guard.run("settle", &other);
+    }
+    let _approved = guard.world.ok(&["approve", "//p:heard"]);
+    guard.run("the first build after it", &other);
+    // Where the graph is needed, which ends a snapshot's file, everything has to be evaluated now.
+    for entry in fs::read_dir(guard.world.path(".vwfb/snapshots")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= u8::from(path.extension().is_none());
+        fs::write(&path, bytes).unwrap();
+    }
+    guard.run("the next one", &other).is("packages-parsed", 0).is("queries-executed", 1);
     assert_eq!(guard.broken, Vec::<String>::new());
 }
