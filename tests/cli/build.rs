@@ -59,16 +59,23 @@ fn a_file_that_two_targets_offer_is_printed_once() {
     );
     let places = "[root]/vwfb-out/p/w.txt\n";
     assert_eq!(world.ok(&["build", "//p"]).stdout, places);
-    // Two who put it there at once would each find what nobody is known to have put there.
-    for _ in 0..20 {
-        let _cleaned = world.ok(&["clean"]);
-        let ran = world.ok(&["build", "//p"]);
-        assert_eq!(ran.stdout, places);
-        assert!(!ran.stderr.contains("by hand"), "{}", ran.stderr);
-    }
     // Also where nothing is evaluated.
     for word in ["--quiet", "--no-snapshot"] {
         assert_eq!(world.ok(&["build", "//p", word]).stdout, places);
+    }
+}
+
+#[test]
+fn a_file_that_two_targets_offer_is_put_there_once() {
+    let script = "head -c 32000000 /dev/zero > {out}";
+    let world = World::with(&format!(
+        "task \"w\" {{ out \"w.bin\"; script \"{script}\" }}\nalias \"p\" {{ actual \":w\" }}\n"
+    ));
+    // Two who do it at once would find half of it there, which nobody is known to have put there.
+    for _ in 0..4 {
+        let ran = world.ok(&["build", "//p"]);
+        assert!(!ran.stderr.contains("by hand"), "{}", ran.stderr);
+        let _cleaned = world.ok(&["clean"]);
     }
 }
 

@@ -267,7 +267,7 @@ fn no_build_of_a_thousand_tasks_does_more_than_it_must() {
 
 #[test]
 fn each_way_to_ask_looks_at_every_file_once() {
-    let (width, layers) = (20, 2);
+    let (width, layers) = (WIDTH as u64, 2);
     let stats = stats_of_the_machine() + stats_of_the_workspace(width, layers);
     let mut guard = Guard::new(graph(width as usize, layers as usize));
     guard.settle();
@@ -295,11 +295,12 @@ fn what_people_say_of_other_targets_is_taken_up_once() {
         "#,
     ));
     let _waits = guard.world.run(&["build", "//p:heard"]).exits(5);
+    let _approved = guard.world.ok(&["approve", "//p:heard"]);
     let other = ["build", "//p:other"];
     for _ in 0..4 {
         guard.run("settle", &other);
     }
-    let _approved = guard.world.ok(&["approve", "//p:heard"]);
+    let _undone = guard.world.ok(&["undo"]);
     guard.run("the first build after it", &other);
     // Where the graph is needed, which ends a snapshot's file, everything has to be evaluated now.
     for entry in fs::read_dir(guard.world.path(".vwfb/snapshots")).unwrap() {
