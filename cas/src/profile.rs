@@ -81,11 +81,13 @@ pub enum Counter {
     ProcessesSpawned,
     /// Files that were created in the store for content: packs, and blobs with a file of their own.
     FilesStored,
+    /// Outputs that were looked at one by one, to be put in place where they are not.
+    OutputsPlaced,
 }
 
 impl Counter {
     /// Every counter.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::FilesStatted,
         Self::FilesHashed,
         Self::BytesHashed,
@@ -97,6 +99,7 @@ impl Counter {
         Self::Transactions,
         Self::ProcessesSpawned,
         Self::FilesStored,
+        Self::OutputsPlaced,
     ];
 
     /// What is counted, in words with hyphens.
@@ -113,6 +116,7 @@ impl Counter {
             Self::Transactions => "transactions",
             Self::ProcessesSpawned => "processes-spawned",
             Self::FilesStored => "files-stored",
+            Self::OutputsPlaced => "outputs-placed",
         }
     }
 }

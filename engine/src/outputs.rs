@@ -194,6 +194,7 @@ impl Placer for OutputFolder {
     }
 
     fn place(&self, path: &str, artifact: &Artifact) -> Result<(), Unplaced> {
+        count(Counter::OutputsPlaced, 1);
         let prepared = self.prepared.get_or_init(|| {
             self.prepare().map_err(|error| {
                 let folder = self.root.join(&self.relative);

@@ -66,20 +66,6 @@ fn a_file_that_two_targets_offer_is_printed_once() {
 }
 
 #[test]
-fn a_file_that_two_targets_offer_is_put_there_once() {
-    let script = "head -c 32000000 /dev/zero > {out}";
-    let world = World::with(&format!(
-        "task \"w\" {{ out \"w.bin\"; script \"{script}\" }}\nalias \"p\" {{ actual \":w\" }}\n"
-    ));
-    // Two who do it at once would find half of it there, which nobody is known to have put there.
-    for _ in 0..4 {
-        let ran = world.ok(&["build", "//p"]);
-        assert!(!ran.stderr.contains("by hand"), "{}", ran.stderr);
-        let _cleaned = world.ok(&["clean"]);
-    }
-}
-
-#[test]
 fn what_is_no_package_is_told_with_what_it_may_be() {
     let world = World::new();
     let ran = world.run(&["-C", "p", "build", "greet"]).exits(3);

@@ -168,6 +168,7 @@ fn no_build_of_a_thousand_tasks_does_more_than_it_must() {
         .is("index-rows-read", 0)
         .is("transactions", 4)
         .is("processes-spawned", 0)
+        .is("outputs-placed", 0)
         .is("files-stored", 0);
 
     let mut why = guard.run("why", &["why", "//d9:t50"]);
@@ -252,6 +253,7 @@ fn no_build_of_a_thousand_tasks_does_more_than_it_must() {
     let _cleaned = guard.world.ok(&["clean"]);
     let mut restored = guard.build("outputs restored");
     restored
+        .is("outputs-placed", TASKS)
         .is("processes-spawned", 0)
         .is("packages-parsed", 0)
         .is("queries-executed", 1)
@@ -310,5 +312,17 @@ fn what_people_say_of_other_targets_is_taken_up_once() {
         fs::write(&path, bytes).unwrap();
     }
     guard.run("the next one", &other).is("packages-parsed", 0).is("queries-executed", 1);
+    assert_eq!(guard.broken, Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_several_targets_offer_is_put_in_place_once() {
+    let mut guard = Guard::new(World::with(
+        "write_file \"w\" { text \"x\"; out \"w.txt\" }\nalias \"p\" { actual \":w\" }\n",
+    ));
+    // Two who did it at once would each find what nobody is known to have put there.
+    guard.run("the first time", &["build", "//p"]).is("outputs-placed", 1);
+    let _cleaned = guard.world.ok(&["clean"]);
+    guard.run("again", &["build", "//p"]).is("outputs-placed", 1);
     assert_eq!(guard.broken, Vec::<String>::new());
 }
