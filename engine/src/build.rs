@@ -2,15 +2,18 @@
 //! requested outputs in place.
 
 mod asking;
+mod placed;
 
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+pub use placed::Placed;
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 use vwfb_cas::{ActionKey, Artifact};
 use vwfb_exec::{CancelToken, Cause, Failure};
 use vwfb_rules::cost::Budgets;
@@ -19,9 +22,7 @@ use vwfb_rules::task::{InputRef, TaskDef};
 
 use crate::advice::{Circumstances, advice};
 use crate::chain::chain;
-use rustc_hash::FxHashSet;
-
-use crate::columns::{Strings, last_of_each};
+use crate::columns::Strings;
 use crate::db::Db;
 use crate::event::{Event, TaskResult};
 use crate::graph::{Offer, TaskGraph};
@@ -71,51 +72,6 @@ pub enum Unplaced {
     Lost,
     /// It cannot be written; the words say why.
     Failed(String),
-}
-
-/// Where outputs are: those of every requested target that has all of its own, in the order of the
-/// targets, of one target those of its default group first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Placed {
-    folder: PathBuf,
-    paths: Strings,
-}
-
-impl Placed {
-    /// These paths below `folder`, each once.
-    pub(crate) const fn new(folder: PathBuf, paths: Strings) -> Self {
-        Self { folder, paths }
-    }
-
-    /// What the offers with these numbers are, below `folder`.
-    pub(crate) fn of(folder: PathBuf, graph: &TaskGraph, offers: &[u32]) -> Self {
-        let paths: Vec<u32> = offers.iter().map(|it| graph.offer_path[*it as usize]).collect();
-        let mut placed = Self::new(folder, Strings::default());
-        for path in last_of_each(&paths, graph.texts.len()) {
-            placed.paths.push(graph.texts.get(path));
-        }
-        placed
-    }
-
-    /// The absolute folder that all of them are in.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Their paths in it, each once; one that several targets offer is there for the last.
-    pub fn paths(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.paths.iter()
-    }
-
-    /// How many paths there are.
-    pub fn len(&self) -> usize {
-        self.paths.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// Where a build gets its hands: threads, and a place for outputs.
