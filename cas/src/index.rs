@@ -19,10 +19,10 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::closing::end_quickly;
 use crate::error::IoError;
 use crate::layout;
 use crate::profile::{Counter, Phase, Timed, count};
+use crate::wal;
 
 pub(crate) use leases::Sequence;
 pub(crate) use objects::{Object, ObjectRow};
@@ -177,12 +177,12 @@ impl Index {
         Ok(value)
     }
 
-    /// See [`end_quickly`].
+    /// See [`wal::end_quickly`].
     pub(crate) fn end_quickly(&self) -> Result<(), IndexError> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         for connection in [Some(&writer.connection), reader.as_ref()].into_iter().flatten() {
-            end_quickly(connection, &self.path).map_err(|source| self.failure(source))?;
+            wal::end_quickly(connection, &self.path).map_err(|source| self.failure(source))?;
         }
         Ok(())
     }

@@ -4,10 +4,10 @@
 //! results under their keys, and loses neither.
 
 pub mod artifact;
-pub mod closing;
 pub mod digest;
 pub mod hashing;
 pub mod profile;
+pub mod wal;
 
 mod clock;
 mod encode;

@@ -6,7 +6,6 @@ mod purse;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use vwfb_cas::{ActionKey, Digest};
@@ -241,8 +240,7 @@ fn put_aside(db: &Transaction<'_>, question: &Question) -> rusqlite::Result<()> 
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let mut db = Connection::open(path)?;
-    db.busy_timeout(Duration::from_secs(60))?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
+    vwfb_cas::wal::begin(&db)?;
     // Money that was put aside is put aside after a power cut, too.
     db.pragma_update(None, "synchronous", "FULL")?;
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -121,7 +121,7 @@ pub struct State {
 impl Drop for State {
     fn drop(&mut self) {
         // Where it cannot, the log is written into the database, which takes longer.
-        let _ = vwfb_cas::closing::end_quickly(&self.connection(), &self.path);
+        let _ = vwfb_cas::wal::end_quickly(&self.connection(), &self.path);
     }
 }
 

@@ -1,7 +1,6 @@
 //! `people.db` as a file.
 
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -45,12 +44,11 @@ impl From<rusqlite::Error> for OpenError {
 /// Opens the database at `path`, and makes it if there is none.
 pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
     let mut db = Connection::open(path)?;
-    db.busy_timeout(Duration::from_secs(60))?;
     let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > VERSION {
         return Err(OpenError::Newer { found, known: VERSION });
     }
-    db.pragma_update(None, "journal_mode", "WAL")?;
+    vwfb_cas::wal::begin(&db)?;
     // A decision outlives a power cut right after it.
     db.pragma_update(None, "synchronous", "FULL")?;
     if found < VERSION {

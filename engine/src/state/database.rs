@@ -2,7 +2,6 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
@@ -96,8 +95,7 @@ impl From<rusqlite::Error> for ConnectError {
 
 pub(super) fn connect(path: &Path) -> Result<Connection, ConnectError> {
     let mut db = Connection::open(path)?;
-    db.busy_timeout(Duration::from_secs(60))?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
+    vwfb_cas::wal::begin(&db)?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
