@@ -162,7 +162,8 @@ fn arrows_between_crates_point_one_way() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("vwfb-cas", [].as_slice()),
         ("vwfb-rules", &[]),
-        ("vwfb-exec", &["vwfb-cas"]),
+        ("vwfb-spawn", &[]),
+        ("vwfb-exec", &["vwfb-cas", "vwfb-spawn"]),
         ("vwfb-kit", &[]),
         ("vwfb-import", &["vwfb-rules"]),
         ("vwfb-engine", &["vwfb-cas", "vwfb-exec", "vwfb-rules"]),

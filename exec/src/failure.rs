@@ -168,10 +168,9 @@ pub enum Unstartable {
 impl Unstartable {
     /// What the failed start of a process says of it; `None` if the machine may be to blame.
     pub(crate) fn of(error: &io::Error) -> Option<Self> {
-        match (error.raw_os_error().map(Errno::from_raw_os_error), error.kind()) {
-            (Some(Errno::NOEXEC), _) => Some(Self::Format),
-            (Some(Errno::TOOBIG), _) => Some(Self::TooLong),
-            (None, io::ErrorKind::InvalidInput) => Some(Self::ZeroByte),
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::NOEXEC) => Some(Self::Format),
+            Some(Errno::TOOBIG) => Some(Self::TooLong),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 /// How much is kept.
@@ -34,9 +35,9 @@ impl Log {
         Ok(Self { pipe, printed, path, file: None, left: LIMIT, failed: None })
     }
 
-    /// A further end to print to.
-    pub(crate) fn printed(&self) -> io::Result<PipeWriter> {
-        self.printed.try_clone()
+    /// The end to print to.
+    pub(crate) fn printed(&self) -> BorrowedFd<'_> {
+        self.printed.as_fd()
     }
 
     /// The reading end, for polling.
@@ -103,7 +104,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("log");
         let mut log = Log::open(&path).unwrap();
-        let mut printed = log.printed().unwrap();
+        let mut printed = log.printed.try_clone().unwrap();
         log.drain();
         assert!(!path.exists() && !log.is_made());
         log.left = 5;
@@ -118,7 +119,7 @@ mod tests {
     fn one_who_prints_without_end_does_not_hold_up_the_reader() {
         let temp = tempfile::tempdir().unwrap();
         let mut log = Log::open(&temp.path().join("log")).unwrap();
-        let mut printed = log.printed().unwrap();
+        let mut printed = log.printed.try_clone().unwrap();
         rustix::pipe::fcntl_setpipe_size(&printed, 1 << 20).unwrap();
         printed.write_all(&[b'x'; 1 << 20]).unwrap();
         assert!(log.keep_some(), "a turn ends though the pipe may have been filled meanwhile");
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn a_log_that_cannot_be_written_says_so() {
         let mut log = Log::open(Path::new("/no/such/folder/log")).unwrap();
-        log.printed().unwrap().write_all(b"x").unwrap();
+        (&log.printed).write_all(b"x").unwrap();
         log.drain();
         assert_eq!(log.errno(), Some(2));
     }

@@ -5,13 +5,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitStatus, getpgid, pidfd_open, pidfd_send_signal,
-};
+use rustix::process::{Pid, Signal, WaitStatus, getpgid, pidfd_send_signal};
+use vwfb_spawn::Started;
 
 use crate::family::{self, Ended};
 use crate::log::Log;
-use crate::spawn::{Rulesets, Spawned, refused, spawn};
+use crate::spawn::{Rulesets, Spawned, spawn};
 use crate::turn::Turn;
 use crate::wire::{Exited, NumberedRules, Reply, Run};
 
@@ -52,7 +51,7 @@ impl Running {
         run: &Run,
         rules: Option<&NumberedRules>,
         rulesets: &mut Rulesets,
-        turn: impl FnOnce() -> Result<Option<Turn>, Reply> + Send,
+        turn: impl FnOnce() -> Result<Option<Turn>, Reply>,
     ) -> Result<Self, Reply> {
         let (mut waits, mut started) = (Instant::now(), Instant::now());
         let turn = || {
@@ -61,10 +60,8 @@ impl Running {
             started = Instant::now();
             Ok(turn)
         };
-        let Spawned { child, log, turn } = spawn(run, rules, rulesets, turn)?;
-        let main = Pid::from_child(&child);
-        let pidfd = pidfd_open(main, PidfdFlags::empty())
-            .map_err(|error| refused("cannot watch the process", &error.into()))?;
+        let Spawned { main, log, turn } = spawn(run, rules, rulesets, turn)?;
+        let Started { pid: main, pidfd } = main;
         let deadline = run.timeout_ms.map(|timeout| started + Duration::from_millis(timeout));
         Ok(Self {
             main,

@@ -140,7 +140,9 @@ pub(crate) enum ConfineError {
 
 /// Confines the calling thread, and all it starts, for good; says how far.
 pub(crate) fn restrict_thread(ruleset: RulesetCreated) -> Result<Level, ConfineError> {
-    drop_capabilities()?;
+    if let Some(left) = capabilities_left()? {
+        set_capabilities(None, left).map_err(io::Error::from)?;
+    }
     let status = ruleset.restrict_self()?;
     match (status.ruleset, status.landlock) {
         (RulesetStatus::NotEnforced, _) => Err(ConfineError::NotEnforced),
@@ -149,9 +151,10 @@ pub(crate) fn restrict_thread(ruleset: RulesetCreated) -> Result<Level, ConfineE
     }
 }
 
-/// Gives up what lets root read other processes' environments in `/proc` past Landlock; without
-/// new privileges nothing that the thread starts gets it back.
-fn drop_capabilities() -> io::Result<()> {
+/// What a task is left with, if that is less than this thread has: without what lets root read other
+/// processes' environments in `/proc` past Landlock. Without new privileges nothing that it starts
+/// gets that back.
+pub(crate) fn capabilities_left() -> io::Result<Option<CapabilitySets>> {
     let had = capabilities(None)?;
     let kept = |set: CapabilitySet| set & !(CapabilitySet::PERFMON | CapabilitySet::SYS_ADMIN);
     let left = CapabilitySets {
@@ -159,7 +162,7 @@ fn drop_capabilities() -> io::Result<()> {
         permitted: kept(had.permitted),
         inheritable: kept(had.inheritable),
     };
-    if left == had { Ok(()) } else { Ok(set_capabilities(None, left)?) }
+    Ok((left != had).then_some(left))
 }
 
 /// The rules, and the base, as the kernel takes them: bound to the files that are there now.

@@ -1,12 +1,6 @@
 //! Scripts that do nothing but start one program, its input and output in files or not. That
 //! program is then started without a shell, which would cost a fifth of a short task.
 
-use std::fs::File;
-use std::io;
-use std::os::fd::AsFd;
-use std::path::Path;
-
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use serde::{Deserialize, Serialize};
 
 /// Programs of the base that do the same whether a shell started them or nobody did: none of them
@@ -95,28 +89,6 @@ pub(crate) enum Redirection {
     Output(String),
     /// `>>`
     Append(String),
-}
-
-impl Redirection {
-    /// Opens the file as a shell in the folder `within` does, but nothing outside of that folder
-    /// and nothing that stands for an open file of whoever asks (`/dev/stdin`).
-    pub(crate) fn open(&self, within: impl AsFd) -> io::Result<File> {
-        let made = OFlags::WRONLY | OFlags::CREATE;
-        let (path, flags) = match self {
-            Self::Input(path) => (path, OFlags::RDONLY),
-            Self::Output(path) => (path, made | OFlags::TRUNC),
-            Self::Append(path) => (path, made | OFlags::APPEND),
-        };
-        let mode = Mode::from_raw_mode(if flags.contains(OFlags::CREATE) { 0o666 } else { 0 });
-        let flags = flags | OFlags::CLOEXEC;
-        Ok(rustix::fs::openat2(within, path, flags, mode, ResolveFlags::BENEATH)?.into())
-    }
-}
-
-/// The folder to open redirections in.
-pub(crate) fn folder(path: &Path) -> io::Result<impl AsFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
 }
 
 /// The command, if `args` give a shell a script that is one command of plain words and starts one
@@ -224,29 +196,6 @@ mod tests {
         ] {
             assert_eq!(command_of(script), None, "{script}");
         }
-    }
-
-    #[test]
-    fn only_plain_files_of_the_folder_are_opened() {
-        let temp = tempfile::tempdir().unwrap();
-        let (within, outside) = (temp.path().join("root"), temp.path().join("outside"));
-        std::fs::create_dir(&within).unwrap();
-        std::fs::write(within.join("a"), "a").unwrap();
-        std::fs::write(&outside, "secret").unwrap();
-        std::os::unix::fs::symlink("/proc/self/fd/0", within.join("stdin")).unwrap();
-        std::os::unix::fs::symlink(&outside, within.join("link")).unwrap();
-        let within = folder(&within).unwrap();
-        let opens = |redirection: Redirection| redirection.open(&within).is_ok();
-        for path in ["/dev/stdin", "../outside", "link", "stdin", "none/b"] {
-            assert!(!opens(Redirection::Input(path.into())), "{path}");
-            assert!(!opens(Redirection::Output(path.into())), "{path}");
-            assert!(!opens(Redirection::Append(path.into())), "{path}");
-        }
-        assert_eq!(std::fs::read(&outside).unwrap(), b"secret");
-        assert!(opens(Redirection::Append("a".into())));
-        assert_eq!(std::fs::read(temp.path().join("root/a")).unwrap(), b"a");
-        assert!(opens(Redirection::Output("a".into())) && opens(Redirection::Input("a".into())));
-        assert_eq!(std::fs::read(temp.path().join("root/a")).unwrap(), b"");
     }
 
     #[test]

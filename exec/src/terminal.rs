@@ -2,10 +2,9 @@
 //! terminal could read from, write to and type at those of whoever started vwfb.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -27,8 +26,8 @@ impl Terminal {
     }
 
     /// The side that controls it, as a task's standard input.
-    pub(crate) fn stdin(&self) -> io::Result<Stdio> {
-        Ok(self.master.try_clone()?.into())
+    pub(crate) fn stdin(&self) -> BorrowedFd<'_> {
+        self.master.as_fd()
     }
 
     /// The other side, which programs take for their terminal. The name is its own only for as
