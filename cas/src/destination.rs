@@ -5,14 +5,13 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::io::Errno;
-
 use crate::artifact::{Artifact, FileRef};
 use crate::dir::Dir;
 use crate::error::IoError;
 use crate::materialise::{MaterialiseError, Placement, mode, split, written_to};
 use crate::profile::{Phase, Timed};
 use crate::read::Blob;
+use crate::spare::is_one_file_system;
 use crate::store::Store;
 
 /// How many folders are kept open.
@@ -43,6 +42,11 @@ impl Destination {
         Ok(Self { base: base.to_owned(), staging, last: Mutex::default() })
     }
 
+    /// Whether spare files of `store` can be put here.
+    pub fn is_beside(&self, store: &Store) -> bool {
+        is_one_file_system(&self.base, store.root())
+    }
+
     /// The folder at `relative` below the base, made if it is not there.
     fn folder(&self, relative: &Path) -> Result<Arc<Dir>, IoError> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +65,8 @@ impl Store {
     /// Puts the caller's own copy of the artifact at `relative` below the destination, in the place
     /// of what was there and making the folders on the way. No link below it is followed.
     ///
-    /// Bytes that come from a pack are written in place if nothing is there: a kill within that one
+    /// A spare file ([`Take::Spare`](crate::Take)) is put there itself, as if it were made now. Bytes
+    /// that come from a pack are written in place if nothing is there: a kill within that one
     /// write can leave a part of them, everything else is there whole or not at all.
     ///
     /// # Errors
@@ -76,7 +81,8 @@ impl Store {
         let (folder, name) = split(relative)?;
         let folder = destination.folder(folder)?;
         if let Artifact::File(file) = artifact
-            && self.fill_free_place(file, &folder, name)?
+            && (self.give_spare(file, &folder, name)?
+                || self.fill_free_place(file, &folder, name)?)
         {
             return Ok(());
         }
@@ -85,7 +91,7 @@ impl Store {
         let filled = self.fill(artifact, staging, &fresh, Placement::Owned);
         let placed = filled.and_then(|()| Ok(folder.replace(staging, &fresh, name)?));
         match placed {
-            Err(error) if is_elsewhere(&error) => {
+            Err(MaterialiseError::Io(error)) if error.is_elsewhere() => {
                 staging.remove(&fresh)?;
                 self.place(artifact, &folder, name, Placement::Owned)
             }
@@ -122,10 +128,4 @@ impl Store {
             }
         }
     }
-}
-
-/// Whether staging and destination are on different file systems.
-fn is_elsewhere(error: &MaterialiseError) -> bool {
-    let MaterialiseError::Io(error) = error else { return false };
-    error.source.raw_os_error() == Some(Errno::XDEV.raw_os_error())
 }

@@ -16,6 +16,11 @@ pub struct IoError {
 }
 
 impl IoError {
+    /// Whether it was to go to another file system than it can.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.source.kind() == io::ErrorKind::CrossesDevices
+    }
+
     /// Whether the disk or the quota is full.
     pub fn is_full(&self) -> bool {
         matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

@@ -33,6 +33,7 @@ mod materialise;
 mod put;
 mod quarantine;
 mod read;
+mod spare;
 mod stage;
 
 mod gc;

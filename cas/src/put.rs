@@ -17,7 +17,7 @@ use crate::pending::{Form, Gate, Known, NewObject};
 use crate::profile::{Counter, Phase, Timed, count};
 use crate::quarantine;
 use crate::read::Located;
-use crate::stage::{self, Staged, Take};
+use crate::stage::{self, Source, Staged, Take};
 use crate::store::Store;
 use crate::tree::symlink_fault;
 
@@ -74,8 +74,12 @@ impl Store {
     /// Stores the regular file at `path`, executable if its owner may execute it.
     pub fn put_file(&self, path: &Path, take: Take) -> Result<FileRef, PutError> {
         let _storing = Timed::new(Phase::Store);
-        let file = self.take_in(path, None)?;
-        if take == Take::Move {
+        let mut source = stage::open_regular(path)?;
+        let file = self.take_in(path, &mut source, None)?;
+        // Few bytes are written anew at the same cost.
+        let is_large = file.size > self.options.packed;
+        let is_spare = take == Take::Spare && is_large && self.spare(path, &source, &file);
+        if take != Take::Copy && !is_spare {
             layout::remove(path)?;
         }
         Ok(file)
@@ -96,7 +100,7 @@ impl Store {
             return Ok(file);
         }
         drop(gate);
-        self.take_in(path, Some(expected))
+        self.take_in(path, &mut stage::open_regular(path)?, Some(expected))
     }
 
     /// Stores the folder at `path` with all below it: regular files with their executable bit,
@@ -104,7 +108,7 @@ impl Store {
     pub fn put_tree(&self, path: &Path, take: Take) -> Result<TreeId, PutError> {
         let _storing = Timed::new(Phase::Store);
         let tree = self.walk(path, 0)?;
-        if take == Take::Move {
+        if take != Take::Copy {
             crate::dir::remove_all(path)?;
         }
         Ok(tree)
@@ -134,13 +138,17 @@ impl Store {
         } else if is_special(kind) {
             Err(PutError::NotRegular { path: path.to_owned() })
         } else {
-            self.take_in(path, None).map(Entry::File)
+            self.take_in(path, &mut stage::open_regular(path)?, None).map(Entry::File)
         }
     }
 
     /// Stores the regular file at `path`, if it has the expected bytes.
-    fn take_in(&self, path: &Path, expected: Option<BlobId>) -> Result<FileRef, PutError> {
-        let mut source = stage::open_regular(path)?;
+    fn take_in(
+        &self,
+        path: &Path,
+        source: &mut Source,
+        expected: Option<BlobId>,
+    ) -> Result<FileRef, PutError> {
         let check = |found: BlobId| match expected {
             Some(expected) if found != expected => {
                 Err(PutError::Changed { path: path.to_owned(), expected, found })
@@ -148,14 +156,14 @@ impl Store {
             _ => Ok(()),
         };
         let packed = self.options.packed;
-        if source.size <= packed {
-            let mut bytes = Vec::with_capacity(source.size as usize + 1);
+        if source.size() <= packed {
+            let mut bytes = Vec::with_capacity(source.size() as usize + 1);
             (&mut source.file).take(packed + 1).read_to_end(&mut bytes).at("read", path)?;
             if bytes.len() as u64 <= packed {
                 count(Counter::FilesHashed, 1);
                 count(Counter::BytesHashed, bytes.len() as u64);
                 check(BlobId(Digest::of(&bytes)))?;
-                return self.put_memory(&bytes, source.executable, Vec::new());
+                return self.put_memory(&bytes, source.is_executable(), Vec::new());
             }
         }
         let staged = self.stage_file(path, source)?;

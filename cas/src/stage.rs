@@ -1,7 +1,7 @@
 //! Bytes on their way in: copied into the store's own folder, not yet under their name. The digest
 //! is that of the copy.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -33,6 +33,10 @@ pub enum Take {
     /// need proof that nobody holds it open for writing, and the kernel's proof (`F_SETLEASE`) has
     /// no safe interface.
     Move,
+    /// The same, but somebody will soon want these bytes as his own file: a single file that is too
+    /// large for a pack stays until the store is dropped, and [`Store::materialise_into`] puts the
+    /// file itself in place.
+    Spare,
 }
 
 /// A file in the staging folder; removed when dropped.
@@ -52,8 +56,19 @@ impl Drop for Staged {
 /// A regular file that is open for reading.
 pub(crate) struct Source {
     pub(crate) file: File,
-    pub(crate) size: u64,
-    pub(crate) executable: bool,
+    /// As it was opened.
+    pub(crate) metadata: Metadata,
+}
+
+impl Source {
+    pub(crate) fn size(&self) -> u64 {
+        self.metadata.len()
+    }
+
+    /// Whether its owner may execute it.
+    pub(crate) fn is_executable(&self) -> bool {
+        self.metadata.mode() & 0o100 != 0
+    }
 }
 
 impl Store {
@@ -70,16 +85,16 @@ impl Store {
     }
 
     /// Stages the bytes of the regular file at `path`, from its start.
-    pub(crate) fn stage_file(&self, path: &Path, source: Source) -> Result<Staged, PutError> {
-        let Source { file: source, executable, .. } = source;
+    pub(crate) fn stage_file(&self, path: &Path, source: &Source) -> Result<Staged, PutError> {
+        let (executable, source) = (source.is_executable(), &source.file);
         let staged_path = self.fresh_path()?;
         let target = create(&staged_path)?;
         let file = FileRef { blob: BlobId(Digest::from_bytes([0; 32])), size: 0, executable };
         let mut staged = Staged { path: staged_path, file };
-        let hashed = if rustix::fs::ioctl_ficlone(&target, &source).is_ok() {
+        let hashed = if rustix::fs::ioctl_ficlone(&target, source).is_ok() {
             hashing::hash(&target).at("read", &staged.path)
         } else {
-            match hashing::hash_into(&source, &Copy(&target)) {
+            match hashing::hash_into(source, &Copy(&target)) {
                 Err(Fault::Read(error)) => Err(error).at("read", path),
                 Err(Fault::Write(error)) => Err(error).at("write", &staged.path),
                 Ok(hashed) => Ok(hashed),
@@ -128,8 +143,7 @@ pub(crate) fn open_regular(path: &Path) -> Result<Source, PutError> {
     if !metadata.is_file() {
         return Err(PutError::NotRegular { path: path.to_owned() });
     }
-    let (size, executable) = (metadata.len(), metadata.mode() & 0o100 != 0);
-    Ok(Source { file: source, size, executable })
+    Ok(Source { file: source, metadata })
 }
 
 /// Whether opening failed because a link, a socket or a device without a driver is there.

@@ -18,6 +18,7 @@ use crate::lock::KeyLocks;
 use crate::packs::Packs;
 use crate::pending::Pending;
 use crate::rebuild;
+use crate::spare::Spares;
 
 /// The store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +99,8 @@ pub struct Core {
     names: AtomicU64,
     /// See `Store::withheld_mode`.
     pub(crate) withheld: OnceLock<u32>,
+    /// Files for the first who wants them as his own.
+    pub(crate) spares: Spares,
 }
 
 impl Deref for Store {
@@ -174,6 +177,7 @@ impl Store {
             unsynced: AtomicBool::new(false),
             names: AtomicU64::new(0),
             withheld: OnceLock::new(),
+            spares: Spares::default(),
         };
         let store = Self { core: Arc::new(core), lander: Mutex::default() };
         store.sweep(dead);
@@ -194,7 +198,7 @@ impl Store {
         folder
     }
 
-    fn own_folder(&self) -> PathBuf {
+    pub(crate) fn own_folder(&self) -> PathBuf {
         self.layout.scratch().join(&self.lease.name)
     }
 

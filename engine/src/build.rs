@@ -2,6 +2,7 @@
 //! requested outputs in place.
 
 mod asking;
+mod offered;
 mod placed;
 
 use std::collections::BTreeMap;
@@ -11,10 +12,12 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use offered::Offered;
 pub use placed::Placed;
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 use vwfb_cas::{ActionKey, Artifact};
+use vwfb_exec::action::Grants;
 use vwfb_exec::{CancelToken, Cause, Failure};
 use vwfb_rules::cost::Budgets;
 use vwfb_rules::scope::SourceKind;
@@ -57,6 +60,9 @@ pub struct Options {
 pub trait Placer: Sync {
     /// The output folder, absolute.
     fn folder(&self) -> &Path;
+
+    /// Whether files that tasks made can be put there themselves, so that they are to be spared.
+    fn takes_files(&self) -> bool;
 
     /// Makes `path` below the output folder be `artifact`; nothing is written if it is already.
     ///
@@ -113,6 +119,10 @@ pub(crate) struct Build<'a> {
     stopping: bool,
     /// What may be spent.
     purse: Purse,
+    /// The tasks whose outputs are put in place.
+    offered: Offered,
+    /// Whether the files that they make are.
+    takes_files: bool,
 }
 
 impl<'a> Build<'a> {
@@ -124,13 +134,15 @@ impl<'a> Build<'a> {
             run,
             options,
             pool,
-            hands,
             running: BTreeMap::new(),
             in_use: BTreeMap::new(),
             last_took: Duration::MAX,
             interrupted: None,
             stopping: false,
             purse: Purse::new(options.budgets.clone()),
+            offered: Offered::default(),
+            takes_files: hands.placer.takes_files(),
+            hands,
         }
     }
 
@@ -264,8 +276,9 @@ impl<'a> Build<'a> {
     fn start_task(&mut self, id: TaskId) -> Result<(), EnvironmentError> {
         let keyed = Arc::clone(self.run.keyed(id));
         let def = &keyed.def;
+        let is_placed = self.takes_files && self.offered.of(&self.run.ground.graph).contains(id);
         let grants = match self.run.ground.desk.grants(def, keyed.key) {
-            Ok(grants) => grants,
+            Ok(grants) => Grants { spares_files: is_placed, ..grants },
             Err(error) => {
                 self.run.environment_failed = true;
                 self.run.fail(id, Failed::because(chain(&error).into()));

@@ -113,7 +113,7 @@ impl Desk {
         }
         let service = def.service.as_ref();
         let service = service.map(|service| self.service(service, key, &def.label)).transpose()?;
-        Ok(Grants { secrets, service, timeout: def.timeout })
+        Ok(Grants { secrets, service, timeout: def.timeout, spares_files: false })
     }
 
     /// The value of the secret `name`.

@@ -193,6 +193,10 @@ impl Placer for OutputFolder {
         &self.folder
     }
 
+    fn takes_files(&self) -> bool {
+        self.destination.is_beside(&self.store)
+    }
+
     fn place(&self, path: &str, artifact: &Artifact) -> Result<(), Unplaced> {
         count(Counter::OutputsPlaced, 1);
         let prepared = self.prepared.get_or_init(|| {

@@ -96,4 +96,6 @@ pub struct Grants {
     pub service: Option<ServiceGrant>,
     /// When it is killed.
     pub timeout: Option<Duration>,
+    /// Whether the files that it makes are soon wanted by people, and so are spared for them.
+    pub spares_files: bool,
 }

@@ -12,7 +12,7 @@ use vwfb_cas::{ActionResult, Artifact, FileRef, Placement, Take};
 use crate::action::{Action, Grants};
 use crate::cancel::CancelToken;
 use crate::client::{Launcher, LauncherError};
-use crate::collect;
+use crate::collect::Collector;
 use crate::execute::{Executed, Executor};
 use crate::failure::{Cause, Failure};
 use crate::process::{self, Process};
@@ -205,7 +205,9 @@ impl Task<'_> {
     }
 
     fn outputs(&self) -> Result<BTreeMap<String, Artifact>, Cause> {
-        collect::outputs(&self.executor.store, self.scratch, &self.action.outputs)
+        let take = if self.grants.spares_files { Take::Spare } else { Take::Move };
+        let (store, scratch) = (&self.executor.store, self.scratch);
+        Collector { store, scratch, take }.outputs(&self.action.outputs)
     }
 }
 

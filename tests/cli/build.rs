@@ -1,5 +1,8 @@
 //! `vwfb build`: targets, options, and what is told where.
 
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
 use crate::world::{FAILING, World};
 
 #[test]
@@ -9,6 +12,39 @@ fn the_path_of_the_output_is_the_last_line_of_standard_output() {
     assert_eq!(ran.stdout, "[root]/vwfb-out/p/alone.txt\n[root]/vwfb-out/p/copy.txt\n");
     assert_eq!(world.read("vwfb-out/p/copy.txt"), "hello\n");
     assert!(ran.stderr.contains("ran 3 in "), "{}", ran.stderr);
+}
+
+#[test]
+fn the_large_file_that_a_task_made_is_the_output_as_if_it_were_made_now() {
+    let script = "yes {vars.x} | head -c 100000 > {out}; chmod 600 {out}; touch -d @0 {out}";
+    let world = World::with(&format!(
+        r#"
+vars {{ x "x" }}
+task "a" {{ out "a.txt"; script "{script}; stat -c %i {{out}}" }}
+task "b" {{ srcs ":a"; out "b.txt"; script "cat {{srcs}} > {{out}}; stat -c %i {{out}}" }}
+"#
+    ));
+    // One that is not asked for goes.
+    let _built = world.ok(&["build", "//p:b"]);
+    assert!(!world.path("vwfb-out/p/a.txt").exists());
+    let found = |path: &str| world.path(path).metadata().unwrap();
+    let made = |of: &[&str]| world.ok(of).stdout.trim().parse::<u64>().unwrap();
+    assert_eq!(made(&["log", "//p:b"]), found("vwfb-out/p/b.txt").ino());
+    let _built = world.ok(&["build", "//p:a", "--var", "x=y"]);
+    let a = found("vwfb-out/p/a.txt");
+    assert_eq!((made(&["log", "//p:a", "--var", "x=y"]), a.mode() & 0o7777), (a.ino(), 0o644));
+    assert!(a.modified().unwrap().elapsed().unwrap() < Duration::from_secs(600));
+    assert_eq!(world.read("vwfb-out/p/a.txt"), "y\n".repeat(50_000));
+    // What is changed by hand, or removed, comes from the store.
+    let whole = "x\n".repeat(50_000);
+    for change in ["edit", "remove"] {
+        match change {
+            "edit" => world.write("vwfb-out/p/b.txt", "by hand"),
+            _ => std::fs::remove_file(world.path("vwfb-out/p/b.txt")).unwrap(),
+        }
+        let _built = world.ok(&["build", "//p:b"]);
+        assert_eq!(world.read("vwfb-out/p/b.txt"), whole);
+    }
 }
 
 #[test]

@@ -12,3 +12,4 @@ mod processes;
 mod putting;
 mod results;
 mod soon;
+mod spare;
