@@ -12,7 +12,7 @@ use crate::cancel::CancelToken;
 use crate::failure::Unstartable;
 use crate::rulebook::{Grounds, Rulebook};
 use crate::turn::Waiter;
-use crate::wire::{Exited, Inbox, Reply, Request, Run, line};
+use crate::wire::{Exited, Inbox, Reply, Request, Run, WireError, framed};
 
 /// A launcher process, which runs one task at a time.
 ///
@@ -42,7 +42,7 @@ pub enum LauncherError {
     Pipe(#[from] io::Error),
     /// The pipe holds something else than messages.
     #[error("the task launcher and vwfb do not understand each other")]
-    Message(#[from] serde_json::Error),
+    Message(#[from] WireError),
     /// It ended by itself; somebody must have killed it.
     #[error("the task launcher is gone")]
     Gone,
@@ -154,7 +154,7 @@ impl Launcher {
 
     fn send(&mut self, request: &Request<&Run>) -> Result<(), LauncherError> {
         let pipe = self.requests.as_mut().ok_or(LauncherError::Gone)?;
-        match pipe.write_all(&line(request)?) {
+        match pipe.write_all(&framed(request)?) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(LauncherError::Gone),
             other => Ok(other?),
         }

@@ -15,7 +15,7 @@ use crate::family;
 use crate::running::Running;
 use crate::spawn::{Rulesets, refused};
 use crate::turn::{Queue, Turn};
-use crate::wire::{Exited, Inbox, NumberedRules, Reply, Request, Run, line};
+use crate::wire::{Exited, Inbox, NumberedRules, Reply, Request, Run, framed};
 
 /// Runs the launcher on standard input and output until the former closes.
 ///
@@ -172,7 +172,7 @@ impl Server {
     }
 
     fn reply(&mut self, reply: &Reply) -> io::Result<()> {
-        self.replies.write_all(&line(reply)?)?;
+        self.replies.write_all(&framed(reply)?)?;
         self.replies.flush()
     }
 }

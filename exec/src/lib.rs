@@ -52,3 +52,4 @@ pub use toolchain::{
     Closure, FileDigests, ProgramSpec, SEARCH_PATH, ToolError, ToolSpec, Toolchains,
 };
 pub use turn::{Turns, Waiter};
+pub use wire::WireError;

@@ -1,4 +1,5 @@
-//! What vwfb and its launcher say to each other: one JSON object a line over two pipes.
+//! What vwfb and its launcher say to each other over two pipes: messages in postcard, each with its
+//! length before it.
 //!
 //! Both ends are the same binary started moments apart, so the format has no versions.
 
@@ -135,10 +136,26 @@ impl Exited {
     }
 }
 
-/// The bytes of `message` with its line end.
-pub(crate) fn line(message: &impl Serialize) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec(message)?;
-    bytes.push(b'\n');
+/// What arrived is no message.
+#[derive(Debug, thiserror::Error)]
+#[error("not a message: {0}")]
+pub struct WireError(#[from] postcard::Error);
+
+impl From<WireError> for io::Error {
+    fn from(error: WireError) -> Self {
+        Self::new(io::ErrorKind::InvalidData, error)
+    }
+}
+
+/// How many bytes say how long a message is.
+const LENGTH: usize = size_of::<u32>();
+
+/// The bytes of `message` with their number before them.
+pub(crate) fn framed(message: &impl Serialize) -> Result<Vec<u8>, WireError> {
+    let mut bytes = postcard::to_extend(message, vec![0; LENGTH])?;
+    let length =
+        u32::try_from(bytes.len() - LENGTH).map_err(|_| postcard::Error::SerializeBufferFull)?;
+    bytes[..LENGTH].copy_from_slice(&length.to_le_bytes());
     Ok(bytes)
 }
 
@@ -161,11 +178,12 @@ impl<F: AsFd> Inbox<F> {
     }
 
     /// The next message that has arrived whole.
-    pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Option<serde_json::Result<T>> {
-        let end = self.pending.iter().position(|&byte| byte == b'\n')?;
-        let message = serde_json::from_slice(&self.pending[..end]);
-        self.pending.drain(..=end);
-        Some(message)
+    pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Option<Result<T, WireError>> {
+        let (length, rest) = self.pending.split_first_chunk::<LENGTH>()?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let message = postcard::from_bytes(rest.get(..length)?);
+        self.pending.drain(..LENGTH + length);
+        Some(message.map_err(WireError))
     }
 
     /// Reads once, blocking until something is there; `false` at the end of the pipe.
@@ -174,5 +192,52 @@ impl<F: AsFd> Inbox<F> {
         let count = rustix::io::retry_on_intr(|| rustix::io::read(&self.pipe, &mut chunk))?;
         self.pending.extend_from_slice(&chunk[..count]);
         Ok(count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn rules(number: usize) -> NumberedRules {
+        let read = vec![PathBuf::from("/a b/ä"); number * 1000];
+        let meaning = Some(Rules { read, ..Rules::default() });
+        NumberedRules { number, meaning }
+    }
+
+    #[test]
+    fn messages_arrive_one_by_one_however_the_pipe_cuts_them() {
+        let all: Vec<u8> = (0..4).flat_map(|it| framed(&rules(it)).unwrap()).collect();
+        for part in [1, 3, 5000, all.len()] {
+            let (reading, mut writing) = io::pipe().unwrap();
+            let mut inbox = Inbox::new(reading);
+            let (mut arrived, mut sent) = (Vec::new(), all.chunks(part));
+            while arrived.len() < 4 {
+                match inbox.take::<NumberedRules>() {
+                    Some(message) => arrived.push(message.unwrap()),
+                    None => {
+                        if let Some(part) = sent.next() {
+                            writing.write_all(part).unwrap();
+                        }
+                        assert!(inbox.fill().unwrap());
+                    }
+                }
+            }
+            assert_eq!(arrived, [0, 1, 2, 3].map(rules));
+            assert!(inbox.take::<NumberedRules>().is_none());
+            drop(writing);
+            assert!(!inbox.fill().unwrap());
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_an_error() {
+        let (reading, mut writing) = io::pipe().unwrap();
+        writing.write_all(&[3, 0, 0, 0, 255, 255, 255]).unwrap();
+        let mut inbox = Inbox::new(reading);
+        assert!(inbox.fill().unwrap());
+        assert!(inbox.take::<Reply>().unwrap().is_err());
     }
 }
