@@ -116,6 +116,7 @@ impl Store {
         if let Some((&(blob, _), _)) = outputs.iter().zip(whole).find(|(_, whole)| !whole) {
             return Err(CommitError::Missing { key, blob });
         }
+        self.pending.state().nothing.made(key);
         let record = record::encode(key, result);
         let slot = self.packs.append(&self.index, Kind::Record, key.digest(), &record)?;
         Ok(Queued { key, result: result.clone(), record, slot, _lock: lock })
@@ -142,7 +143,9 @@ impl Store {
     /// The result under a key that the caller has locked. That there is none need not be asked
     /// again while the lock is held.
     pub fn lookup_locked(&self, lock: &KeyLock) -> Result<Option<ActionResult>, LookupError> {
-        let found = self.lookup(&[lock.key()])?.pop().flatten();
+        let others = self.index.times_of_others();
+        let is_vacant = self.pending.state().nothing.take_vacant(others, lock.key());
+        let found = if is_vacant { None } else { self.lookup(&[lock.key()])?.pop().flatten() };
         if found.is_none() {
             lock.set_vacant();
         }
@@ -161,6 +164,7 @@ impl Store {
     fn lookup_rows(&self, keys: &[ActionKey]) -> Result<Vec<Option<ActionResult>>, IndexError> {
         let _asking = Timed::new(Phase::Lookup);
         let gate = self.gate()?;
+        let others = self.index.times_of_others();
         let mut found = match keys {
             // Mostly there is none, and one statement tells.
             [key] if !self.index.peek(|rows| rows.has_result(*key))? => vec![Seen::Nothing],
@@ -171,8 +175,12 @@ impl Store {
             self.settle();
             found = self.index.read(|rows| whole_results(rows, keys))?;
         }
+        let nothing = found.iter().zip(keys).filter(|(found, _)| found.is_nothing());
+        let vacant: Vec<ActionKey> = nothing.map(|(_, key)| *key).collect();
         let found: Vec<_> = found.into_iter().map(Seen::whole).collect();
         self.note(&gate, |state| {
+            let vacant = vacant.into_iter().filter(|key| !state.queued.contains_key(key));
+            state.nothing.note(others, [], vacant.collect::<Vec<_>>());
             for (key, found) in keys.iter().zip(&found) {
                 if let Some(Found { result, used }) = found
                     && *used < self.lease.start
@@ -227,6 +235,10 @@ enum Seen {
 }
 
 impl Seen {
+    const fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
     const fn is_broken(&self) -> bool {
         matches!(self, Self::Broken)
     }

@@ -6,6 +6,7 @@
 mod leases;
 mod losses;
 mod objects;
+mod others;
 mod packs;
 mod results;
 mod roots;
@@ -19,10 +20,12 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::error::IoError;
+use crate::error::{AtPath, IoError};
 use crate::layout;
 use crate::profile::{Counter, Phase, Timed, count};
 use crate::wal;
+
+use others::Others;
 
 pub(crate) use leases::Sequence;
 pub(crate) use objects::{Object, ObjectRow};
@@ -83,6 +86,7 @@ pub(crate) struct Index {
     writer: Mutex<Writer>,
     /// Opened when it is first needed.
     reader: Mutex<Option<Connection>>,
+    others: Others,
 }
 
 struct Writer {
@@ -97,8 +101,15 @@ impl Index {
     pub(crate) fn open(path: PathBuf, lock_path: PathBuf, lock: File) -> Result<Self, IndexError> {
         let fail = |source| IndexError::Sqlite { path: path.clone(), source };
         let connection = schema::connect(&path).map_err(fail)?;
+        let others = Others::new(lock.try_clone().at("open", &lock_path)?);
         let writer = Writer { lock, lock_path, connection };
-        Ok(Self { path, writer: Mutex::new(writer), reader: Mutex::default() })
+        Ok(Self { path, writer: Mutex::new(writer), reader: Mutex::default(), others })
+    }
+
+    /// A number that is the same as before only if no other process wrote meanwhile, as far as can be
+    /// told without asking SQLite: see [`Others::times`].
+    pub(crate) fn times_of_others(&self) -> u64 {
+        self.others.times()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -158,7 +169,9 @@ impl Index {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let Writer { lock, lock_path, connection } = &mut *writer;
         let _held = Held::take(lock, lock_path).map_err(IndexError::from)?;
-        self.transact(connection, outlive, body)
+        let written = self.transact(connection, outlive, body);
+        self.others.wrote();
+        written
     }
 
     fn transact<T, E: From<IndexError>>(

@@ -43,6 +43,7 @@ impl Layout {
         let lock = File::options()
             .create(true)
             .truncate(false)
+            .read(true)
             .write(true)
             .open(&lock_file)
             .at("create", &lock_file)?;
@@ -93,7 +94,7 @@ impl Layout {
         self.root.join("format")
     }
 
-    /// Held by whoever writes the index or moves files in or out.
+    /// Held by whoever writes the index or moves files in or out; how often that was is in it.
     pub(crate) fn lock_file(&self) -> PathBuf {
         self.root.join(LOCK)
     }

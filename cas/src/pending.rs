@@ -111,9 +111,8 @@ pub(crate) struct State {
     pub(crate) known: HashMap<Form, Known>,
     /// Objects that were verified since the store was opened, claimed or not.
     pub(crate) verified: HashSet<Form>,
-    /// Objects that had no row when this process asked. They may have one by now: to put them
-    /// again costs room, and no more.
-    pub(crate) absent: HashSet<Form>,
+    /// What had no row when this process asked.
+    pub(crate) nothing: Nothing,
     pub(crate) batch: Batch,
     /// The results that wait, and those that are being written.
     pub(crate) queued: HashMap<ActionKey, ActionResult>,
@@ -122,6 +121,48 @@ pub(crate) struct State {
     /// Whether the store is being closed.
     closing: bool,
     has_lander: bool,
+}
+
+/// Objects and results that have no row.
+#[derive(Default)]
+pub(crate) struct Nothing {
+    /// How often others had written (`Index::times_of_others`) when all of this was found.
+    as_of: u64,
+    /// They may have a row by now: to put them again costs room, and no more.
+    pub(crate) absent: HashSet<Form>,
+    /// Who is to make one of these anyway asks the index once more only if others wrote since.
+    vacant: HashSet<ActionKey>,
+}
+
+impl Nothing {
+    /// Takes note of objects and results without a row, asked for when others had written so often.
+    pub(crate) fn note(
+        &mut self,
+        as_of: u64,
+        absent: impl IntoIterator<Item = Form>,
+        vacant: impl IntoIterator<Item = ActionKey>,
+    ) {
+        if self.as_of != as_of {
+            *self = Self { as_of, ..Self::default() };
+        }
+        self.absent.extend(absent);
+        self.vacant.extend(vacant);
+    }
+
+    /// Whether the objects have no row, if others have written so often by now.
+    pub(crate) fn has_none(&self, now: u64, forms: &[Form]) -> bool {
+        self.as_of == now && forms.iter().all(|form| self.absent.contains(form))
+    }
+
+    /// Takes note that the result will have a row.
+    pub(crate) fn made(&mut self, key: ActionKey) {
+        self.vacant.remove(&key);
+    }
+
+    /// Whether the result has no row, if others have written so often by now. It is asked once.
+    pub(crate) fn take_vacant(&mut self, now: u64, key: ActionKey) -> bool {
+        self.vacant.remove(&key) && self.as_of == now
+    }
 }
 
 impl Pending {

@@ -210,7 +210,7 @@ impl Store {
 
     /// The file of these bytes, if the store has it whole. It is kept from `gc`.
     fn known(&self, form: Form, gate: &Arc<Gate>) -> Result<Option<FileRef>, IndexError> {
-        if self.pending.state().absent.contains(&form)
+        if self.pending.state().nothing.absent.contains(&form)
             || self.claim_objects(&[form], gate)? != [true]
         {
             return Ok(None);
@@ -266,7 +266,7 @@ impl Store {
         let known = Known { size: file.size, place, is_checked: true, may_be_tree };
         self.note(gate, |state| {
             let form = (file.blob, file.executable);
-            state.absent.remove(&form);
+            state.nothing.absent.remove(&form);
             state.verified.insert(form);
             state.known.insert(form, known);
             state.batch.objects.push(object);

@@ -181,6 +181,10 @@ impl Store {
         if self.are_known(forms) {
             return Ok(vec![true; forms.len()]);
         }
+        let others = self.index.times_of_others();
+        if self.pending.state().nothing.has_none(others, forms) {
+            return Ok(vec![false; forms.len()]);
+        }
         let _asking = Timed::new(Phase::Lookup);
         let (mut found, any_broken) = self.standings(forms)?;
         if any_broken {
@@ -193,7 +197,7 @@ impl Store {
             for (form, found) in forms.iter().zip(&found) {
                 whole.push(found.is_some() || state.known.contains_key(form));
                 if !any_broken && found.is_none() {
-                    state.absent.insert(*form);
+                    state.nothing.note(others, [*form], []);
                 }
                 if let Some(object) = found
                     && !state.known.contains_key(form)
@@ -205,7 +209,7 @@ impl Store {
                     let is_checked = object.checked > self.unclean || state.verified.contains(form);
                     let known = Known { size, place, is_checked, may_be_tree: true };
                     self.relies_on(object);
-                    state.absent.remove(form);
+                    state.nothing.absent.remove(form);
                     state.known.insert(*form, known);
                 }
             }

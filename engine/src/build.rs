@@ -101,8 +101,11 @@ struct Output<'g> {
 /// The first tasks start while the keys of the others are asked for.
 const ASKED_AT_ONCE: usize = 256;
 
-/// Workers are given tasks ahead while the last one took less than this.
-const SHORT: Duration = Duration::from_millis(20);
+/// Workers are given about so much work ahead: they go on while this thread writes down what it
+/// knows, which waits for the disk.
+const AHEAD: Duration = Duration::from_millis(40);
+/// So many tasks a worker, at most.
+const MOST_AHEAD: usize = 32;
 
 /// A build in progress.
 pub(crate) struct Build<'a> {
@@ -173,6 +176,7 @@ impl<'a> Build<'a> {
             let grows = unknown.is_empty() && !self.stopping && self.run.expand()?;
             let stands_in = self.run.stand_in_for_some()?;
             let has_asked_all = unknown.is_empty() && !grows && !stands_in;
+            self.run.claim_sources(&unknown)?;
             for id in unknown {
                 self.queue(id);
             }
@@ -244,8 +248,7 @@ impl<'a> Build<'a> {
 
     /// Starts queued tasks while there is room for them.
     fn start(&mut self) -> Result<(), EnvironmentError> {
-        // A worker that is done with a short task finds another without waiting for this thread.
-        let ahead = if self.last_took < SHORT { self.options.jobs } else { 0 };
+        let ahead = self.options.jobs * tasks_ahead(self.last_took);
         while self.pool.has_room(ahead) {
             let waits = !self.pool.has_room(0);
             let (in_use, capacities) = (&self.in_use, &self.options.resources);
@@ -524,6 +527,12 @@ impl Drop for Build<'_> {
     fn drop(&mut self) {
         self.cancel_running();
     }
+}
+
+/// How many tasks a worker is given ahead where each takes so long.
+fn tasks_ahead(took: Duration) -> usize {
+    let most = AHEAD.as_micros() / took.as_micros().max(1);
+    usize::try_from(most).map_or(MOST_AHEAD, |most| most.min(MOST_AHEAD))
 }
 
 fn cancelled() -> Failed {

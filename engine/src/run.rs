@@ -328,6 +328,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Keeps from any gc the sources of tasks that will run, and learns which of them the store lacks:
+    /// for many at once that is one question.
+    pub(crate) fn claim_sources(&self, tasks: &[TaskId]) -> Result<(), EnvironmentError> {
+        let sources = tasks.iter().flat_map(|id| &self.keyed(*id).sources);
+        let sources: Vec<Artifact> = sources.map(|(_, artifact)| *artifact).collect();
+        if !sources.is_empty() {
+            let claimed = self.ground.store.claim(&sources);
+            let _whole = claimed.map_err(|error| EnvironmentError::of(&error))?;
+        }
+        Ok(())
+    }
+
     /// Whether a task's key can only differ by outputs of tasks that got another key in this run.
     fn only_follows(&self, id: TaskId) -> bool {
         let mut inputs = self.ground.graph.shape().inputs(id);

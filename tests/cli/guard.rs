@@ -152,7 +152,7 @@ fn no_build_of_a_thousand_tasks_does_more_than_it_must() {
         .at_most("files-statted", 6 * TASKS)
         .at_most("folders-listed", 3 * layers)
         .at_most("state-rows-read", 4 * TASKS)
-        .at_most("index-rows-read", 7 * TASKS)
+        .at_most("index-rows-read", 5 * TASKS)
         .at_most("transactions", batches)
         .is("files-stored", 1);
 

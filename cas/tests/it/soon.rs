@@ -44,6 +44,53 @@ fn a_key_stays_locked_until_others_can_see_its_result() {
 }
 
 #[test]
+fn who_found_nothing_before_finds_what_another_made_meanwhile() {
+    let place = Place::new();
+    let (store, other) = (place.open(), place.open());
+    let name = |round: usize| format!("film {round}");
+    let keys: Vec<_> = (0..40).map(|round| key(&name(round))).collect();
+    for round in 0..20 {
+        assert!(other.lookup(&keys[round..]).unwrap().iter().all(Option::is_none));
+        // One that nobody makes in between, of which the answer before is enough.
+        let lock = other.lock_key(keys[39 - round]).unwrap();
+        assert_eq!(other.lookup_locked(&lock).unwrap(), None);
+        drop(lock);
+        let made = commit_soon(&store, &name(round));
+        store.flush().unwrap();
+        let lock = other.lock_key(keys[round]).unwrap();
+        assert_eq!(other.lookup_locked(&lock).unwrap(), Some(made));
+    }
+}
+
+#[test]
+fn who_found_nothing_before_finds_what_it_made_itself() {
+    let place = Place::new();
+    let store = place.open();
+    assert_eq!(store.lookup(&[key("one"), key("two")]).unwrap(), [None, None]);
+    let made = put(&store, "one");
+    assert_eq!(store.commit(key("one"), &made).unwrap(), made);
+    let lock = store.lock_key(key("one")).unwrap();
+    assert_eq!(store.lookup_locked(&lock).unwrap(), Some(made));
+    let made = commit_soon(&store, "two");
+    let lock = store.lock_key(key("two")).unwrap();
+    assert_eq!(store.lookup_locked(&lock).unwrap(), Some(made));
+}
+
+#[test]
+fn what_is_put_by_another_meanwhile_is_had() {
+    let place = Place::new();
+    let (store, other) = (place.open(), place.open());
+    let artifact = |text: &str| Artifact::File(store.put_bytes(text.as_bytes()).unwrap());
+    let (film, poster) = (artifact("film"), artifact("poster"));
+    // Neither has a row yet.
+    assert_eq!(other.claim(&[film, poster]).unwrap(), [false, false]);
+    assert!(!other.has(&film).unwrap());
+    store.flush().unwrap();
+    assert!(other.has(&film).unwrap());
+    assert_eq!(other.claim(&[film, poster]).unwrap(), [true, true]);
+}
+
+#[test]
 fn many_results_cost_few_transactions() {
     let place = Place::new();
     let store = place.open();
