@@ -81,14 +81,16 @@ impl Store {
         let (folder, name) = split(relative)?;
         let folder = destination.folder(folder)?;
         if let Artifact::File(file) = artifact
-            && (self.give_spare(file, &folder, name)?
-                || self.fill_free_place(file, &folder, name)?)
+            && self.fill_free_place(file, &folder, name)?
         {
             return Ok(());
         }
         let staging = &destination.staging;
         let fresh = self.fresh_name();
-        let filled = self.fill(artifact, staging, &fresh, Placement::Owned);
+        let filled = match artifact {
+            Artifact::File(file) if self.give_spare(file, staging, &fresh)? => Ok(()),
+            _ => self.fill(artifact, staging, &fresh, Placement::Owned),
+        };
         let placed = filled.and_then(|()| Ok(folder.replace(staging, &fresh, name)?));
         match placed {
             Err(MaterialiseError::Io(error)) if error.is_elsewhere() => {

@@ -88,22 +88,6 @@ impl Dir {
         stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_symlink())
     }
 
-    /// Whether what is made in it gets a group or an access list from it.
-    pub(crate) fn gives_something_on(&self) -> bool {
-        const SET_GROUP: u32 = 0o2000;
-        let sets_group =
-            rustix::fs::fstat(&self.fd).is_ok_and(|stat| stat.st_mode & SET_GROUP != 0);
-        let mut names = [0_u8; 512];
-        let has_list = match rustix::fs::flistxattr(&self.fd, &mut names) {
-            Ok(length) => {
-                let mut names = names[..length].split(|&byte| byte == 0);
-                names.any(|name| name == b"system.posix_acl_default")
-            }
-            Err(error) => error != Errno::OPNOTSUPP,
-        };
-        sets_group || has_list
-    }
-
     /// Its handle.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()

@@ -64,6 +64,17 @@ pub enum PutError {
     Io(#[from] IoError),
 }
 
+impl PutError {
+    /// Whether the disk or the quota is full.
+    fn is_full(&self) -> bool {
+        match self {
+            Self::Index(error) => error.is_full(),
+            Self::Io(error) => error.is_full(),
+            _ => false,
+        }
+    }
+}
+
 impl Store {
     /// Stores bytes as a plain file.
     pub fn put_bytes(&self, bytes: &[u8]) -> Result<FileRef, PutError> {
@@ -75,7 +86,12 @@ impl Store {
     pub fn put_file(&self, path: &Path, take: Take) -> Result<FileRef, PutError> {
         let _storing = Timed::new(Phase::Store);
         let mut source = stage::open_regular(path)?;
-        let file = self.take_in(path, &mut source, None)?;
+        let mut taken = self.take_in(path, &mut source, None);
+        if taken.as_ref().is_err_and(PutError::is_full) && self.drop_spares() {
+            source = stage::open_regular(path)?;
+            taken = self.take_in(path, &mut source, None);
+        }
+        let file = taken?;
         // Few bytes are written anew at the same cost.
         let is_large = file.size > self.options.packed;
         let is_spare = take == Take::Spare && is_large && self.spare(path, &source, &file);

@@ -34,8 +34,9 @@ pub enum Take {
     /// no safe interface.
     Move,
     /// The same, but somebody will soon want these bytes as his own file: a single file that is too
-    /// large for a pack stays until the store is dropped, and [`Store::materialise_into`] puts the
-    /// file itself in place.
+    /// large for a pack stays until the store is dropped, if there is much room, and
+    /// [`Store::materialise_into`] puts the file itself in place. Whoever else still holds it open, a
+    /// program that no task started, can write to what people then have; not to the store.
     Spare,
 }
 

@@ -136,7 +136,6 @@ impl Server {
 
     fn start(&mut self, run: &Run, rules: Option<&NumberedRules>) -> Result<Running, Reply> {
         let Self { requests, rulesets, queue, .. } = self;
-        // Here, as a confined thread cannot open it.
         if queue.as_ref().map(Queue::path) != run.turns.as_deref() {
             let open = |path: &PathBuf| Queue::open(path, requests.pipe());
             *queue = run.turns.as_ref().map(open).transpose().map_err(|error| no_turn(&error))?;

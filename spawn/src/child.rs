@@ -6,7 +6,8 @@ use std::convert::Infallible;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{fcntl_getfl, fcntl_setfl, fstat, openat2};
 use rustix::io::Errno;
 use rustix::process::{chdir, setpgid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
@@ -83,8 +84,8 @@ impl Prepared<'_> {
     }
 }
 
-/// Opens the file as a shell does, but nothing outside of the working directory and nothing that
-/// stands for an open file of whoever asks (`/dev/stdin`).
+/// Opens the file as a shell does, but nothing outside of the working directory, nothing that stands
+/// for an open file of whoever asks (`/dev/stdin`), and nothing that is no file.
 fn open(redirection: &Redirection) -> Result<OwnedFd, Errno> {
     let made = OFlags::WRONLY | OFlags::CREATE;
     let (flags, mode) = match redirection.access {
@@ -92,6 +93,13 @@ fn open(redirection: &Redirection) -> Result<OwnedFd, Errno> {
         Access::Write => (made | OFlags::TRUNC, 0o666),
         Access::Append => (made | OFlags::APPEND, 0o666),
     };
-    let (flags, mode) = (flags | OFlags::CLOEXEC, Mode::from_raw_mode(mode));
-    openat2(CWD, redirection.path.as_c_str(), flags, mode, ResolveFlags::BENEATH)
+    // A pipe would be waited at, by this process and so by who starts it.
+    let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let path = redirection.path.as_c_str();
+    let file = openat2(CWD, path, flags, Mode::from_raw_mode(mode), ResolveFlags::BENEATH)?;
+    if !FileType::from_raw_mode(fstat(&file)?.st_mode).is_file() {
+        return Err(Errno::INVAL);
+    }
+    fcntl_setfl(&file, fcntl_getfl(&file)? & !OFlags::NONBLOCK)?;
+    Ok(file)
 }

@@ -130,7 +130,8 @@ impl Start<'_> {
             None => Ok(started),
             Some((step, errno)) => {
                 // It has ended.
-                let _status = waitpid(Some(started.pid), WaitOptions::empty());
+                let wait = || waitpid(Some(started.pid), WaitOptions::empty());
+                let _status = rustix::io::retry_on_intr(wait);
                 Err(failed(step, errno.into()))
             }
         }
@@ -167,4 +168,20 @@ fn out_of_the_way(file: BorrowedFd<'_>) -> Result<Beside<'_>, StartError> {
     }
     let copied = rustix::io::fcntl_dupfd_cloexec(file, 3);
     copied.map(Beside::Copied).map_err(|source| failed(Step::Streams, source.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_file_is_where_a_standard_stream_will_be() {
+        let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+        for stream in [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()] {
+            assert!(out_of_the_way(stream).unwrap().as_fd().as_raw_fd() > 2);
+        }
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let beside = out_of_the_way(file.as_fd()).unwrap();
+        assert_eq!(beside.as_fd().as_raw_fd(), file.as_raw_fd());
+    }
 }

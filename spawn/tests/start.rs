@@ -7,11 +7,14 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use landlock::{
     ABI, Access as _, AccessFs, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
 };
 use rustix::process::{WaitOptions, WaitStatus, waitpid};
+use rustix::thread::{CapabilitySet, CapabilitySets};
 use vwfb_spawn::{Access, Image, Redirection, Start, StartError, Started, Step};
 
 /// A folder to start processes in, and what they are started with.
@@ -184,6 +187,60 @@ fn what_cannot_be_started_says_at_what_and_leaves_no_child() {
 }
 
 #[test]
+fn a_process_has_the_capabilities_that_it_is_left_with() {
+    let scene = Scene::new();
+    let had = rustix::thread::capabilities(None).unwrap();
+    // Else root gets them back with its next program.
+    rustix::thread::set_no_new_privs(true).unwrap();
+    let (mut printed, into) = io::pipe().unwrap();
+    let (none, null) = (CapabilitySet::empty(), File::open("/dev/null").unwrap());
+    let start = Start {
+        images: &[shell("grep -E 'Cap(Prm|Eff)' /proc/self/status")],
+        env: &scene.env,
+        folder: scene.folder(),
+        streams: [null.as_fd(), into.as_fd(), into.as_fd()],
+        ruleset: None,
+        capabilities: Some(CapabilitySets { effective: none, permitted: none, inheritable: none }),
+    };
+    let started = start.start().unwrap();
+    drop(into);
+    let mut text = String::new();
+    let _length = printed.read_to_string(&mut text).unwrap();
+    let _ended = waitpid(Some(started.pid), WaitOptions::empty()).unwrap();
+    assert_eq!(text, format!("CapPrm:\t{0:016x}\nCapEff:\t{0:016x}\n", 0));
+    assert_eq!(rustix::thread::capabilities(None).unwrap(), had);
+}
+
+#[test]
+fn no_reaction_of_this_process_happens_in_a_new_one() {
+    let scene = Scene::new();
+    let reacted = Arc::new(AtomicBool::new(false));
+    let _id = signal_hook::flag::register(rustix::process::Signal::URG.as_raw(), reacted.clone());
+    let (parent, over) = (rustix::thread::gettid().as_raw_nonzero(), AtomicBool::new(false));
+    let children = format!("/proc/self/task/{parent}/children");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut sent = 0;
+            while !over.load(Ordering::Relaxed) {
+                let now = fs::read_to_string(&children).unwrap_or_default();
+                for child in now.split_ascii_whitespace().filter_map(|it| it.parse().ok()) {
+                    let child = rustix::process::Pid::from_raw(child).unwrap();
+                    // It may have ended.
+                    let _sent = rustix::process::kill_process(child, rustix::process::Signal::URG);
+                    sent += 1;
+                }
+            }
+            assert!(sent > 0, "there are no children in {children}");
+        });
+        for _ in 0..500 {
+            assert_eq!(scene.run(&[image("/bin/true", &[])]).unwrap(), ended(0, ""));
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert!(!reacted.load(Ordering::Relaxed));
+}
+
+#[test]
 fn a_process_is_confined_and_this_one_is_not() {
     let mut scene = Scene::new();
     let secret = scene.folder().join("secret");
@@ -237,13 +294,15 @@ fn only_plain_files_of_the_folder_are_redirected_to() {
         std::os::unix::fs::symlink(to, scene.folder().join(name)).unwrap();
     };
     link("/proc/self/fd/0".into(), "stdin");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, scene.folder().join("pipe"), mode).unwrap();
     link(outside.clone(), "link");
     let opens = |path: &str, access| {
         let redirection = Redirection::new(path, access).unwrap();
         let images = [image("/bin/true", &[]).redirected(vec![redirection]), shell("exit 9")];
         scene.run(&images).unwrap().code == Some(0)
     };
-    for path in ["/dev/stdin", "../outside", "link", "stdin", "none/b"] {
+    for path in ["/dev/stdin", "../outside", "link", "stdin", "none/b", "pipe", "."] {
         for access in [Access::Read, Access::Write, Access::Append] {
             assert!(!opens(path, access), "{path} {access:?}");
         }
@@ -299,20 +358,6 @@ fn a_standard_stream_may_be_any_of_this_process() {
     let mut text = String::new();
     let _length = printed.read_to_string(&mut text).unwrap();
     assert_eq!(text, "out\nerr\n");
-    let ended = waitpid(Some(started.pid), WaitOptions::empty()).unwrap().unwrap();
-    assert_eq!(ended.1.exit_status(), Some(0));
-    // Its standard output where this process has its input, and the other way round.
-    let (one, two) = (io::stdout(), io::stdin());
-    let (one, two) = (one.as_fd(), two.as_fd());
-    let crossed = Start {
-        images: &[shell("exit 0")],
-        env: &scene.env,
-        folder: scene.folder(),
-        streams: [one, two, one],
-        ruleset: None,
-        capabilities: None,
-    };
-    let started = crossed.start().unwrap();
     let ended = waitpid(Some(started.pid), WaitOptions::empty()).unwrap().unwrap();
     assert_eq!(ended.1.exit_status(), Some(0));
 }
