@@ -144,8 +144,6 @@ fn unconfined(error: ConfineError) -> Reply {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
     use super::*;
     use crate::sandbox::{Level, Rules};
 
@@ -160,23 +158,40 @@ mod tests {
         if !Level::detect().confines_files() {
             return;
         }
+        rustix::thread::set_no_new_privs(true).unwrap();
         let temp = tempfile::tempdir().unwrap();
         let files = ["a", "b"].map(|name| temp.path().join(name));
         files.iter().for_each(|file| std::fs::write(file, "").unwrap());
         let mut rulesets = Rulesets::default();
         let mut readable = |meaning: Option<Rules>| {
-            let ruleset = rulesets.known(&NumberedRules { number: 7, meaning }).unwrap();
-            let files = files.clone();
-            let confined = thread::spawn(move || {
-                sandbox::restrict_thread(ruleset).unwrap();
-                files.map(|file| File::open(file).is_ok())
-            });
-            confined.join().unwrap()
+            let ruleset = rulesets.get(&NumberedRules { number: 7, meaning }, None).unwrap();
+            files.each_ref().map(|file| reads(file, &ruleset))
         };
-        let of = |file: &Path| Some(Rules { read: vec![file.to_owned()], ..Rules::default() });
+        let programs = ["/bin", "/lib", "/lib64", "/usr"].map(std::path::PathBuf::from);
+        let of = |file: &Path| {
+            let (execute, read) = (programs.to_vec(), vec![file.to_owned()]);
+            Some(Rules { execute, read, ..Rules::default() })
+        };
         assert_eq!(readable(of(&files[0])), [true, false]);
         assert_eq!(readable(None), [true, false]);
         assert_eq!(readable(of(&files[1])), [false, true]);
         assert_eq!(readable(None), [false, true]);
+    }
+
+    /// Whether a process that is held to the ruleset can read the file.
+    fn reads(file: &Path, ruleset: &OwnedFd) -> bool {
+        let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+        let args = [file.to_str().unwrap().to_owned()];
+        let start = Start {
+            images: &[Image::new(Path::new("/bin/cat"), "cat".as_ref(), &args).unwrap()],
+            env: &BTreeMap::new(),
+            folder: Path::new("/"),
+            streams: [null.as_fd(); 3],
+            ruleset: Some(ruleset.as_fd()),
+            capabilities: None,
+        };
+        let pid = start.start().unwrap().pid;
+        let ended = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+        ended.unwrap().unwrap().1.exit_status() == Some(0)
     }
 }

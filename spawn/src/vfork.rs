@@ -4,7 +4,7 @@
 //! Why this is sound: `clone` gives the new process a stack of its own and stops this thread until
 //! the new process has become its program or ended, so of the two never both run; what the new
 //! process has of its own, the kernel copies (open files, signal reactions, working directory,
-//! credentials). All signals are blocked meanwhile, and what handles them is reset before they are
+//! credentials). Signals are blocked meanwhile, and whatever handles one is reset before they are
 //! let through, so no handler runs in borrowed memory. Other threads go on, and see nothing but
 //! what [`Child`] says: its `failed` is written by the one and read by the other after it, as is this
 //! thread's `errno`, which nobody reads.
