@@ -3,6 +3,7 @@
 
 mod asking;
 mod offered;
+mod pace;
 mod placed;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use offered::Offered;
+use pace::Pace;
 pub use placed::Placed;
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
@@ -101,12 +103,6 @@ struct Output<'g> {
 /// The first tasks start while the keys of the others are asked for.
 const ASKED_AT_ONCE: usize = 256;
 
-/// Workers are given about so much work ahead: they go on while this thread writes down what it
-/// knows, which waits for the disk.
-const AHEAD: Duration = Duration::from_millis(40);
-/// So many tasks a worker, at most.
-const MOST_AHEAD: usize = 32;
-
 /// A build in progress.
 pub(crate) struct Build<'a> {
     pub(crate) run: Run<'a>,
@@ -115,8 +111,8 @@ pub(crate) struct Build<'a> {
     pool: Pool,
     running: BTreeMap<TaskId, (CancelToken, Arc<TaskDef>)>,
     in_use: BTreeMap<String, u32>,
-    /// How long the task took that ended last.
-    last_took: Duration,
+    /// How long tasks take.
+    pace: Pace,
     pub(crate) interrupted: Option<i32>,
     /// Whether nothing more is started.
     stopping: bool,
@@ -139,7 +135,7 @@ impl<'a> Build<'a> {
             pool,
             running: BTreeMap::new(),
             in_use: BTreeMap::new(),
-            last_took: Duration::MAX,
+            pace: Pace::default(),
             interrupted: None,
             stopping: false,
             purse: Purse::new(options.budgets.clone()),
@@ -248,13 +244,16 @@ impl<'a> Build<'a> {
 
     /// Starts queued tasks while there is room for them.
     fn start(&mut self) -> Result<(), EnvironmentError> {
-        let ahead = self.options.jobs * tasks_ahead(self.last_took);
-        while self.pool.has_room(ahead) {
+        loop {
             let waits = !self.pool.has_room(0);
+            let (pace, pool, jobs) = (&self.pace, &self.pool, self.options.jobs);
             let (in_use, capacities) = (&self.in_use, &self.options.resources);
             let purse = &self.purse;
-            let fits = |id: TaskId, def: &TaskDef| {
+            let fits = |id: TaskId, def: &TaskDef, before_ms: u64| {
                 if purse.is_later(id) {
+                    return false;
+                }
+                if waits && !pool.has_room(jobs * pace.ahead(&def.rule, before_ms)) {
                     return false;
                 }
                 let resources = &def.resources;
@@ -320,9 +319,8 @@ impl<'a> Build<'a> {
         match message {
             Message::Interrupt { signal } => self.interrupt(signal),
             Message::Report { job, ending, took } => {
-                self.last_took = took;
                 self.pool.reported();
-                self.release(job.id);
+                self.release(job.id, took);
                 if let Err(error) = self.reckon(&job, &ending) {
                     self.run.environment_failed = true;
                     // What was made is kept, and a panic goes on.
@@ -336,8 +334,9 @@ impl<'a> Build<'a> {
         }
     }
 
-    fn release(&mut self, id: TaskId) {
+    fn release(&mut self, id: TaskId, took: Duration) {
         let Some((_, def)) = self.running.remove(&id) else { return };
+        self.pace.took(&def.rule, took);
         for (name, amount) in &def.resources {
             if let Some(used) = self.in_use.get_mut(name) {
                 *used -= amount;
@@ -527,12 +526,6 @@ impl Drop for Build<'_> {
     fn drop(&mut self) {
         self.cancel_running();
     }
-}
-
-/// How many tasks a worker is given ahead where each takes so long.
-fn tasks_ahead(took: Duration) -> usize {
-    let most = AHEAD.as_micros() / took.as_micros().max(1);
-    usize::try_from(most).map_or(MOST_AHEAD, |most| most.min(MOST_AHEAD))
 }
 
 fn cancelled() -> Failed {

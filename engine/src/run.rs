@@ -240,15 +240,17 @@ impl<'a> Run<'a> {
         self.keyed[id.0].as_ref().expect("a task has its key when it is queued")
     }
 
-    /// Takes the next of the queued tasks whose definition `fits`, looking at `most` of them.
+    /// Takes the next of the queued tasks whose definition `fits`, and for how many milliseconds it ran
+    /// last, looking at `most` of them.
     pub(crate) fn start_next(
         &mut self,
         most: usize,
-        fits: impl Fn(TaskId, &TaskDef) -> bool,
+        fits: impl Fn(TaskId, &TaskDef, u64) -> bool,
     ) -> Option<TaskId> {
-        let keyed = &self.keyed;
+        let (keyed, answers) = (&self.keyed, &self.answers);
         let def = |id: TaskId| keyed[id.0].as_ref().map(|keyed| &keyed.def);
-        self.plan.start_next(most, |id| def(id).is_some_and(|def| fits(id, def)))
+        let fits = |id| def(id).is_some_and(|def| fits(id, def, answers.duration(id)));
+        self.plan.start_next(most, fits)
     }
 
     /// The key and action of a task, if it was asked for them.
