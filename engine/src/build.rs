@@ -272,7 +272,6 @@ impl<'a> Build<'a> {
             let Some(id) = self.run.start_next(most, fits) else { return Ok(()) };
             self.start_task(id)?;
         }
-        Ok(())
     }
 
     fn start_task(&mut self, id: TaskId) -> Result<(), EnvironmentError> {
