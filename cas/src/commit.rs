@@ -179,8 +179,7 @@ impl Store {
         let vacant: Vec<ActionKey> = nothing.map(|(_, key)| *key).collect();
         let found: Vec<_> = found.into_iter().map(Seen::whole).collect();
         self.note(&gate, |state| {
-            let vacant = vacant.into_iter().filter(|key| !state.queued.contains_key(key));
-            state.nothing.note(others, [], vacant.collect::<Vec<_>>());
+            state.nothing.note(others, [], vacant);
             for (key, found) in keys.iter().zip(&found) {
                 if let Some(Found { result, used }) = found
                     && *used < self.lease.start

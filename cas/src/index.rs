@@ -106,8 +106,7 @@ impl Index {
         Ok(Self { path, writer: Mutex::new(writer), reader: Mutex::default(), others })
     }
 
-    /// A number that is the same as before only if no other process wrote meanwhile, as far as can be
-    /// told without asking SQLite: see [`Others::times`].
+    /// A number that is the same as before only if no other process wrote meanwhile.
     pub(crate) fn times_of_others(&self) -> u64 {
         self.others.times()
     }
@@ -169,8 +168,9 @@ impl Index {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let Writer { lock, lock_path, connection } = &mut *writer;
         let _held = Held::take(lock, lock_path).map_err(IndexError::from)?;
+        self.others.begin().at("write", lock_path).map_err(IndexError::from)?;
         let written = self.transact(connection, outlive, body);
-        self.others.wrote();
+        self.others.end();
         written
     }
 

@@ -128,10 +128,11 @@ pub(crate) struct State {
 pub(crate) struct Nothing {
     /// How often others had written (`Index::times_of_others`) when all of this was found.
     as_of: u64,
-    /// They may have a row by now: to put them again costs room, and no more.
-    pub(crate) absent: HashSet<Form>,
+    absent: HashSet<Form>,
     /// Who is to make one of these anyway asks the index once more only if others wrote since.
     vacant: HashSet<ActionKey>,
+    /// The results of this process, which have a row by now or will have one.
+    made: HashSet<ActionKey>,
 }
 
 impl Nothing {
@@ -143,10 +144,13 @@ impl Nothing {
         vacant: impl IntoIterator<Item = ActionKey>,
     ) {
         if self.as_of != as_of {
-            *self = Self { as_of, ..Self::default() };
+            self.absent.clear();
+            self.vacant.clear();
+            self.as_of = as_of;
         }
         self.absent.extend(absent);
-        self.vacant.extend(vacant);
+        // It may have been made since the index was asked.
+        self.vacant.extend(vacant.into_iter().filter(|key| !self.made.contains(key)));
     }
 
     /// Whether the objects have no row, if others have written so often by now.
@@ -157,6 +161,12 @@ impl Nothing {
     /// Takes note that the result will have a row.
     pub(crate) fn made(&mut self, key: ActionKey) {
         self.vacant.remove(&key);
+        self.made.insert(key);
+    }
+
+    /// Takes note that the object is there.
+    pub(crate) fn put(&mut self, form: &Form) {
+        self.absent.remove(form);
     }
 
     /// Whether the result has no row, if others have written so often by now. It is asked once.

@@ -123,7 +123,11 @@ impl Store {
     /// folders, empty ones too, and symbolic links that stay inside it.
     pub fn put_tree(&self, path: &Path, take: Take) -> Result<TreeId, PutError> {
         let _storing = Timed::new(Phase::Store);
-        let tree = self.walk(path, 0)?;
+        let mut tree = self.walk(path, 0);
+        if tree.as_ref().is_err_and(PutError::is_full) && self.drop_spares() {
+            tree = self.walk(path, 0);
+        }
+        let tree = tree?;
         if take != Take::Copy {
             crate::dir::remove_all(path)?;
         }
@@ -226,9 +230,7 @@ impl Store {
 
     /// The file of these bytes, if the store has it whole. It is kept from `gc`.
     fn known(&self, form: Form, gate: &Arc<Gate>) -> Result<Option<FileRef>, IndexError> {
-        if self.pending.state().nothing.absent.contains(&form)
-            || self.claim_objects(&[form], gate)? != [true]
-        {
+        if self.claim_objects(&[form], gate)? != [true] {
             return Ok(None);
         }
         let Some(located) = self.locate(form)? else { return Ok(None) };
@@ -282,7 +284,7 @@ impl Store {
         let known = Known { size: file.size, place, is_checked: true, may_be_tree };
         self.note(gate, |state| {
             let form = (file.blob, file.executable);
-            state.nothing.absent.remove(&form);
+            state.nothing.put(&form);
             state.verified.insert(form);
             state.known.insert(form, known);
             state.batch.objects.push(object);

@@ -196,7 +196,7 @@ impl Store {
         self.note(gate, |state| {
             for (form, found) in forms.iter().zip(&found) {
                 whole.push(found.is_some() || state.known.contains_key(form));
-                if !any_broken && found.is_none() {
+                if !any_broken && found.is_none() && !state.known.contains_key(form) {
                     state.nothing.note(others, [*form], []);
                 }
                 if let Some(object) = found
@@ -209,7 +209,7 @@ impl Store {
                     let is_checked = object.checked > self.unclean || state.verified.contains(form);
                     let known = Known { size, place, is_checked, may_be_tree: true };
                     self.relies_on(object);
-                    state.nothing.absent.remove(form);
+                    state.nothing.put(form);
                     state.known.insert(*form, known);
                 }
             }

@@ -253,7 +253,7 @@ impl<'a> Build<'a> {
                 if purse.is_later(id) {
                     return false;
                 }
-                if waits && !pool.has_room(jobs * pace.ahead(&def.rule, before_ms)) {
+                if waits && !pool.has_room(pace.ahead(jobs, &def.rule, before_ms)) {
                     return false;
                 }
                 let resources = &def.resources;
@@ -319,7 +319,10 @@ impl<'a> Build<'a> {
             Message::Interrupt { signal } => self.interrupt(signal),
             Message::Report { job, ending, took } => {
                 self.pool.reported();
-                self.release(job.id, took);
+                let def = self.release(job.id);
+                if let (Some(def), Ending::Ran(_)) = (def, &ending) {
+                    self.pace.took(&def.rule, took);
+                }
                 if let Err(error) = self.reckon(&job, &ending) {
                     self.run.environment_failed = true;
                     // What was made is kept, and a panic goes on.
@@ -333,14 +336,15 @@ impl<'a> Build<'a> {
         }
     }
 
-    fn release(&mut self, id: TaskId, took: Duration) {
-        let Some((_, def)) = self.running.remove(&id) else { return };
-        self.pace.took(&def.rule, took);
+    /// Gives back what a task held, whose definition this returns.
+    fn release(&mut self, id: TaskId) -> Option<Arc<TaskDef>> {
+        let (_, def) = self.running.remove(&id)?;
         for (name, amount) in &def.resources {
             if let Some(used) = self.in_use.get_mut(name) {
                 *used -= amount;
             }
         }
+        Some(def)
     }
 
     fn interrupt(&mut self, signal: i32) {

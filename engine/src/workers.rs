@@ -288,7 +288,7 @@ impl Pool {
 }
 
 impl Drop for Pool {
-    /// Waits for the threads, which end with their present job.
+    /// Waits for the threads, which end with the last job that was given to them.
     fn drop(&mut self) {
         self.work = None;
         for thread in self.threads.drain(..) {
@@ -303,6 +303,9 @@ fn next(queue: &Mutex<Receiver<Work>>) -> Option<Work> {
 
 /// Runs one job from its sources to its result, which the store has taken.
 fn run(shared: &Shared, worker: &mut dyn Worker, job: &Job, cancel: &CancelToken) -> Ending {
+    if cancel.is_cancelled() {
+        return Ending::Failed(cancelled());
+    }
     for (path, artifact) in &job.sources {
         match shared.sources.provide(path, artifact) {
             Ok(()) => {}

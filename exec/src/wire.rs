@@ -150,11 +150,15 @@ impl From<WireError> for io::Error {
 /// How many bytes say how long a message is.
 const LENGTH: usize = size_of::<u32>();
 
+/// So long a message may be, in bytes: far longer than what the kernel starts a program with.
+const LONGEST: usize = 256 << 20;
+
 /// The bytes of `message` with their number before them.
 pub(crate) fn framed(message: &impl Serialize) -> Result<Vec<u8>, WireError> {
     let mut bytes = postcard::to_extend(message, vec![0; LENGTH])?;
-    let length =
-        u32::try_from(bytes.len() - LENGTH).map_err(|_| postcard::Error::SerializeBufferFull)?;
+    let length = Some(bytes.len() - LENGTH).filter(|length| *length <= LONGEST);
+    let length = length.and_then(|length| u32::try_from(length).ok());
+    let length = length.ok_or(postcard::Error::SerializeBufferFull)?;
     bytes[..LENGTH].copy_from_slice(&length.to_le_bytes());
     Ok(bytes)
 }
@@ -181,9 +185,16 @@ impl<F: AsFd> Inbox<F> {
     pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Option<Result<T, WireError>> {
         let (length, rest) = self.pending.split_first_chunk::<LENGTH>()?;
         let length = u32::from_le_bytes(*length) as usize;
-        let message = postcard::from_bytes(rest.get(..length)?);
+        if length > LONGEST {
+            return Some(Err(WireError(postcard::Error::DeserializeBadEncoding)));
+        }
+        let message = match postcard::take_from_bytes(rest.get(..length)?) {
+            Ok((message, [])) => Ok(message),
+            Ok((_, _more)) => Err(WireError(postcard::Error::DeserializeBadEncoding)),
+            Err(error) => Err(WireError(error)),
+        };
         self.pending.drain(..LENGTH + length);
-        Some(message.map_err(WireError))
+        Some(message)
     }
 
     /// Reads once, blocking until something is there; `false` at the end of the pipe.
@@ -235,9 +246,13 @@ mod tests {
     #[test]
     fn what_is_no_message_is_an_error() {
         let (reading, mut writing) = io::pipe().unwrap();
-        writing.write_all(&[3, 0, 0, 0, 255, 255, 255]).unwrap();
+        // A reply of which there is none, one with more behind it, and a text.
+        writing.write_all(&[3, 0, 0, 0, 255, 255, 255, 2, 0, 0, 0, 0, 0]).unwrap();
+        writing.write_all(b"error: no such file\n").unwrap();
         let mut inbox = Inbox::new(reading);
         assert!(inbox.fill().unwrap());
-        assert!(inbox.take::<Reply>().unwrap().is_err());
+        for _ in 0..3 {
+            assert!(inbox.take::<Reply>().unwrap().is_err());
+        }
     }
 }

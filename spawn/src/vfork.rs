@@ -80,25 +80,16 @@ pub(crate) fn restrict(ruleset: BorrowedFd<'_>) -> Result<(), Errno> {
 /// Reacts to signals as a program expects that begins, and lets all through. What is ignored stays
 /// so, but for what Rust's runtime has its own process ignore.
 pub(crate) fn reset_signals() -> Result<(), Errno> {
-    // SAFETY: zeros are the default reaction, without flags.
-    let default: libc::sigaction = unsafe { std::mem::zeroed() };
     for signal in 1..=LAST_SIGNAL {
-        let mut now = default;
-        // SAFETY: it writes the present reaction, and sets none.
-        let known = unsafe { libc::sigaction(signal, ptr::null(), &raw mut now) } == 0;
-        let is_usual = match now.sa_sigaction {
+        let mut now = Reaction::DEFAULT;
+        react(signal, None, Some(&mut now))?;
+        let is_usual = match now.handler {
             libc::SIG_DFL => true,
             libc::SIG_IGN => signal != libc::SIGPIPE,
             _ => false,
         };
-        // Of those that the C library keeps to itself it tells nothing; they go to threads of its own.
-        if !known || is_usual {
-            continue;
-        }
-        // SAFETY: the reaction lives as long as the call, and the former one is not asked for.
-        let result = unsafe { libc::sigaction(signal, &raw const default, ptr::null_mut()) };
-        if result != 0 {
-            return Err(errno());
+        if !is_usual {
+            react(signal, Some(&Reaction::DEFAULT), None)?;
         }
     }
     let mut none = MaybeUninit::<libc::sigset_t>::uninit();
@@ -106,6 +97,28 @@ pub(crate) fn reset_signals() -> Result<(), Errno> {
     let _cannot_fail = unsafe { libc::sigemptyset(none.as_mut_ptr()) };
     // SAFETY: the set is written, and the former one is not asked for.
     let result = unsafe { libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut()) };
+    if result == 0 { Ok(()) } else { Err(errno()) }
+}
+
+/// What the kernel takes and gives as the reaction to a signal.
+#[repr(C)]
+struct Reaction {
+    handler: libc::sighandler_t,
+    /// Flags, where a handler returns to, and what is blocked meanwhile.
+    rest: [usize; 3],
+}
+
+impl Reaction {
+    const DEFAULT: Self = Self { handler: libc::SIG_DFL, rest: [0; 3] };
+}
+
+/// Sets the reaction to a signal, or asks for it. Not by the C library, which takes a lock for some
+/// signals and says nothing of others.
+fn react(signal: c_int, new: Option<&Reaction>, now: Option<&mut Reaction>) -> Result<(), Errno> {
+    let new = new.map_or(ptr::null(), ptr::from_ref);
+    let now = now.map_or(ptr::null_mut(), ptr::from_mut);
+    // SAFETY: both are null or as the kernel has them on 64 bits; a set has 8 bytes there.
+    let result = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, now, 8_usize) };
     if result == 0 { Ok(()) } else { Err(errno()) }
 }
 
