@@ -20,7 +20,7 @@ use crate::lock::KeyLock;
 use crate::pack::{Place, Slot};
 
 /// How long something waits for more before it is written to the index.
-const PATIENCE: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_millis(100);
 /// So much is written without waiting for more.
 const MANY: usize = 1000;
 

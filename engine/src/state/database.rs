@@ -93,9 +93,14 @@ impl From<rusqlite::Error> for ConnectError {
     }
 }
 
+/// So many pages are in the log when they are written into the database.
+const LOG_PAGES: u32 = 4000;
+
 pub(super) fn connect(path: &Path) -> Result<Connection, ConnectError> {
     let mut db = Connection::open(path)?;
     vwfb_cas::wal::begin(&db)?;
+    // What is written again and again is brought from the log into the database once.
+    db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
